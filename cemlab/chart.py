@@ -1,0 +1,220 @@
+"""Chart: what to draw, apart from how it is drawn.
+
+A chart holds the small frame behind a picture, which column is which, the units and the message.
+The plotting backend, chosen by name as in pandas, draws it; this module never imports one.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from cemlab.errors import ColumnError, DesignError, OptionError, one_of
+from cemlab.evidence import Grade, refuse_causal_claim
+from cemlab.markup import number, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["step", "line", "bar", "heatmap", "forest", "histogram", "scatter"]
+
+# A picture of one of these kinds shows estimates, and an estimate is never shown without its interval.
+_NEEDS_INTERVAL = ("step", "bar", "forest")
+
+_backend = "cemlab.present.plots"
+
+
+def set_plotting_backend(name: str) -> None:
+    """Choose the module that draws charts.
+
+    Parameters
+    ----------
+    name
+        An importable module with the functions ``draw(chart, ax=None)`` and ``png(chart)``.
+
+    Raises
+    ------
+    OptionError
+        If there is no such module, or it lacks one of the functions.
+    """
+    global _backend
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise OptionError(f"no plotting backend named {name!r} can be imported: {error}") from error
+    missing = [function for function in ("draw", "png") if not callable(getattr(module, function, None))]
+    if missing:
+        raise OptionError(f"the module {name!r} is no plotting backend: it lacks {' and '.join(missing)}")
+    _backend = name
+
+
+def plotting_backend() -> ModuleType:
+    """Return the module that draws charts."""
+    return importlib.import_module(_backend)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Chart:
+    """What to draw.
+
+    Parameters
+    ----------
+    kind
+        ``"step"`` and ``"line"`` with a band, ``"bar"`` with intervals, ``"heatmap"``, ``"forest"``
+        (estimates with intervals, one a row), ``"histogram"`` (counted bins) or ``"scatter"``.
+    frame
+        The rows behind the picture, tidy.
+    x, y
+        The columns on the two axes. A bar chart has its categories on `x`; a forest its terms on `y`
+        and estimates on `x`; a histogram the lower edge of each bin on `x` and counts on `y`.
+    value
+        The column shown in the cells of a heat map.
+    low, high
+        The interval's columns; required for kinds that show estimates.
+    group
+        The column that tells several series apart.
+    x_label, y_label
+        Axis titles with units.
+    claim
+        The message, as the title.
+    note
+        The line under the picture: rows used, design grade, source.
+    grade
+        The design grade; a claim of cause is refused where it does not allow one.
+    percent
+        Whether the values are shares to be shown as percentages.
+    log
+        Whether the axis of the estimates is logarithmic (ratios).
+    reference
+        A value at which to draw a reference line, e.g. 1 for a ratio.
+
+    Raises
+    ------
+    OptionError, ColumnError, DesignError
+        For an unknown kind, a missing column, a missing interval or a claim the design does not allow.
+    """
+
+    kind: Kind
+    frame: pd.DataFrame
+    x: str
+    y: str
+    x_label: str
+    y_label: str
+    claim: str
+    grade: Grade
+    note: str = ""
+    value: str | None = None
+    low: str | None = None
+    high: str | None = None
+    group: str | None = None
+    percent: bool = False
+    log: bool = False
+    reference: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise OptionError(one_of(self.kind, get_args(Kind), what="chart kind"))
+        if self.kind in _NEEDS_INTERVAL and not (self.low and self.high):
+            raise DesignError(f"a {self.kind} chart shows estimates, so it needs the columns low and high")
+        if self.kind == "heatmap" and not self.value:
+            raise OptionError("a heat map needs the column of its cells: value=…")
+        for name in (self.x, self.y, self.value, self.low, self.high, self.group):
+            if name is not None and name not in self.frame.columns:
+                raise ColumnError(one_of(name, map(str, self.frame.columns), what="column of the chart"))
+        refuse_causal_claim(self.claim, grade=self.grade)
+
+    def alt_text(self) -> str:
+        """Describe the picture in words, from its own data, for those who cannot see it."""
+        return f"{self.claim}. {_DESCRIBE[self.kind](self)}"
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw with the plotting backend, on `ax` if given, and return the axes."""
+        return plotting_backend().draw(self, ax)
+
+    def __repr__(self) -> str:
+        return f"<Chart {self.kind}: {self.claim}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        # Jupyter asks for all forms at once; the alternative text travels with the picture.
+        data = {"text/plain": self.alt_text(), "image/png": plotting_backend().png(self)}
+        return data, {"image/png": {"alt": self.alt_text()}}
+
+    def show(self, value: Any) -> str:
+        """Write one value as the chart would: a share as a percentage, other numbers to four figures."""
+        return percent(float(value)) if self.percent else number(value)
+
+    def _with_interval(self, row: Any, column: str) -> str:
+        text = self.show(row[column])
+        if self.low and self.high:
+            text += f" (interval {self.show(row[self.low])} to {self.show(row[self.high])})"
+        return text
+
+
+def _describe_curves(chart: Chart) -> str:
+    parts = []
+    for name, rows in _series(chart):
+        first, last = rows.iloc[0], rows.iloc[-1]
+        parts.append(
+            f"{name}from {chart.show(first[chart.y])} at {number(first[chart.x])} "
+            f"to {chart._with_interval(last, chart.y)} at {number(last[chart.x])}"
+        )
+    return f"{chart.y_label} by {chart.x_label}: {'; '.join(parts)}."
+
+
+def _describe_bars(chart: Chart) -> str:
+    parts = [
+        f"{name}{row[chart.x]} {chart._with_interval(row, chart.y)}"
+        for name, rows in _series(chart)
+        for _, row in rows.iterrows()
+    ]
+    return f"Bars of {chart.y_label} by {chart.x_label}: {'; '.join(parts)}."
+
+
+def _describe_forest(chart: Chart) -> str:
+    parts = [f"{row[chart.y]} {chart._with_interval(row, chart.x)}" for _, row in chart.frame.iterrows()]
+    return f"{chart.x_label}, one row per {chart.y_label}: {'; '.join(parts)}."
+
+
+def _describe_heatmap(chart: Chart) -> str:
+    parts = [
+        f"{row[chart.y]} to {row[chart.x]} {chart.show(row[chart.value])}"
+        for _, row in chart.frame.iterrows()
+    ]
+    return f"Table of {chart.y_label} (rows) by {chart.x_label} (columns): {'; '.join(parts)}."
+
+
+def _describe_histogram(chart: Chart) -> str:
+    counts = chart.frame[chart.y]
+    top = chart.frame.iloc[int(counts.argmax())]
+    return (
+        f"Histogram of {chart.x_label}: {number(counts.sum())} in {len(chart.frame)} bins, most "
+        f"({number(top[chart.y])}) from {number(top[chart.x])}."
+    )
+
+
+def _describe_scatter(chart: Chart) -> str:
+    xs, ys = chart.frame[chart.x], chart.frame[chart.y]
+    return (
+        f"{len(chart.frame):,} points: {chart.x_label} from {number(xs.min())} to {number(xs.max())}, "
+        f"{chart.y_label} from {chart.show(ys.min())} to {chart.show(ys.max())}."
+    )
+
+
+def _series(chart: Chart) -> list[tuple[str, pd.DataFrame]]:
+    if chart.group is None:
+        return [("", chart.frame)]
+    return [(f"{name}: ", rows) for name, rows in chart.frame.groupby(chart.group, sort=False, observed=True)]
+
+
+_DESCRIBE: dict[str, Callable[[Chart], str]] = {
+    "step": _describe_curves,
+    "line": _describe_curves,
+    "bar": _describe_bars,
+    "forest": _describe_forest,
+    "heatmap": _describe_heatmap,
+    "histogram": _describe_histogram,
+    "scatter": _describe_scatter,
+}

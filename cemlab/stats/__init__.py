@@ -1,0 +1,1 @@
+"""Array functions that do the numbers: no frames, no columns, no plots."""
