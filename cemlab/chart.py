@@ -179,6 +179,7 @@ def _describe_forest(chart: Chart) -> str:
 
 
 def _describe_heatmap(chart: Chart) -> str:
+    assert chart.value is not None  # refused in __post_init__
     parts = [
         f"{row[chart.y]} to {row[chart.x]} {chart.show(row[chart.value])}"
         for _, row in chart.frame.iterrows()

@@ -40,9 +40,7 @@ class Column:
     about
         What it means, with its unit.
     required
-        Whether the table is of no use without it.
-    blank
-        What a blank means where blanks are allowed; empty where they are not.
+        Whether the table is of no use without it; such a column may have no blanks either.
     allowed
         The only values allowed, where there is such a list.
     """
@@ -51,7 +49,6 @@ class Column:
     form: Form
     about: str
     required: bool = False
-    blank: str = "not recorded"
     allowed: tuple[str, ...] = ()
 
 
@@ -119,7 +116,7 @@ _EMPLOYEE = _c("employee", "id", "the employee's identifier", required=True)
 _BRANCH = _c("branch", "id", "the branch's identifier")
 _DATE = _c("date", "date", "business date", required=True)
 
-#: Why a customer left. ``none`` marks a spell that goes on; ``unknown`` one that ended for a reason not recorded.
+#: Why a customer left: ``none`` for a spell that goes on, ``unknown`` where the reason was not recorded.
 CAUSES = ("none", "competitor", "price", "moved", "deceased", "unknown")
 
 _ALL = (
