@@ -1,1 +1,60 @@
-"""cemlab."""
+"""cemlab: a Jupyter research workbench for Customer Experience Management.
+
+The public names; each is imported when it is first used, so ``import cemlab`` itself costs nothing.
+
+>>> import cemlab
+>>> company = cemlab.Company.open(cemlab.places.bundled("data") / "small")
+>>> sorted(company.tables)
+['customers', 'subscriptions', 'transactions']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cemlab import errors as errors
+    from cemlab import loyalty as loyalty
+    from cemlab import places as places
+    from cemlab import survival as survival
+    from cemlab.chart import Chart as Chart
+    from cemlab.chart import set_plotting_backend as set_plotting_backend
+    from cemlab.data import counts as counts
+    from cemlab.data import datasets as datasets
+    from cemlab.data.company import Company as Company
+    from cemlab.evidence import Evidence as Evidence
+    from cemlab.result import Result as Result
+
+# public name → (module, name in it); None stands for the module itself
+_HOMES: dict[str, tuple[str, str | None]] = {
+    "Chart": ("cemlab.chart", "Chart"),
+    "Company": ("cemlab.data.company", "Company"),
+    "Evidence": ("cemlab.evidence", "Evidence"),
+    "Result": ("cemlab.result", "Result"),
+    "counts": ("cemlab.data.counts", None),
+    "datasets": ("cemlab.data.datasets", None),
+    "errors": ("cemlab.errors", None),
+    "loyalty": ("cemlab.loyalty", None),
+    "places": ("cemlab.places", None),
+    "set_plotting_backend": ("cemlab.chart", "set_plotting_backend"),
+    "survival": ("cemlab.survival", None),
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # costs more than all the rest of this module
+
+        return version("cemlab")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cemlab' has no attribute {name!r}; there are: {', '.join(__all__)}")
+    module, attribute = _HOMES[name]
+    home = import_module(module)
+    return home if attribute is None else getattr(home, attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

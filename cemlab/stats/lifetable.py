@@ -177,7 +177,7 @@ def _product_limit(at_risk: Ints, events: Ints) -> tuple[Floats, Floats]:
     """Return survival and Greenwood's variance of its logarithm, both of shape (n_times,)."""
     risk, died = at_risk.astype(float), events.astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        survival = np.cumprod(np.where(events > 0, 1 - died / risk, 1.0))
+        survival = np.cumprod(np.where(events > 0, 1 - died / risk, 1.0)).astype(float)
         step = np.where(events > 0, died / (risk * (risk - died)), 0.0)
     return survival, np.cumsum(step)
 
@@ -191,8 +191,7 @@ def _log_log_interval(survival: Floats, log_variance: Floats, conf_level: float)
         low, high = survival ** np.exp(-exponent), survival ** np.exp(exponent)
     # everybody there or nobody left: the scale has no interval, the point itself is given
     certain = (survival >= 1) | (survival <= 0)
-    bounds = (np.where(certain, survival, bound).astype(float) for bound in (low, high))
-    return next(bounds), next(bounds)
+    return np.where(certain, survival, low), np.where(certain, survival, high)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,0 +1,6 @@
+"""Who leaves, when, and what goes with it: the vocabulary of notebook 04."""
+
+from cemlab.survival.hazards import HazardRatios, hazard_ratios
+from cemlab.survival.retention import RetentionCurve, retention_curve, spells
+
+__all__ = ["HazardRatios", "RetentionCurve", "hazard_ratios", "retention_curve", "spells"]
