@@ -7,6 +7,7 @@ The plotting backend, chosen by name as in pandas, draws it; this module never i
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Grade, refuse_causal_claim
-from cemlab.markup import number, percent
+from cemlab.markup import is_missing, label, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,8 @@ class Chart:
     Raises
     ------
     OptionError, ColumnError, DesignError
-        For an unknown kind, a missing column, a missing interval or a claim the design does not allow.
+        For an unknown kind, a missing column, a missing interval, no rows, or a claim that the design
+        does not allow.
     """
 
     kind: Kind
@@ -119,16 +121,22 @@ class Chart:
             raise OptionError(one_of(self.kind, get_args(Kind), what="chart kind"))
         if self.kind in _NEEDS_INTERVAL and not (self.low and self.high):
             raise DesignError(f"a {self.kind} chart shows estimates, so it needs the columns low and high")
+        if bool(self.low) != bool(self.high):
+            raise OptionError(
+                f"an interval has two ends: low={self.low!r}, high={self.high!r}; name both or none"
+            )
         if self.kind == "heatmap" and not self.value:
             raise OptionError("a heat map needs the column of its cells: value=…")
         for name in (self.x, self.y, self.value, self.low, self.high, self.group):
             if name is not None and name not in self.frame.columns:
                 raise ColumnError(one_of(name, map(str, self.frame.columns), what="column of the chart"))
+        if self.frame.empty:
+            raise DesignError(f"the {self.kind} chart {self.claim!r} has no rows to draw")
         refuse_causal_claim(self.claim, grade=self.grade)
 
     def alt_text(self) -> str:
         """Describe the picture in words, from its own data, for those who cannot see it."""
-        return f"{self.claim}. {_DESCRIBE[self.kind](self)}"
+        return f"{self.claim.rstrip('.')}. {_DESCRIBE[self.kind](self)}"
 
     def plot(self, ax: Any = None) -> Any:
         """Draw with the plotting backend, on `ax` if given, and return the axes."""
@@ -139,12 +147,32 @@ class Chart:
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         # Jupyter asks for all forms at once; the alternative text travels with the picture.
-        data = {"text/plain": self.alt_text(), "image/png": plotting_backend().png(self)}
-        return data, {"image/png": {"alt": self.alt_text()}}
+        picture = plotting_backend().png(self)
+        # Bytes 16 to 20 of a PNG are its width. It has twice the pixels of the screen's, so that it is sharp.
+        width = int.from_bytes(picture[16:20], "big") // 2
+        data = {"text/plain": self.alt_text(), "image/png": picture}
+        return data, {"image/png": {"alt": self.alt_text(), "width": width}}
+
+    def series(self) -> list[tuple[str, pd.DataFrame]]:
+        """Return name and rows of each series, in the order of the frame; one without name if ungrouped."""
+        if self.group is None:
+            return [("", self.frame)]
+        groups = self.frame.groupby(self.group, sort=False, observed=True, dropna=False)
+        return [(label(name), rows) for name, rows in groups]
 
     def show(self, value: Any) -> str:
-        """Write one value as the chart would: a share as a percentage, other numbers to four figures."""
-        return percent(float(value)) if self.percent else number(value)
+        """Write one value as the chart would.
+
+        A share becomes a percentage with one decimal, a tiny one with two figures; other numbers keep
+        four figures.
+        """
+        if is_missing(value):
+            return "not estimable"
+        if not self.percent:
+            return number(value)
+        share = float(value)
+        tiny = 0 < abs(share) < 0.01
+        return percent(share, digits=min(6, 1 - math.floor(math.log10(100 * abs(share)))) if tiny else 1)
 
     def _with_interval(self, row: Any, column: str) -> str:
         text = self.show(row[column])
@@ -155,10 +183,10 @@ class Chart:
 
 def _describe_curves(chart: Chart) -> str:
     parts = []
-    for name, rows in _series(chart):
+    for name, rows in chart.series():
         first, last = rows.iloc[0], rows.iloc[-1]
         parts.append(
-            f"{name}from {chart.show(first[chart.y])} at {number(first[chart.x])} "
+            f"{_before(name)}from {chart.show(first[chart.y])} at {number(first[chart.x])} "
             f"to {chart._with_interval(last, chart.y)} at {number(last[chart.x])}"
         )
     return f"{chart.y_label} by {chart.x_label}: {'; '.join(parts)}."
@@ -166,22 +194,26 @@ def _describe_curves(chart: Chart) -> str:
 
 def _describe_bars(chart: Chart) -> str:
     parts = [
-        f"{name}{row[chart.x]} {chart._with_interval(row, chart.y)}"
-        for name, rows in _series(chart)
+        f"{_before(name)}{label(row[chart.x])} {chart._with_interval(row, chart.y)}"
+        for name, rows in chart.series()
         for _, row in rows.iterrows()
     ]
     return f"Bars of {chart.y_label} by {chart.x_label}: {'; '.join(parts)}."
 
 
 def _describe_forest(chart: Chart) -> str:
-    parts = [f"{row[chart.y]} {chart._with_interval(row, chart.x)}" for _, row in chart.frame.iterrows()]
-    return f"{chart.x_label}, one row per {chart.y_label}: {'; '.join(parts)}."
+    parts = [
+        f"{_before(name)}{label(row[chart.y])} {chart._with_interval(row, chart.x)}"
+        for name, rows in chart.series()
+        for _, row in rows.iterrows()
+    ]
+    return f"{chart.x_label}, one row per {chart.y_label or chart.y}: {'; '.join(parts)}."
 
 
 def _describe_heatmap(chart: Chart) -> str:
     assert chart.value is not None  # refused in __post_init__
     parts = [
-        f"{row[chart.y]} to {row[chart.x]} {chart.show(row[chart.value])}"
+        f"{label(row[chart.y])} to {label(row[chart.x])} {chart.show(row[chart.value])}"
         for _, row in chart.frame.iterrows()
     ]
     return f"Table of {chart.y_label} (rows) by {chart.x_label} (columns): {'; '.join(parts)}."
@@ -204,10 +236,8 @@ def _describe_scatter(chart: Chart) -> str:
     )
 
 
-def _series(chart: Chart) -> list[tuple[str, pd.DataFrame]]:
-    if chart.group is None:
-        return [("", chart.frame)]
-    return [(f"{name}: ", rows) for name, rows in chart.frame.groupby(chart.group, sort=False, observed=True)]
+def _before(name: str) -> str:
+    return f"{name}: " if name else ""
 
 
 _DESCRIBE: dict[str, Callable[[Chart], str]] = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from cemlab.errors import DesignError, OptionError, one_of
+from cemlab.markup import p_value
 
 Grade = Literal["descriptive", "association", "adjusted", "quasi-experiment", "experiment"]
 
@@ -21,7 +22,9 @@ GRADES: dict[Grade, str] = {
 
 # Words that claim a cause. A claim made from a design that does not identify one may not use them.
 _CAUSAL = re.compile(
-    r"\b(effects?|roi|impact(s|ed)?|caus(e[sd]?|ing|al)|because|drives?|driven|due to|leads? to|thanks to)\b",
+    r"\b(effects?|roi|affect(s|ed)?|impact(s|ed)?|caus(e[sd]?|ing|al|ally)|because|drives?|driven|"
+    r"driv(ing|ers? of)|"
+    r"(due|owing|thanks|leads?|leading|led) to|results? in|resulted in)\b",
     re.IGNORECASE,
 )
 
@@ -57,6 +60,39 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HypothesisTest:
+    """A test statistic that carries the statement it tests.
+
+    Parameters
+    ----------
+    name
+        E.g. ``"log-rank test"``.
+    null
+        The statement that a small p-value speaks against.
+    statistic, df, p_value
+        The statistic, its degrees of freedom and its p-value.
+
+    Examples
+    --------
+    >>> print(HypothesisTest(name="log-rank test", null="all groups leave at the same pace",
+    ...                      statistic=11.2, df=2, p_value=0.0037))
+    log-rank test of "all groups leave at the same pace": chi-squared 11.20 on 2 df, p = 0.0037
+    """
+
+    name: str
+    null: str
+    statistic: float
+    df: int
+    p_value: float
+
+    def __str__(self) -> str:
+        return (
+            f'{self.name} of "{self.null}": chi-squared {self.statistic:,.2f} on {self.df} df, '
+            f"{p_value(self.p_value)}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What a result rests on.
 
@@ -75,7 +111,9 @@ class Evidence:
     assumptions
         What must hold for the number to mean what it says.
     checks
-        What was tested.
+        What was checked before the number was believed.
+    tests
+        Hypothesis tests that belong to the number.
 
     Examples
     --------
@@ -95,6 +133,7 @@ class Evidence:
     source: str = ""
     assumptions: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    tests: tuple[HypothesisTest, ...] = ()
 
     def __post_init__(self) -> None:
         if self.grade not in get_args(Grade):
@@ -117,6 +156,11 @@ class Evidence:
             "quasi-experiment": "changes, if the design's assumptions hold,",
             "experiment": "changes",
         }[self.grade]
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Tests and checks as lines to read."""
+        return (*map(str, self.tests), *map(str, self.checks))
 
     @property
     def failed(self) -> tuple[Check, ...]:

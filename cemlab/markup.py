@@ -6,10 +6,13 @@ captions included.
 
 from __future__ import annotations
 
+import datetime
 import html
 import math
 import numbers
+import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,10 +32,18 @@ LABELS: dict[str, str] = {
     "n_events": "Events",
 }
 
-# Characters that would start a link, emphasis, a cell or a tag in Markdown.
+# Characters that would start a link, emphasis, a cell, a tag or mathematics in Markdown. Mathematics is
+# looked for twice, in the Markdown and again in the page made from it (where it can hold links): a dollar
+# alone in its element and a backslash before an invisible word joiner start none.
 _MARKDOWN_ACTIVE = str.maketrans(
-    {char: "\\" + char for char in "\\`*_{}[]()#+!|~$"} | {"<": "&lt;", ">": "&gt;"}
+    {char: "\\" + char for char in "`*_{}[]()#+!|~"}
+    | {"\\": "\\\\\u2060", "$": "<span>\\$</span>", "&": "&amp;", "<": "&lt;", ">": "&gt;"}
 )
+# What some renderers turn into a link of their own accord.
+_BARE_LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+
+# Keeps a notebook's mathematics out of text from data.
+_LITERAL = "tex2jax_ignore mathjax_ignore"
 
 
 def percent(share: float, *, digits: int = 1) -> str:
@@ -43,7 +54,13 @@ def percent(share: float, *, digits: int = 1) -> str:
     >>> percent(0.26536)
     '26.5 %'
     """
-    return "not estimable" if math.isnan(share) else f"{100 * share:.{digits}f} %"
+    return "not estimable" if math.isnan(share) else f"{_fixed(100 * share, digits)} %"
+
+
+def _fixed(value: float, digits: int) -> str:
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:z.{digits}f}"  # z: no minus before a zero
 
 
 def percent_range(low: float, high: float, *, digits: int = 1) -> str:
@@ -56,7 +73,7 @@ def percent_range(low: float, high: float, *, digits: int = 1) -> str:
     """
     if math.isnan(low) or math.isnan(high):
         return "not estimable"
-    return f"{100 * low:.{digits}f} to {100 * high:.{digits}f} %"
+    return f"{_fixed(100 * low, digits)} to {_fixed(100 * high, digits)} %"
 
 
 def points(difference: float, *, digits: int = 1) -> str:
@@ -67,7 +84,18 @@ def points(difference: float, *, digits: int = 1) -> str:
     >>> points(0.0612)
     '+6.1 points'
     """
-    return "not estimable" if math.isnan(difference) else f"{100 * difference:+.{digits}f} points"
+    return "not estimable" if math.isnan(difference) else f"{100 * difference:+z.{digits}f} points"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value, never as zero.
+
+    Examples
+    --------
+    >>> p_value(0.0371), p_value(1e-12)
+    ('p = 0.0371', 'p < 0.0001')
+    """
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.3g}"
 
 
 def number(value: Any) -> str:
@@ -80,26 +108,49 @@ def number(value: Any) -> str:
     """
     if value is None:
         return ""
-    if isinstance(value, bool) or not isinstance(value, numbers.Number):
-        return "" if _is_missing(value) else str(value)
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
+        return "" if is_missing(value) else label(value)
     if isinstance(value, numbers.Integral):
         return f"{int(value):,}"
-    real = float(value)  # type: ignore[arg-type]
+    real = float(value)
     if math.isnan(real):
         return ""
     if math.isinf(real):
         return "∞" if real > 0 else "-∞"
-    if real == 0 or 0.001 <= abs(real) < 1000:
+    if real == 0:
+        return "0"
+    if 0.001 <= abs(real) < 999.95:  # from there on, four figures need no decimals
         return f"{real:.4g}"
-    return f"{real:,.0f}" if abs(real) < 1e9 and abs(real) >= 1000 else f"{real:.2e}"
+    return f"{real:,.0f}" if 999.95 <= abs(real) < 1e9 else f"{real:.2e}"
 
 
-def _is_missing(value: object) -> bool:
+def label(value: object) -> str:
+    """Write the name of a group or category: a year keeps its form, a day loses its midnight.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> label(2010), label(12.0), label("plan A"), label(datetime.datetime(2011, 12, 9)), label(None)
+    ('2010', '12', 'plan A', '2011-12-09', 'missing')
+    """
+    if value is None or is_missing(value):
+        return "missing"
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time.min:
+        return value.date().isoformat()
+    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
+        return f"{float(value):.12g}"
+    return str(value)
+
+
+def is_missing(value: object) -> bool:
+    """Tell whether a single value is missing, in pandas' sense."""
     # pandas' NaT and NA are the only values unequal to themselves or refusing to say
     try:
         return bool(value != value)
     except TypeError:
         return True
+    except ValueError:
+        return False  # several values, so no single missing one
 
 
 def join_words(words: Iterable[str]) -> str:
@@ -122,7 +173,7 @@ def escape_markdown(text: object) -> str:
     >>> escape_markdown("<b>*plan*|A</b>")
     '&lt;b&gt;\\*plan\\*\\|A&lt;/b&gt;'
     """
-    return " ".join(str(text).replace("&", "&amp;").translate(_MARKDOWN_ACTIVE).split())
+    return " ".join(_BARE_LINK.sub(r"\\", str(text).translate(_MARKDOWN_ACTIVE)).split())
 
 
 def html_table(frame: pd.DataFrame, *, caption: str = "", labels: Mapping[str, str] | None = None) -> str:
@@ -149,7 +200,9 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", labels: Mapping[str, s
         for row in frame.itertuples(index=False, name=None)
     )
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    return f'<table class="cemlab">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return (
+        f'<table class="cemlab {_LITERAL}">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    )
 
 
 def _html_cell(value: object) -> str:

@@ -78,7 +78,7 @@ class Result(ABC):
 
     def to_markdown(self) -> str:
         """Return title, summary, narrative and evidence as Markdown; text from data is escaped."""
-        checks = [f"- {escape_markdown(check)}" for check in self.evidence.checks]
+        checks = [f"- {escape_markdown(line)}" for line in self.evidence.findings]
         parts = [
             f"**{escape_markdown(self.title)}**",
             markdown_table(self.summary, labels=self.labels),
@@ -89,11 +89,11 @@ class Result(ABC):
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def _repr_html_(self) -> str:
-        checks = "".join(f"<li>{html.escape(str(check))}</li>" for check in self.evidence.checks)
+        checks = "".join(f"<li>{html.escape(line)}</li>" for line in self.evidence.findings)
         listing = f"<ul>{checks}</ul>" if checks else ""
         table = html_table(self.summary, caption=self.title, labels=self.labels)
         caption = f"<p><small>{html.escape(self.caption)}</small></p>"
-        return f'<div class="cemlab-result">{table}{listing}{caption}</div>'
+        return f'<div class="cemlab-result tex2jax_ignore mathjax_ignore">{table}{listing}{caption}</div>'
 
     def __repr__(self) -> str:
         return f"{self.title}\n{self.summary.to_string(index=False)}\n{self.caption}"

@@ -1,0 +1,132 @@
+"""Drawing charts with seaborn and matplotlib: the only package that imports them.
+
+Every picture has the claim as its title, axes with units, and the note with rows, design grade and
+source under it. Text is wrapped and never clipped, and text from data is shown literally.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from cemlab.present import theme
+from cemlab.present.plots.bars import paint_bars, upright
+from cemlab.present.plots.curves import paint_curves, paint_histogram, paint_scatter
+from cemlab.present.plots.frame import caption, caption_within, dress, legend, name_at_ends
+from cemlab.present.plots.rows import paint_forest, paint_heatmap
+from cemlab.present.plots.scales import Series, distinct
+from cemlab.present.plots.words import lines, note, row_label, title
+
+if TYPE_CHECKING:
+    from cemlab.chart import Chart
+
+__all__ = ["draw", "png"]
+
+_PAINT: dict[str, Callable[[Axes, Chart, list[Series]], list[Any]]] = {
+    "step": paint_curves,
+    "line": paint_curves,
+    "bar": paint_bars,
+    "forest": paint_forest,
+    "heatmap": paint_heatmap,
+    "histogram": paint_histogram,
+    "scatter": paint_scatter,
+}
+
+
+def draw(chart: Chart, ax: Axes | None = None) -> Axes:
+    """Draw a chart and return its axes.
+
+    Parameters
+    ----------
+    chart
+        What to draw.
+    ax
+        Axes to draw on, as part of a larger figure; its title, labels and limits are set. Without it, a
+        new figure is made with pyplot, as pandas does, so that a notebook shows it once.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on; ``ax.figure`` is the whole picture.
+
+    Raises
+    ------
+    OptionError
+        If there are more groups than can be told apart.
+    DataError
+        If a column is not numeric where it must be, a mark is given twice, or a ratio is not positive.
+    """
+    if ax is not None:
+        with _house_style():
+            return _compose(ax, chart, whole=False)
+    import matplotlib.pyplot as plt  # not above: the figures of png() are none of pyplot's business
+
+    with _house_style():
+        figure = plt.figure(figsize=_size(chart))
+        try:
+            return _compose(figure.add_subplot(), chart, whole=True)
+        except BaseException:
+            plt.close(figure)
+            raise
+
+
+def png(chart: Chart) -> bytes:
+    """Draw a chart as a PNG, at twice a screen's resolution; the same chart gives the same bytes.
+
+    Raises
+    ------
+    OptionError, DataError
+        As :func:`draw`.
+    """
+    with _house_style():
+        figure = Figure(figsize=_size(chart))
+        FigureCanvasAgg(figure)
+        _compose(figure.add_subplot(), chart, whole=True)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=theme.DPI, metadata={"Software": None})
+    return stream.getvalue()
+
+
+@contextmanager
+def _house_style() -> Iterator[None]:
+    # Starting from the defaults, the user's own settings neither show in a picture nor get lost.
+    import seaborn as sns
+
+    with matplotlib.style.context("default"), matplotlib.rc_context(sns.axes_style("whitegrid") | theme.RC):
+        yield
+
+
+def _size(chart: Chart) -> tuple[float, float]:
+    """Return the inches of a picture: always as wide, and higher only for many rows or many words."""
+    words = lines(title(chart, 72 * theme.WIDTH)) + lines(note(chart, 72 * theme.WIDTH))
+    rows = 0
+    if chart.kind in ("forest", "heatmap") or (chart.kind == "bar" and not upright(chart)):
+        names = distinct(chart.frame[chart.x if chart.kind == "bar" else chart.y])
+        rows = sum(lines(row_label(name)) for name in names)
+        if chart.kind != "heatmap":
+            rows = max(rows, len(chart.frame))
+    height = max(1.4 + 0.19 * words + 0.24 * rows, theme.HEIGHT, theme.HEIGHT + 0.2 * (words - 5))
+    return theme.WIDTH, height
+
+
+def _compose(ax: Axes, chart: Chart, *, whole: bool) -> Axes:
+    named = chart.series()
+    looks = theme.styles(len(named), column=str(chart.group))
+    series = [Series(name, rows, style) for (name, rows), style in zip(named, looks, strict=True)]
+    if whole:
+        caption(cast(Figure, ax.figure), chart)
+    dress(ax, chart)
+    handles = _PAINT[chart.kind](ax, chart, series)
+    direct = whole and chart.kind in ("step", "line")
+    if len(handles) > 1 and not (direct and name_at_ends(ax, chart, series)):
+        legend(ax, handles, [one.name for one in series])
+    if not whole:
+        caption_within(ax, chart)
+    return ax
