@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
-# conda-forge's names where they differ from PyPI's; the -base and -core ones leave out desktop toolkits and TeX
+# names on conda-forge where they differ; the -base and -core ones leave out desktop toolkits and TeX
 CONDA_NAMES = {
     "duckdb": "python-duckdb",
     "ibis-framework": "ibis-duckdb",
@@ -22,7 +22,9 @@ CONDA_NAMES = {
 
 def declared() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
+    return [
+        Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"]["dev"])
+    ]
 
 
 def conda_lines() -> list[str]:

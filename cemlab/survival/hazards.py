@@ -107,7 +107,7 @@ def hazard_ratios(
     conf_level: float = 0.95,
     source: str = "",
 ) -> HazardRatios:
-    """Answer: which recorded things go with leaving sooner, other recorded things equal? (Cox 1972).
+    """Answer which recorded things go with leaving sooner, other recorded things equal (Cox 1972).
 
     Parameters
     ----------

@@ -194,7 +194,7 @@ def retention_curve(
     horizons: Sequence[float] | None = None,
     source: str = "",
 ) -> RetentionCurve:
-    """Answer: what share of customers is still there after a given time? (Kaplan & Meier 1958).
+    """Answer what share of customers is still there after a given time (Kaplan & Meier 1958).
 
     Parameters
     ----------

@@ -1,0 +1,14 @@
+"""Did we lose them, or was it arithmetic? The vocabulary of notebook 03."""
+
+from cemlab.loyalty.defection import Defection, defection
+from cemlab.loyalty.histories import BuyingHistories, buying_histories
+from cemlab.loyalty.transitions import LoyaltyTransitions, transitions
+
+__all__ = [
+    "BuyingHistories",
+    "Defection",
+    "LoyaltyTransitions",
+    "buying_histories",
+    "defection",
+    "transitions",
+]

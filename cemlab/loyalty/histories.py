@@ -1,0 +1,201 @@
+"""What customers bought in a base period and in the next one: the counts that this analysis rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from cemlab.data import counts
+from cemlab.errors import DesignError, OptionError, one_of
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+Who = Literal["buyers", "newcomers"]
+Period = tuple[date, date]
+
+#: The tier of those who bought nothing.
+LAPSED = "no purchase"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BuyingHistories:
+    """Customers counted by what they bought in a base period and in the next one.
+
+    Parameters
+    ----------
+    table
+        One row a history: n_base (purchase days in the base period, at least 1), exposure (days of the base
+        period in which a repeat purchase could have been seen), recency (days from first to last purchase,
+        newcomers only), n_next (purchase days in the next period), n_customers.
+    who
+        ``"buyers"``: everyone who bought in the base period; ``"newcomers"``: those whose first purchase of
+        all fell into it.
+    base, follow_up
+        First and last day of the two periods, both included.
+    n_given
+        Customers who bought in the base period.
+    source
+        The line that stands under every figure.
+    """
+
+    table: pd.DataFrame
+    who: Who
+    base: Period
+    follow_up: Period
+    n_given: int
+    source: str = ""
+
+    @property
+    def n_used(self) -> int:
+        """Customers in the table."""
+        return int(self.table["n_customers"].sum())
+
+    @property
+    def next_days(self) -> int:
+        """Length of the next period in days."""
+        return (self.follow_up[1] - self.follow_up[0]).days + 1
+
+    @property
+    def design(self) -> str:
+        """The comparison in one sentence."""
+        whom = "Customers who bought" if self.who == "buyers" else "Customers who first bought"
+        return (
+            f"{whom} from {self.base[0]} to {self.base[1]}, followed from {self.follow_up[0]} to "
+            f"{self.follow_up[1]}; a purchase is a day with at least one."
+        )
+
+    def by_tier(self, tiers: Mapping[str, int]) -> pd.DataFrame:
+        """Return the table with the tiers of both periods.
+
+        Parameters
+        ----------
+        tiers
+            Fewest purchases of each tier, ascending, the lowest 1, e.g. ``{"light": 1, "loyal": 7}``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table and the columns tier and next_tier.
+
+        Raises
+        ------
+        OptionError
+            If the tiers do not ascend from 1.
+        """
+        names, fewest = check_tiers(tiers)
+        n_base, n_next = self.table["n_base"].to_numpy(), self.table["n_next"].to_numpy()
+        edges = np.asarray(fewest)
+        labels = np.asarray([LAPSED, *names], dtype=object)
+        return self.table.assign(
+            tier=labels[np.searchsorted(edges, n_base, side="right")],
+            next_tier=labels[np.searchsorted(edges, n_next, side="right")],
+        )
+
+
+def check_tiers(tiers: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the names and the fewest purchases of the tiers, or refuse them.
+
+    Raises
+    ------
+    OptionError
+        If the tiers do not ascend from 1, or one is named as those who bought nothing.
+    """
+    names, fewest = tuple(tiers), tuple(tiers.values())
+    ascending = all(lower < higher for lower, higher in pairwise(fewest))
+    if not names or fewest[0] != 1 or not ascending:
+        raise OptionError(
+            f"tiers are {dict(tiers)}; give the fewest purchases of each, ascending, the lowest 1, "
+            "e.g. {'light': 1, 'medium': 2, 'loyal': 7}"
+        )
+    if LAPSED in names:
+        raise OptionError(f"no tier can be named {LAPSED!r}: that is the name of those who bought nothing")
+    return names, fewest
+
+
+def buying_histories(
+    transactions: ir.Table, *, base: Period, follow_up: Period, who: Who = "buyers", source: str = ""
+) -> BuyingHistories:
+    """Count customers by their purchase days in a base period and in the next one.
+
+    Parameters
+    ----------
+    transactions
+        One row a purchase line: customer, date, revenue.
+    base, follow_up
+        First and last day of each period, both included; the follow-up begins on the day after the base ends.
+    who
+        ``"buyers"``: everyone who bought in the base period, in a market that was already running;
+        ``"newcomers"``: customers whose first purchase of all fell into it, each counted from that day on.
+        Newcomers who came on the last day of the base period are left out: nothing of them was seen yet.
+    source
+        The line that stands under every figure.
+
+    Returns
+    -------
+    BuyingHistories
+        A small table, however many customers there are.
+
+    Raises
+    ------
+    OptionError
+        If the periods are not two stretches of days, one right after the other, or `who` is unknown.
+    DesignError
+        If nobody bought in the base period.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from cemlab import Company, places
+    >>> shop = Company.open(places.bundled("data") / "small")
+    >>> histories = buying_histories(
+    ...     shop.table("transactions"),
+    ...     base=(date(2024, 1, 1), date(2024, 12, 31)),
+    ...     follow_up=(date(2025, 1, 1), date(2025, 12, 31)),
+    ... )
+    >>> histories.who, histories.next_days
+    ('buyers', 365)
+    """
+    if who not in get_args(Who):
+        raise OptionError(one_of(who, get_args(Who), what="kind of customers"))
+    if not base[0] <= base[1] < follow_up[0] <= follow_up[1] or follow_up[0] - base[1] != timedelta(days=1):
+        raise OptionError(
+            f"the base period is {base[0]} to {base[1]} and the next {follow_up[0]} to {follow_up[1]}; "
+            "give two stretches of days, the next one beginning on the day after the base ends"
+        )
+    if who == "buyers":
+        table, n_given = _buyers(transactions, base, follow_up)
+    else:
+        table, n_given = _newcomers(transactions, base, follow_up)
+    if table.empty:
+        raise DesignError(
+            f"no customer bought from {base[0]} to {base[1]}; choose a base period with purchases"
+        )
+    return BuyingHistories(
+        table=table, who=who, base=base, follow_up=follow_up, n_given=n_given, source=source
+    )
+
+
+def _buyers(transactions: ir.Table, base: Period, follow_up: Period) -> tuple[pd.DataFrame, int]:
+    pairs = counts.purchase_pairs(transactions, base=base, follow_up=follow_up, occasion="day").to_pandas()
+    table = pairs[["n_base", "n_next", "n_customers"]].assign(exposure=float((base[1] - base[0]).days + 1))
+    return table, int(table["n_customers"].sum())
+
+
+def _newcomers(transactions: ir.Table, base: Period, follow_up: Period) -> tuple[pd.DataFrame, int]:
+    table = counts.repeat_purchases(
+        transactions, until=base[1], time_unit_days=1, holdout_until=follow_up[1]
+    ).to_pandas()
+    came_in_base = table["age"] <= (base[1] - base[0]).days
+    table = table[came_in_base]
+    n_given = int(table["n_customers"].sum())
+    table = table[table["age"] > 0].reset_index(drop=True)
+    table = table.assign(n_base=table["frequency"] + 1, exposure=table["age"])
+    table = table.rename(columns={"n_holdout": "n_next"})
+    return table[["n_base", "exposure", "recency", "n_next", "n_customers"]], n_given
