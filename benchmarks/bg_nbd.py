@@ -93,7 +93,10 @@ def timed(fit: Callable[..., tuple[float, ...]], n: int, runs: int) -> tuple[tup
 
 def main() -> None:
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    roads: list[tuple[str, Callable[..., tuple[float, ...]], int]] = [("cemlab", ours, 5), ("textbook", textbook, 1)]
+    roads: list[tuple[str, Callable[..., tuple[float, ...]], int]] = [
+        ("cemlab", ours, 5),
+        ("textbook", textbook, 1),
+    ]
     if importlib.util.find_spec("lifetimes"):
         roads.append(("lifetimes", archived, 1))
     print(f"BG/NBD, {n:,} customers, seconds of work inside the process, data in memory")
@@ -109,7 +112,11 @@ def main() -> None:
     for name, (estimate, _, _) in results.items():
         # A stop by a gradient of 1e-7 per customer, from differences, is good to three digits or so.
         np.testing.assert_allclose(estimate, best, rtol=2e-3, err_msg=f"{name} found another optimum")
-    ratios = {f"ratio_{name}": round(took / seconds, 1) for name, (_, took, _) in results.items() if name != "cemlab"}
+    ratios = {
+        f"ratio_{name}": round(took / seconds, 1)
+        for name, (_, took, _) in results.items()
+        if name != "cemlab"
+    }
     print(json.dumps({"customers": n, "seconds": round(seconds, 3), **ratios, "peak_mb": round(peak)}))
 
 

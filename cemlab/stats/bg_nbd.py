@@ -99,7 +99,7 @@ class _Prepared:
 def fit_bg_nbd(
     frequency: ArrayLike, *, recency: ArrayLike, age: ArrayLike, weights: ArrayLike | None = None
 ) -> BGNBDFit:
-    """Fit the BG/NBD model: how often do customers buy, and how soon do they stop?
+    """Fit the BG/NBD model: how often customers buy, and how soon they stop.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def _start(history: PurchaseHistory) -> FloatArray:
     """Return where to begin: the fit to a subsample if there are many, or else plain guesses."""
     bought = history.weights @ history.frequency
     # Widely different customers (r = 0.5) who buy at the mean rate and stop with probability 1/4.
-    guess = np.log([0.5, 0.5 * (history.weights @ history.age) / bought, 1.0, 3.0])
+    guess: FloatArray = np.log(np.array([0.5, 0.5 * float(history.weights @ history.age / bought), 1.0, 3.0]))
     step = -(-history.frequency.size // _SUBSAMPLE)
     if step == 1:
         return guess
@@ -203,9 +203,7 @@ def _log_likelihood(theta: FloatArray, data: _Prepared) -> Derivatives:
     value, gradient, hessian = _count_terms(theta, data)
     parts = [_once_terms(theta, data)]
     size = data.repeaters.frequency.size
-    parts += [
-        _repeater_terms(theta, data.repeaters, slice(at, at + _BLOCK)) for at in range(0, size, _BLOCK)
-    ]
+    parts += [_repeater_terms(theta, data.repeaters, slice(at, at + _BLOCK)) for at in range(0, size, _BLOCK)]
     for more, slopes, curves in parts:
         value += more
         gradient += slopes

@@ -57,7 +57,7 @@ def wilson(successes: ArrayLike, n: ArrayLike, *, conf_level: float = 0.95) -> I
     --------
     >>> share = wilson(56, 70)
     >>> float(share.estimate), round(float(share.conf_low), 4), round(float(share.conf_high), 4)
-    (0.8, 0.6918, 0.8769)
+    (0.8, 0.6918, 0.877)
     """
     from statsmodels.stats.proportion import proportion_confint
 
@@ -74,7 +74,9 @@ def wilson(successes: ArrayLike, n: ArrayLike, *, conf_level: float = 0.95) -> I
     some = tries > 0
     share, low, high = (np.full(hits.shape, np.nan) for _ in range(3))
     share[some] = hits[some] / tries[some]
-    low[some], high[some] = proportion_confint(hits[some], tries[some], alpha=1.0 - conf_level, method="wilson")
+    low[some], high[some] = proportion_confint(
+        hits[some], tries[some], alpha=1.0 - conf_level, method="wilson"
+    )
     return Interval(share, low, high)
 
 
@@ -129,5 +131,7 @@ def _checked(interval: Interval, name: str) -> Interval:
     estimate, low, high = (np.asarray(part, dtype=np.float64) for part in interval)
     # An end that should equal the estimate, as at a share of 0, may miss it by rounding.
     if ((low > estimate + 1e-12) | (high < estimate - 1e-12)).any():
-        raise DataError(f"an estimate of {name} lies outside its own interval; give estimate, low, high in order")
+        raise DataError(
+            f"an estimate of {name} lies outside its own interval; give estimate, low, high in order"
+        )
     return Interval(estimate, low, high)

@@ -15,6 +15,7 @@ Derivatives = tuple[float, FloatArray, FloatArray]
 # A step is the last one if it is expected to raise the log-likelihood by less than this: the point
 # it starts from is then within 1.5e-4 standard errors, the point it ends at within about 1e-8.
 _LAST_GAIN = 1e-8
+_LITTLE_GAIN = 1e-3  # of log-likelihood: within 0.05 standard errors of the maximum
 _LONGEST_STEP = 2.0  # on the log scale: a factor of 7 in one step
 _FARTHEST = 30.0  # on the log scale: beyond, a parameter is taken to run to 0 or to infinity
 # Information below this means a standard error above 1,000 on the log scale: nothing is known.
@@ -94,7 +95,11 @@ def maximise(
                 break
             covariance = (axes / curvature) @ axes.T
             return Maximum(
-                theta=theta + step, value=value + gain, covariance=covariance, converged=True, steps=steps
+                theta=theta + step,
+                value=float(value + gain),
+                covariance=covariance,
+                converged=True,
+                steps=steps,
             )
         step *= min(1.0, _LONGEST_STEP / float(np.abs(step).max()))
         trial, tried = _uphill(function, theta, value, gradient, step)
@@ -103,7 +108,7 @@ def maximise(
             break
         theta, (value, gradient, hessian) = trial
     unknown = np.full((theta.size, theta.size), np.nan)
-    return Maximum(theta=theta, value=value, covariance=unknown, converged=False, steps=steps)
+    return Maximum(theta=theta, value=float(value), covariance=unknown, converged=False, steps=steps)
 
 
 def _uphill(
@@ -115,14 +120,19 @@ def _uphill(
 ) -> tuple[tuple[FloatArray, Derivatives] | None, int]:
     """Halve the step until it pays; return the new point, or None, and the number of trials."""
     slope = float(gradient @ step)
-    # A sum over many customers is itself only known to some rounding.
+    # A sum over many customers is itself only known to some rounding. Where so little is to be gained
+    # that it may drown in it, the gradient decides, which is known to more digits.
     rounding = 1e-12 * abs(value)
+    at_the_top = slope < _LITTLE_GAIN
     for halvings in range(40):
         share = 0.5**halvings
         point = theta + share * step
         with np.errstate(all="ignore"):
             derivatives = function(point)
         finite = all(np.all(np.isfinite(part)) for part in derivatives)
-        if finite and derivatives[0] >= value + 1e-4 * share * slope - rounding:
+        if not finite:
+            continue
+        flatter = at_the_top and abs(float(derivatives[1] @ step)) <= 0.5 * slope
+        if flatter or derivatives[0] >= value + 1e-4 * share * slope - rounding:
             return (point, derivatives), halvings + 1
     return None, 40

@@ -88,7 +88,9 @@ def checked_weights(weights: ArrayLike | None, *, n: int) -> FloatArray:
     array = checked_numbers(weights, what="weights", n=n)
     if (array < 0).any():
         row = int(np.argmax(array < 0))
-        raise DataError(f"weights[{row}] is {array[row]:g}; a weight says how many customers a row stands for")
+        raise DataError(
+            f"weights[{row}] is {array[row]:g}; a weight says how many customers a row stands for"
+        )
     if not array.any():
         raise DataError("all weights are 0; at least one row must stand for a customer")
     return array
@@ -107,7 +109,7 @@ def tail_counts(counts: FloatArray, weights: FloatArray) -> FloatArray:
     array([2., 1., 1.])
     """
     held = np.bincount(counts.astype(np.int64), weights=weights)
-    return np.cumsum(held[::-1])[::-1][1:]
+    return np.asarray(np.cumsum(held[::-1])[::-1][1:], dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -157,7 +159,8 @@ class PurchaseHistory:
             if wrong.any():
                 row = int(np.argmax(wrong))
                 raise DataError(
-                    f"row {row} has frequency {counts[row]:g}, recency {last[row]:g}, age {length[row]:g}; {why}"
+                    f"row {row} has frequency {counts[row]:g}, recency {last[row]:g}, age {length[row]:g}; "
+                    f"{why}"
                 )
         return cls(frequency=counts, recency=last, age=length, weights=checked_weights(weights, n=n))
 

@@ -157,7 +157,7 @@ def fit_nbd(
     weights: ArrayLike | None = None,
     zero_truncated: bool = False,
 ) -> NBDFit:
-    """Fit the NBD model: how different are customers in how often they buy?
+    """Fit the NBD model: how much customers differ in how often they buy.
 
     Parameters
     ----------
@@ -205,8 +205,8 @@ def fit_nbd(
     mean = _common_rate(data)
     if _overdispersion(data, mean) <= 0.0:
         raise DesignError(
-            "the counts vary no more than chance at one common rate would make them (underdispersed), so there "
-            f"are no differences between customers for an NBD no-change null to fit; {_WHAT_TO_DO}"
+            "the counts vary no more than chance at one common rate would make them (underdispersed), so "
+            f"there are no differences between customers for an NBD no-change null to fit; {_WHAT_TO_DO}"
         )
     best = maximise(lambda theta: _log_likelihood(theta, data), np.array([0.0, np.log(mean)]))
     r, rate = np.exp(best.theta)
@@ -251,8 +251,9 @@ def _checked(
         raise DesignError(f"nobody buys {times}, so no purchase rates can be fitted; take a longer period")
     if np.ptp(length) == 0:
         held = np.bincount(count.astype(np.int64), weights=weight)
-        count = np.flatnonzero(held).astype(np.float64)
-        weight, length = held[held > 0], np.full(count.size, length[0])
+        count = np.asarray(np.flatnonzero(held), dtype=np.float64)
+        weight = np.asarray(held[held > 0], dtype=np.float64)
+        length = np.full(count.size, length[0])
     return _Counts(
         count=count,
         exposure=length,
@@ -324,7 +325,7 @@ def _log_likelihood(theta: FloatArray, data: _Counts) -> Derivatives:
         more, second = _surplus(q)
         first = first + more
         truncation = float(w @ np.log(-np.expm1(-q)))
-    value = data.tails @ np.log1p(j / r) + (w @ x) * theta[1] + data.constant - w @ (q + x * step) - truncation
+    value = data.tails @ np.log1p(j / r) - w @ (q + x * step) + (w @ x) * theta[1] + data.constant
     spread = w * x * s * (1.0 - s)
     gradient = [
         -data.tails @ (j / (r + j)) - w @ (first * q_r - x * s),
@@ -333,4 +334,4 @@ def _log_likelihood(theta: FloatArray, data: _Counts) -> Derivatives:
     h_rr = data.tails @ (j * r / (r + j) ** 2) - w @ (first * q_rr + second * q_r**2) - spread.sum()
     h_rm = -w @ (first * q_rm + second * q_r * q_m) + spread.sum()
     h_mm = -w @ (first * q_mm + second * q_m**2) - spread.sum()
-    return float(value), np.array(gradient), np.array([[h_rr, h_rm], [h_rm, h_mm]])
+    return float(value) - truncation, np.array(gradient), np.array([[h_rr, h_rm], [h_rm, h_mm]])

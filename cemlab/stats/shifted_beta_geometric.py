@@ -70,7 +70,7 @@ class SBGFit:
 
 
 def fit_sbg(lost: ArrayLike, *, survivors: float) -> SBGFit:
-    """Fit the shifted-beta-geometric model: how differently do customers take to leaving?
+    """Fit the shifted-beta-geometric model: how much customers differ in their chance to leave.
 
     Parameters
     ----------
@@ -133,9 +133,13 @@ def fit_sbg(lost: ArrayLike, *, survivors: float) -> SBGFit:
 def _check_design(gone: FloatArray, stayed: FloatArray) -> None:
     """Refuse data without an interior maximum, by name."""
     if gone.size < 2:
-        raise DesignError(f"lost covers {gone.size} renewal(s); two or more are needed to see retention change")
+        raise DesignError(
+            f"lost covers {gone.size} renewal(s); two or more are needed to see retention change"
+        )
     if gone.sum() == 0:
-        raise DesignError("nobody left, so no probability to leave can be fitted; follow the cohort for longer")
+        raise DesignError(
+            "nobody left, so no probability to leave can be fitted; follow the cohort for longer"
+        )
     if stayed[0] == 0:
         raise DesignError("everybody left at the first renewal, so there is nothing to see at the second")
     # Slope of the log-likelihood in 1 / (alpha + beta) at 0, where all customers are alike.

@@ -82,8 +82,8 @@ class GammaGammaFit:
         weight = self.p * x + self.q - 1.0
         if (weight <= 0.0).any():
             raise DesignError(
-                f"with q = {self.q:.3g} customers differ so much that the mean value of one with few purchases is "
-                "infinite; leave out those without purchases, or report medians"
+                f"with q = {self.q:.3g} customers differ so much that the mean value of one with few "
+                "purchases is infinite; leave out those without purchases, or report medians"
             )
         return self.p * (self.v + x * value) / weight
 
@@ -91,7 +91,7 @@ class GammaGammaFit:
 def fit_gamma_gamma(
     frequency: ArrayLike, *, mean_value: ArrayLike, weights: ArrayLike | None = None
 ) -> GammaGammaFit:
-    """Fit the Gamma-Gamma model: how much do customers differ in what they spend a time?
+    """Fit the Gamma-Gamma model: how much customers differ in what they spend a time.
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ def fit_gamma_gamma(
     best = maximise(lambda theta: _log_likelihood(theta, x, unit, w), np.log([4.0, 4.0, 0.75]))
     if not best.converged:
         raise DesignError(
-            "the spread of values within and between customers cannot be told apart (a parameter runs to 0 or "
-            "infinity); more customers with two or more purchases of differing value are needed"
+            "the spread of values within and between customers cannot be told apart (a parameter runs to 0 "
+            "or infinity); more customers with two or more purchases of differing value are needed"
         )
     p, q, v = np.exp(best.theta)
     return GammaGammaFit(
