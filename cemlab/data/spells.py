@@ -1,0 +1,270 @@
+"""Spells counted: how many entered observation at one duration, ended at another, and how.
+
+The cells are sufficient for Kaplan–Meier, the log-rank test and hazards by group, with late entry;
+there are few of them however many spells there were.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import ibis.expr.types as ir
+
+from cemlab.data.lines import days_between
+from cemlab.errors import ColumnError, DataError, one_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The cause of a spell that goes on.
+NO_CAUSE = "none"
+
+# Texts that are a yes or no and not a cause: counted as causes, every "no" would be an event.
+_YES_OR_NO = ("0", "1", "yes", "no", "y", "n", "true", "false", "t", "f", "")
+
+
+def spell_counts(
+    spells: ir.Table | pd.DataFrame,
+    *,
+    duration: str,
+    event: str,
+    entry: str | None = None,
+    group: str | None = None,
+) -> pd.DataFrame:
+    """Count spells by group, entry, duration and how they ended.
+
+    Parameters
+    ----------
+    spells
+        One row is a spell. Column names may be any text.
+    duration
+        Column with the length of the spell so far [any unit], not negative.
+    event
+        Column that says whether the end was the event: true or false, or 1 or 0; or a text with the
+        cause, where ``"none"`` is a spell that goes on.
+    entry
+        Column with the length already reached when observation began [same unit]; 0 for spells seen
+        from the start. A spell can only be seen if it was longer than that.
+    group
+        Column whose values are kept apart.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row is a cell: ``group`` (``"all"`` without one), ``entry`` and ``duration`` [float],
+        ``event`` [bool], ``cause`` where `event` is a text, ``n`` [whole number of spells]; sorted.
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing.
+    DataError
+        If a value is missing or impossible; the line says in how many spells.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> people = pd.DataFrame({"months": [3, 3, 5], "churned": [True, True, False]})
+    >>> spell_counts(people, duration="months", event="churned")
+      group  entry  duration  event  n
+    0   all    0.0       3.0   True  2
+    1   all    0.0       5.0  False  1
+    """
+    named = {"duration": duration, "event": event, "entry": entry, "group": group}
+    columns = {role: name for role, name in named.items() if name is not None}
+    table = _picked(spells, columns)
+    for role in ("duration", "entry"):
+        if role in columns and not table[role].type().is_numeric():
+            raise DataError(
+                f"spells, column {columns[role]!r}: {role} must be a number, not {table[role].type()}"
+            )
+    _refuse_missing(table, columns)
+    _refuse_event_values(table, columns["event"])
+    _refuse_impossible(table, columns)
+    cause = table["event"].type().is_string()
+    cells = {
+        "group": table["group"] if group is not None else ibis.literal("all"),
+        "entry": table["entry"].cast("float64") if entry is not None else ibis.literal(0.0),
+        "duration": table["duration"].cast("float64"),
+        "event": table["event"] != NO_CAUSE if cause else table["event"].cast("boolean"),
+        **({"cause": table["event"]} if cause else {}),
+    }
+    counted = table.select(**cells).group_by(list(cells)).aggregate(n=ibis._.count())
+    return counted.to_pandas().sort_values(list(cells), ignore_index=True)
+
+
+def dated_spells(
+    subscriptions: ir.Table, *, as_of: date, observed_from: str | date | None = "observed_from"
+) -> ir.Table:
+    """Turn the dates of spells into exact durations in days.
+
+    Spells that begin after `as_of` are left out, and so are those that had ended by the day observation
+    began: nobody could have seen them, and counting them would hide the leavers of that time.
+
+    Parameters
+    ----------
+    subscriptions
+        One row is a spell: ``entry``, ``exit`` [DATE; blank while it goes on], ``cause``.
+    as_of
+        Last day observed; a later exit is not known yet.
+    observed_from
+        First day on which leaving would have been seen: a date for all, or a column of dates, where a
+        blank means from the start. A column of the default name that is not there means the same.
+
+    Returns
+    -------
+    ir.Table
+        All columns, ``cause`` as known at `as_of`, and: ``duration`` [days], ``observed_after`` [days
+        already reached when observation began], ``left`` [whether the spell ended by `as_of`].
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing.
+    DataError
+        If a spell has no entry, ends before it begins, or its exit and cause contradict each other.
+    """
+    for name in ("entry", "exit", "cause"):
+        _column(subscriptions, name, "subscriptions")
+    spells = subscriptions.mutate(entry=_date(subscriptions, "entry"), exit=_date(subscriptions, "exit"))
+    _refuse_contradictions(spells)
+    begun = spells.filter(spells["entry"] <= as_of)
+    left = begun["exit"].notnull() & (begun["exit"] <= as_of)
+    end = ibis.ifelse(left, begun["exit"], ibis.literal(as_of))
+    seen = _seen_from(begun, observed_from)
+    return begun.mutate(
+        duration=days_between(begun["entry"], end),
+        observed_after=ibis.greatest(days_between(begun["entry"], seen), 0),
+        left=left,
+        cause=ibis.ifelse(left, begun["cause"].fill_null("unknown"), NO_CAUSE),
+    ).filter(lambda t: (t["observed_after"] == 0) | (t["observed_after"] < t["duration"]))
+
+
+def _picked(spells: ir.Table | pd.DataFrame, columns: dict[str, str]) -> ir.Table:
+    """Return only the columns in question, under their roles."""
+    for name in columns.values():
+        _column(spells, name, "spells")
+    if isinstance(spells, ir.Table):
+        return spells.select(**{role: spells[name] for role, name in columns.items()})
+    import pandas as pd
+
+    picked = pd.DataFrame({role: spells[name].reset_index(drop=True) for role, name in columns.items()})
+    return ibis.memtable(picked)
+
+
+def _column(table: ir.Table | pd.DataFrame, name: str, what: str) -> None:
+    if name not in table.columns:
+        raise ColumnError(f"{what}: {one_of(name, [str(c) for c in table.columns], what='column')}")
+
+
+def _refuse_missing(table: ir.Table, columns: dict[str, str]) -> None:
+    missing = {role: _count_where(_is_missing(table[role])) for role in columns}
+    found = _one_row(table.aggregate(n=table.count(), **missing))
+    for role, name in columns.items():
+        if found[role]:
+            advice = (
+                "give them a name, e.g. 'unknown'" if role == "group" else "leave them out or fill them in"
+            )
+            raise DataError(
+                f"spells, column {name!r} ({role}): missing in {found[role]:,} of {found['n']:,} spells; "
+                f"{advice}"
+            )
+
+
+def _is_missing(column: Any) -> Any:
+    missing = column.isnull()
+    if column.type().is_floating():
+        # a warehouse keeps NaN apart from NULL, and infinity is no length of time
+        missing = missing | column.isnan() | column.isinf()
+    return missing
+
+
+def _refuse_event_values(table: ir.Table, name: str) -> None:
+    column = table["event"]
+    kind = column.type()
+    if kind.is_boolean():
+        return
+    if kind.is_string():
+        wrong, allowed = column.strip().lower().isin(_YES_OR_NO), "a cause, or 'none' while the spell goes on"
+        advice = "turn a yes or no into true or false"
+    elif kind.is_numeric():
+        wrong, allowed = column.notin([0, 1]), "true or false, or 1 or 0"
+        advice = "a cause must be a text"
+    else:
+        raise DataError(f"spells, column {name!r} (event): {kind} is not true or false, 1 or 0, or a cause")
+    bad = table.filter(wrong)
+    found = (
+        bad.group_by(value=bad["event"]).aggregate(n=ibis._.count()).order_by("value").limit(6).to_pandas()
+    )
+    if len(found):
+        values = ", ".join(repr(value) for value in found["value"].tolist())
+        raise DataError(f"spells, column {name!r} (event): {values}; allowed is {allowed}; {advice}")
+
+
+def _refuse_impossible(table: ir.Table, columns: dict[str, str]) -> None:
+    wrong = {"negative": _count_where(table["duration"] < 0)}
+    if "entry" in columns:
+        entry = table["entry"]
+        wrong["before"] = _count_where(entry < 0)
+        wrong["late"] = _count_where((entry > 0) & (entry >= table["duration"]))
+    found = _one_row(table.aggregate(n=table.count(), **wrong))
+    share = f"of {found['n']:,} spells"
+    if found["negative"]:
+        raise DataError(
+            f"spells, column {columns['duration']!r} (duration): negative in {found['negative']:,} {share}; "
+            "correct their dates or leave them out"
+        )
+    if found.get("before"):
+        raise DataError(
+            f"spells, column {columns['entry']!r} (entry): negative in {found['before']:,} {share}; "
+            "0 means seen from the start"
+        )
+    if found.get("late"):
+        raise DataError(
+            f"spells, column {columns['entry']!r} (entry): not less than {columns['duration']!r} in "
+            f"{found['late']:,} {share}; they ended before anybody looked, leave them out"
+        )
+
+
+def _refuse_contradictions(spells: ir.Table) -> None:
+    ended, named = spells["exit"].notnull(), spells["cause"] != NO_CAUSE
+    wrong = {
+        "have no entry; leave them out": spells["entry"].isnull(),
+        "end before they begin (exit before entry); correct the dates": spells["exit"] < spells["entry"],
+        "have an exit but the cause 'none'; use 'unknown' where the cause is not recorded": ended & ~named,
+        "have a cause but no exit; state the day they ended": ~ended & named,
+    }
+    labels = {f"c{i}": sentence for i, sentence in enumerate(wrong)}
+    counts = {f"c{i}": _count_where(condition) for i, condition in enumerate(wrong.values())}
+    found = _one_row(spells.aggregate(n=spells.count(), **counts))
+    for label, sentence in labels.items():
+        if found[label]:
+            raise DataError(f"subscriptions: {found[label]:,} of {found['n']:,} spells {sentence}")
+
+
+def _seen_from(spells: ir.Table, observed_from: str | date | None) -> Any:
+    if isinstance(observed_from, date):
+        return ibis.literal(observed_from)
+    if observed_from is None or (observed_from == "observed_from" and observed_from not in spells.columns):
+        return spells["entry"]
+    _column(spells, observed_from, "subscriptions")
+    return ibis.coalesce(_date(spells, observed_from), spells["entry"])
+
+
+def _date(table: ir.Table, name: str) -> Any:
+    kind = table[name].type()
+    if kind.is_date() or kind.is_null() or (kind.is_timestamp() and kind.timezone is None):
+        return table[name].cast("date")
+    raise DataError(f"subscriptions, column {name!r}: {kind} is not a business date; cast it to DATE")
+
+
+def _count_where(condition: Any) -> Any:
+    return condition.fill_null(False).cast("int64").sum()
+
+
+def _one_row(table: ir.Table) -> dict[str, int]:
+    row = table.to_pandas().iloc[0]
+    # a sum over no rows is missing
+    return {str(name): int(value) if value == value else 0 for name, value in row.items()}
