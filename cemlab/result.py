@@ -45,6 +45,11 @@ class Result(ABC):
     title: ClassVar[str] = "Result"
     labels: ClassVar[dict[str, str]] = {}
 
+    def __init_subclass__(cls) -> None:
+        # The dataclass decorator of a subclass would write its own __repr__, unless the class holds one.
+        super().__init_subclass__()
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
+
     def __post_init__(self) -> None:
         check_conf_level(self.conf_level)
         missing = [c for c in ("estimate", "conf_low", "conf_high") if c not in self.table.columns]

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from cemlab.present import theme
 from cemlab.present.plots.bars import paint_bars, upright
 from cemlab.present.plots.curves import paint_curves, paint_histogram, paint_scatter
-from cemlab.present.plots.frame import caption, caption_within, dress, legend, name_at_ends
+from cemlab.present.plots.frame import caption, caption_within, dress, legend, name_at_ends, settle
 from cemlab.present.plots.rows import paint_forest, paint_heatmap
 from cemlab.present.plots.scales import Series, distinct
 from cemlab.present.plots.words import lines, note, row_label, title
@@ -129,4 +129,6 @@ def _compose(ax: Axes, chart: Chart, *, whole: bool) -> Axes:
         legend(ax, handles, [one.name for one in series])
     if not whole:
         caption_within(ax, chart)
+    else:
+        settle(ax)
     return ax

@@ -133,10 +133,20 @@ def name_at_ends(ax: Axes, chart: Chart, series: list[Series]) -> bool:
     return True
 
 
+def settle(ax: Axes) -> None:
+    """Wrap a long title of the upright axis once more, to the height that the rest has left it."""
+    text = ax.yaxis.label.get_text().replace("\n", " ")
+    if measure(TEXT)(text) > 0.4 * extent(ax)[1]:
+        figure = cast(Figure, ax.figure)
+        figure.draw_without_rendering()
+        ax.set_ylabel(wrap(text, ax.bbox.height * 72 / figure.dpi, TEXT), parse_math=False)
+
+
 def _last(ax: Axes, one: Series, chart: Chart) -> tuple[float, float]:
     values = floats(one.rows[chart.y])
     known = np.flatnonzero(np.isfinite(values))
     if not known.size:
         return math.nan, math.nan
     at = places(one.rows[chart.x])[known[-1]]
-    return float(ax.xaxis.convert_units(at)), float(values[known[-1]])
+    place = ax.xaxis.convert_units(at)  # type: ignore[no-untyped-call]
+    return float(place), float(values[known[-1]])
