@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from cemlab.data import datasets
 from cemlab.errors import DataError, DesignError
-from cemlab.stats import bg_nbd, repeat_buying
+from cemlab.stats import bg_nbd
+from cemlab.stats.bg_nbd import BGNBDFit, fit_bg_nbd
+from cemlab.stats.nbd import NBDFit, fit_nbd
+from cemlab.stats.nbd_likelihood import checked_exposures, log_likelihood
 from cemlab.stats.purchase_history import PurchaseHistory
-from cemlab.stats.repeat_buying import BGNBDFit, NBDFit, fit_bg_nbd, fit_nbd
 
 
 def slopes(function, theta, part):
@@ -46,12 +48,12 @@ def test_nbd_likelihood_is_that_of_scipy(truncated):
     exposure = rng.uniform(2.0, 10.0, 300)
     x = nbd_counts(rng, 300, exposure=exposure) + truncated
     weights = rng.integers(1, 4, 300)
-    data = repeat_buying._checked(x, exposure, weights, truncated)
+    data = checked_exposures(x, exposure, weights, truncated)
     for r, rate in [(0.05, 0.3), (0.7, 0.2), (30.0, 2.0)]:
         logs = stats.nbinom.logpmf(x, r, 1 / (1 + rate / r * exposure))
         if truncated:
             logs -= np.log1p(-stats.nbinom.pmf(0, r, 1 / (1 + rate / r * exposure)))
-        value, _, _ = repeat_buying._log_likelihood(np.log([r, rate]), data)
+        value, _, _ = log_likelihood(np.log([r, rate]), data)
         assert value == pytest.approx(weights @ logs, rel=1e-10)  # both sum 300 logs of 15 digits
 
 
@@ -60,16 +62,14 @@ def test_nbd_likelihood_is_that_of_scipy(truncated):
 def test_nbd_derivatives_agree_with_differences(truncated, theta):
     rng = np.random.default_rng(2)
     exposure = rng.uniform(2.0, 10.0, 200)
-    data = repeat_buying._checked(
-        nbd_counts(rng, 200, exposure=exposure) + truncated, exposure, None, truncated
-    )
-    check_derivatives(lambda t: repeat_buying._log_likelihood(t, data), np.array(theta))
+    data = checked_exposures(nbd_counts(rng, 200, exposure=exposure) + truncated, exposure, None, truncated)
+    check_derivatives(lambda t: log_likelihood(t, data), np.array(theta))
 
 
 def test_nbd_likelihood_tends_to_poisson_without_losing_digits():
     x = np.array([0, 1, 2, 5, 1000])
-    data = repeat_buying._checked(x, np.full(5, 2.0), None, False)
-    value, _, _ = repeat_buying._log_likelihood(np.array([np.log(1e15), np.log(3.0)]), data)
+    data = checked_exposures(x, np.full(5, 2.0), None, False)
+    value, _, _ = log_likelihood(np.array([np.log(1e15), np.log(3.0)]), data)
     # At r = 1e15 the two models differ by x² / r, 1e-9, of which the sum is 6e3.
     assert value == pytest.approx(stats.poisson.logpmf(x, 6.0).sum(), rel=1e-12)
 
@@ -157,9 +157,48 @@ def test_nbd_refuses_counts_exactly_as_variable_as_chance():
         fit_nbd([0, 1, 2, 3], exposure=1.0, weights=[3, 3, 1, 1])
 
 
-def test_nbd_refuses_truncated_counts_that_are_too_skew():
-    with pytest.raises(DesignError, match=r"r runs to 0.*non-buyers included"):
-        fit_nbd([1, 2, 500], exposure=1.0, weights=[1000, 1, 20], zero_truncated=True)
+def test_skew_truncated_counts_end_at_the_logarithmic_series():
+    # Fisher's series is where the truncated NBD ends as r falls to 0; its one parameter meets the mean:
+    # mean = odds / ln(1 + odds) with odds = T / alpha
+    fit = fit_nbd([1, 2, 500], exposure=182.0, weights=[1000, 1, 20], zero_truncated=True)
+    mean = (1000 + 2 + 20 * 500) / 1021
+    odds = optimize.brentq(lambda o: o / np.log1p(o) - mean, 1e-6, 1e6, xtol=1e-13)
+    assert fit.r == 0.0
+    np.testing.assert_allclose(182.0 / fit.alpha, odds, rtol=1e-8)  # both solvers' own tolerance
+    series = stats.logser.pmf(np.arange(1, 41), odds / (1 + odds))
+    np.testing.assert_allclose(fit.expected_counts([182.0], up_to=40)[1:], series, rtol=1e-7)
+    assert fit.expected_counts([182.0], up_to=40)[0] == 0.0
+
+
+def test_the_logarithmic_series_says_what_buyers_do_next_and_nothing_of_others():
+    fit = fit_nbd([1, 2, 500], exposure=1.0, weights=[1000, 1, 20], zero_truncated=True)
+    assert fit.r == 0.0
+    # given x purchases the next period is NB(x, ·): nothing with ((alpha + 1) / (alpha + 2))^x
+    silent = ((fit.alpha + 1) / (fit.alpha + 2)) ** np.array([1, 3])
+    got = fit.next_count_pmf([1, 3], exposure=1.0, next_exposure=1.0, up_to=1)[:, 0]
+    np.testing.assert_allclose(got, silent, rtol=1e-12)  # rounding
+    with pytest.raises(DataError, match="buyers alone"):
+        fit.next_count_pmf([0], exposure=1.0, next_exposure=1.0, up_to=1)
+
+
+def test_rows_that_stand_for_nobody_say_nothing():
+    fit = fit_nbd([1, 2, 5], exposure=[1.0, 2.0, 2.0], weights=[9, 4, 3], zero_truncated=True)
+    same = fit_nbd([1, 2, 0, 5], exposure=[1.0, 2.0, 3.0, 2.0], weights=[9, 4, 0, 3], zero_truncated=True)
+    assert (same.r, same.alpha) == (fit.r, fit.alpha)
+
+
+def test_expected_counts_add_up_and_agree_with_scipy():
+    fit = fit_nbd([0, 1, 2, 5, 12], exposure=[1.0, 1.0, 2.0, 2.0, 2.0], weights=[50, 20, 15, 10, 5])
+    got = fit.expected_counts([1.0, 2.0], weights=[70, 30], up_to=400)
+    x = np.arange(401)
+    share = [fit.alpha / (fit.alpha + t) for t in (1.0, 2.0)]
+    expected = 70 * stats.nbinom.pmf(x, fit.r, share[0]) + 30 * stats.nbinom.pmf(x, fit.r, share[1])
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)  # two roads to the same pmf
+    np.testing.assert_allclose(got.sum(), 100.0, rtol=1e-9)
+    truncated = fit_nbd([1, 2, 3, 9], exposure=1.0, weights=[60, 20, 10, 5], zero_truncated=True)
+    got = truncated.expected_counts([1.0], weights=[95], up_to=3000)
+    np.testing.assert_allclose(got.sum(), 95.0, rtol=1e-9)
+    assert got[0] == 0.0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -236,7 +237,8 @@ class Company:
         return CompanyReport(name=self.info.name, tables=tuple(reports), absent=absent)
 
     def _repr_html_(self) -> str:
-        return self.check()._repr_html_()
+        told = f"<p>{html.escape(self.info.source)}</p>" if self.info.source != self.info.name else ""
+        return f"{self.check()._repr_html_()}{told}"
 
 
 def _folder(path_or_url: str | Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from cemlab.errors import DataError, DatasetUnavailableError, NotFoundError, one
 if TYPE_CHECKING:
     from cemlab.data.company import Company
 
-__all__ = ["DATASETS", "Dataset", "available", "fetch", "load", "raw_file"]
+__all__ = ["DATASETS", "Dataset", "available", "company_for", "fetch", "load", "raw_file"]
 
 
 def available(name: str) -> bool:
@@ -113,6 +114,56 @@ def load(name: str, *, download: bool = True) -> Company:
     from cemlab.data import adapters
 
     return adapters.adapt(DATASETS[name], path)
+
+
+def company_for(data: str | Path | None, *, public: str) -> Company:
+    """Open what a notebook shall run on: the user's own tables, or else a public data set.
+
+    Parameters
+    ----------
+    data
+        The folder with the user's tables; none for the public data set.
+    public
+        A name in :data:`DATASETS`.
+
+    Returns
+    -------
+    Company
+        Where the public data set is neither in the cache nor to be had, the small invented tables that
+        come with cemlab; its name, source and notes then say so.
+
+    Raises
+    ------
+    CemlabError
+        As :meth:`Company.open` and :func:`load`; a damaged file in the cache is never passed over.
+
+    Examples
+    --------
+    >>> from cemlab.places import bundled
+    >>> company_for(bundled("data") / "small", public="telco").info.name
+    'small'
+    """
+    from cemlab.data.company import Company
+
+    if data is not None:
+        return Company.open(data)
+    try:
+        return load(public)
+    except DatasetUnavailableError as error:
+        small = Company.open(places.bundled("data") / "small")
+        missing = _dataset(public).title
+        notes = (
+            f"These are the small invented tables that come with cemlab: {missing} was not to be had.",
+            str(error),
+        )
+        info = replace(
+            small.info,
+            name="Small invented tables",
+            source=f"small invented tables that come with cemlab, in place of {missing}",
+            fictional=True,
+            notes=notes,
+        )
+        return replace(small, info=info)
 
 
 def fetch(names: Iterable[str] | None = None, *, report: Callable[[str], None] = print) -> list[str]:

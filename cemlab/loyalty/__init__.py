@@ -1,7 +1,7 @@
 """Did we lose them, or was it arithmetic? The vocabulary of notebook 03."""
 
 from cemlab.loyalty.defection import Defection, defection
-from cemlab.loyalty.histories import BuyingHistories, buying_histories
+from cemlab.loyalty.histories import BuyingHistories, buying_histories, two_periods
 from cemlab.loyalty.transitions import LoyaltyTransitions, transitions
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     "buying_histories",
     "defection",
     "transitions",
+    "two_periods",
 ]

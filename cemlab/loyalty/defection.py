@@ -19,8 +19,9 @@ from cemlab.evidence import Check, Evidence
 from cemlab.loyalty.histories import BuyingHistories, check_tiers
 from cemlab.markup import percent, percent_range, points
 from cemlab.result import Result, check_conf_level
+from cemlab.stats.bg_nbd import BGNBDFit, fit_bg_nbd
 from cemlab.stats.intervals import Interval, difference_of_shares, wilson
-from cemlab.stats.repeat_buying import BGNBDFit, NBDFit, fit_bg_nbd, fit_nbd
+from cemlab.stats.nbd import NBDFit, fit_nbd
 
 Outcome = Literal["lapsed", "fell"]
 Null = Literal["steady", "some stop"]
@@ -32,7 +33,7 @@ _EXPECTED = {
 }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Defection(Result):
     """Observed defection of each tier, what the null expects, and the difference.
 
@@ -78,10 +79,64 @@ class Defection(Result):
         for quantity in ("observed", "expected"):
             frame[quantity] = [
                 f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])})"
-                for row in self.of(quantity).to_dict("records")  # type: ignore[arg-type]
+                for row in self.of(quantity).to_dict("records")
             ]
         frame["difference"] = [_in_points(row) for row in self.of("difference").to_dict("records")]
         return frame
+
+    def parameters(self, *, days_per_unit: float = 1.0) -> pd.DataFrame:
+        """Return the null's parameters, estimated from the base period alone.
+
+        Parameters
+        ----------
+        days_per_unit
+            Days in the unit of time that alpha is told in; 7 for weeks.
+
+        Returns
+        -------
+        pandas.DataFrame
+            parameter, estimate, conf_low, conf_high; an r of 0 has no interval.
+        """
+        from scipy.special import ndtri
+
+        names = ["r", "alpha", "a", "b"][: len(self.fit.covariance)]
+        estimate = np.array([getattr(self.fit, name) for name in names])
+        estimate[names.index("alpha")] /= days_per_unit
+        # intervals on the log scale, on which the parameters were estimated
+        spread = float(ndtri((1 + self.conf_level) / 2)) * np.sqrt(np.diag(self.fit.covariance))
+        spread[estimate == 0] = np.nan
+        low, high = estimate * np.exp(-spread), estimate * np.exp(spread)
+        return pd.DataFrame({"parameter": names, "estimate": estimate, "conf_low": low, "conf_high": high})
+
+    def replay(self, histories: BuyingHistories, *, seed: int) -> BuyingHistories:
+        """Draw the next period again, in a world in which nobody's rate of buying changed.
+
+        Parameters
+        ----------
+        histories
+            Those the null was fitted to.
+        seed
+            For :func:`numpy.random.default_rng`.
+
+        Returns
+        -------
+        BuyingHistories
+            The same customers with the same base period, one row a customer, and new next periods.
+
+        Raises
+        ------
+        OptionError
+            If the null lets customers stop.
+        """
+        if not isinstance(self.fit, NBDFit):
+            raise OptionError("only a world in which nobody changes can be replayed; use null='steady'")
+        table = histories.table.loc[histories.table.index.repeat(histories.table["n_customers"])]
+        repeats = table["n_base"].to_numpy() - (histories.who == "newcomers")
+        exposure = table["exposure"].to_numpy(dtype=float)
+        rng = np.random.default_rng(seed)
+        rate = rng.gamma(self.fit.r + repeats, 1 / (self.fit.alpha + exposure))
+        redrawn = table.assign(n_next=rng.poisson(rate * histories.next_days), n_customers=1)
+        return replace(histories, table=redrawn.reset_index(drop=True))
 
     def narrative(self) -> str:
         """Tell the defection of the most loyal, and how much of it was to be expected."""
@@ -93,7 +148,7 @@ class Defection(Result):
         else:
             verdict = "Chance alone explains it: the data show no change of loyalty."
         return (
-            f"Of {seen['n']:,} customers in the tier {seen['tier']}, {percent(seen['estimate'])} "
+            f"Of {seen['n']:,} customers in the tier “{seen['tier']}”, {percent(seen['estimate'])} "
             f"({percent_range(seen['conf_low'], seen['conf_high'])}) {_DID[self.outcome]}. "
             f"{percent(expected['estimate'])} ({percent_range(expected['conf_low'], expected['conf_high'])}) "
             f"were {_EXPECTED[self.null]}. The difference is {_in_points(gap)}. {verdict}"
@@ -117,7 +172,7 @@ class Defection(Result):
             x_label="Tier in the base period [purchase days]",
             y_label="Share that " + ("lapsed [%]" if self.outcome == "lapsed" else "fell [%]"),
             claim=(
-                f"Of the tier {seen['tier']}, {percent(float(seen['estimate']))} {did}; "
+                f"Of the tier “{seen['tier']}”, {percent(float(seen['estimate']))} {did}; "
                 f"{percent(float(expected['estimate']))} were {_EXPECTED[self.null]}"
             ),
             grade=self.evidence.grade,

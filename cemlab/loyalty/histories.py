@@ -119,6 +119,39 @@ def check_tiers(tiers: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[int, .
     return names, fewest
 
 
+def two_periods(*, until: date, days: int) -> tuple[Period, Period]:
+    """Return the two last periods of equal length, one right after the other.
+
+    Parameters
+    ----------
+    until
+        Last day of the second period.
+    days
+        Length of each period; the same season in both, or a whole year, compares best.
+
+    Returns
+    -------
+    tuple
+        First and last day of the base period, and of the next one.
+
+    Raises
+    ------
+    OptionError
+        If `days` is not positive.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> base, follow_up = two_periods(until=date(1998, 6, 30), days=273)
+    >>> print(*base, *follow_up)
+    1997-01-01 1997-09-30 1997-10-01 1998-06-30
+    """
+    if days < 1:
+        raise OptionError(f"days is {days}; a period has at least one day")
+    middle = until - timedelta(days=days)
+    return (middle - timedelta(days=days - 1), middle), (middle + timedelta(days=1), until)
+
+
 def buying_histories(
     transactions: ir.Table, *, base: Period, follow_up: Period, who: Who = "buyers", source: str = ""
 ) -> BuyingHistories:

@@ -16,7 +16,7 @@ from cemlab.result import Result
 from cemlab.stats.intervals import wilson
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LoyaltyTransitions(Result):
     """Where the customers of each tier were in the next period.
 
@@ -57,7 +57,7 @@ class LoyaltyTransitions(Result):
             f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])}) {fate}"
             for row, fate in ((r, _fate(r["next_tier"], top)) for r in rows)
         ]
-        return f"Of {rows[0]['n_tier']:,} customers in the tier {top}, {'; '.join(parts)}."
+        return f"Of {rows[0]['n_tier']:,} customers in the tier “{top}”, {'; '.join(parts)}."
 
     @property
     def chart(self) -> Chart:
@@ -78,7 +78,7 @@ class LoyaltyTransitions(Result):
             high="conf_high",
             x_label="Tier in the next period",
             y_label="Tier in the base period",
-            claim=f"{kept} of the tier {top} were in it again in the next period",
+            claim=f"{kept} of the tier “{top}” were in it again in the next period",
             grade=self.evidence.grade,
             note=self.caption,
             percent=True,
@@ -88,7 +88,7 @@ class LoyaltyTransitions(Result):
 def _fate(next_tier: str, top: str) -> str:
     if next_tier == LAPSED:
         return "bought nothing in the next period"
-    return f"stayed {top}" if next_tier == top else f"became {next_tier}"
+    return "stayed" if next_tier == top else f"fell to “{next_tier}”"
 
 
 def transitions(

@@ -27,7 +27,7 @@ _EVENTS_PER_TERM = 5
 _SEPARATED = 8.0
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class HazardRatios(Result):
     """Hazard ratios of a proportional hazards model.
 

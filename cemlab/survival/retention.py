@@ -69,7 +69,7 @@ def spells(company: Company) -> ir.Table:
     return table.mutate(observed_after=late, left=table["cause"] != "none")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class RetentionCurve(Result):
     """Share of customers still there, by time since start.
 
@@ -98,6 +98,16 @@ class RetentionCurve(Result):
         "estimate": "Still there",
         "median": "Half have left after",
     }
+
+    @property
+    def n_spells(self) -> int:
+        """How many spells there are."""
+        return self.evidence.n_used
+
+    @property
+    def n_left(self) -> int:
+        """How many of them ended."""
+        return int(self.table["n_events"].sum())
 
     def at(self, *times: float) -> pd.DataFrame:
         """Return the share still there at given durations.

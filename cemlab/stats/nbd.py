@@ -1,7 +1,6 @@
 """The NBD model of repeat buying, and what it expects of the next period if nobody changes.
 
-The other model of this family, in which customers may stop for good, is in
-:mod:`cemlab.stats.bg_nbd`; its names can be had from here too.
+The other model of this family, in which customers may stop for good, is in :mod:`cemlab.stats.bg_nbd`.
 """
 
 from __future__ import annotations
@@ -13,11 +12,15 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from cemlab.errors import DataError, DesignError
-from cemlab.stats.bg_nbd import BGNBDFit, fit_bg_nbd
 from cemlab.stats.maximum_likelihood import Derivatives, FloatArray, maximise
-from cemlab.stats.purchase_history import checked_counts, checked_numbers, checked_weights, tail_counts
-
-__all__ = ["BGNBDFit", "NBDFit", "fit_bg_nbd", "fit_nbd"]
+from cemlab.stats.nbd_likelihood import (
+    CheckedCounts,
+    checked_exposures,
+    common_rate,
+    log_likelihood,
+    overdispersion,
+)
+from cemlab.stats.purchase_history import checked_counts, checked_numbers, checked_weights
 
 # Below this r the zero-truncated NBD is the logarithmic series distribution to six digits.
 _SMALLEST_R = 1e-6
@@ -37,11 +40,13 @@ class NBDFit:
     Parameters
     ----------
     r, alpha
-        Shape, and rate in units of exposure.
+        Shape, and rate in units of exposure. A zero-truncated fit may end at ``r = 0``, where the NBD
+        becomes the logarithmic series distribution: how many did not buy cannot be told then, but what
+        buyers do next can.
     log_likelihood
         At the maximum, all constants included.
     covariance
-        Of (log r, log alpha), of shape (2, 2).
+        Of (log r, log alpha), of shape (2, 2); no error of r where it is 0.
     n
         How many customers it rests on, the sum of the weights.
     zero_truncated
@@ -128,26 +133,63 @@ class NBDFit:
         rest = special.betainc(up_to, shape, bought) if up_to else np.ones_like(shape)
         return np.concatenate([exact, rest], axis=1)
 
+    def expected_counts(
+        self, exposure: ArrayLike, *, weights: ArrayLike | None = None, up_to: int
+    ) -> FloatArray:
+        """Return how many customers the model expects with each number of purchases.
+
+        Parameters
+        ----------
+        exposure
+            Length of the period of each customer, of shape (n,), in the unit of the fit.
+        weights
+            How many customers a row stands for, of shape (n,); ones if not given.
+        up_to
+            The largest number of purchases asked for.
+
+        Returns
+        -------
+        numpy.ndarray
+            Expected customers with exactly 0, 1, …, `up_to` purchases, of shape (up_to + 1,); none with 0
+            where the model was fitted to buyers alone.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> fit = NBDFit(r=1.0, alpha=1.0, log_likelihood=0.0, covariance=np.eye(2), n=1.0,
+        ...              zero_truncated=False)
+        >>> fit.expected_counts([1.0], weights=[80], up_to=2).round(6)
+        array([40., 20., 10.])
+        """
+        lengths = checked_numbers(exposure, what="exposure", n=np.size(exposure), above=0.0)
+        weight = checked_weights(weights, n=lengths.size)
+        length, place = np.unique(lengths, return_inverse=True)
+        customers = np.bincount(place, weights=weight)
+        x = np.arange(up_to + 1, dtype=np.float64)
+        share = (length / (self.alpha + length))[:, None]
+        with np.errstate(divide="ignore"):
+            log_pmf = special.gammaln(self.r + x) - special.gammaln(x + 1.0) + x * np.log(share)
+        if self.zero_truncated:
+            # 1 / Γ(r) and 1 - p(0) both vanish with r; their ratio does not
+            log_pmf[:, 0] = -np.inf
+            some = -np.expm1(self.r * np.log1p(-share)) / self.r if self.r else -np.log1p(-share)
+            log_pmf += self.r * np.log1p(-share) - special.gammaln(self.r + 1.0) - np.log(some)
+        else:
+            log_pmf += self.r * np.log1p(-share) - special.gammaln(self.r)
+        return np.asarray(customers @ np.exp(log_pmf), dtype=np.float64)
+
     def _posterior(
         self, frequency: ArrayLike, exposure: ArrayLike, next_exposure: ArrayLike
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return shape and rate of each customer's own purchase rate, and the time ahead."""
         counts = checked_counts(frequency)
+        if self.r == 0.0 and (counts == 0).any():
+            raise DataError(
+                "frequency has a 0, but this model was fitted to buyers alone and says nothing of others"
+            )
         seen = checked_numbers(exposure, what="exposure", n=counts.size, above=0.0)
         ahead = checked_numbers(next_exposure, what="next_exposure", n=counts.size, above=0.0)
         return self.r + counts, self.alpha + seen, ahead
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Counts:
-    """Counts with exposures and weights, and the sums that do not depend on the parameters."""
-
-    count: FloatArray
-    exposure: FloatArray
-    weight: FloatArray
-    tails: FloatArray
-    constant: float  # sum of x ln T - ln x!
-    truncated: bool
 
 
 def fit_nbd(
@@ -181,9 +223,8 @@ def fit_nbd(
         If a count is none, an exposure is not positive, lengths differ, or a count is 0 although
         zeros are said to be cut off.
     DesignError
-        If nobody buys; if nobody buys twice where zeros are cut off; if the counts vary no more than
-        chance at one common rate, so that there are no differences to fit; or if zero-truncated
-        counts are so skew that the share of non-buyers cannot be told.
+        If nobody buys; if nobody buys twice where zeros are cut off; or if the counts vary no more than
+        chance at one common rate, so that there are no differences to fit.
 
     Notes
     -----
@@ -201,20 +242,17 @@ def fit_nbd(
     >>> round(fit.r / fit.alpha, 6)   # the mean is met exactly
     1.6
     """
-    data = _checked(frequency, exposure, weights, zero_truncated)
-    mean = _common_rate(data)
-    if _overdispersion(data, mean) <= 0.0:
+    data = checked_exposures(frequency, exposure, weights, zero_truncated)
+    mean = common_rate(data)
+    if overdispersion(data, mean) <= 0.0:
         raise DesignError(
             "the counts vary no more than chance at one common rate would make them (underdispersed), so "
             f"there are no differences between customers for an NBD no-change null to fit; {_WHAT_TO_DO}"
         )
-    best = maximise(lambda theta: _log_likelihood(theta, data), np.array([0.0, np.log(mean)]))
+    best = maximise(lambda theta: log_likelihood(theta, data), np.array([0.0, np.log(mean)]))
     r, rate = np.exp(best.theta)
     if r < _SMALLEST_R or (not best.converged and best.theta[0] < 0.0):
-        raise DesignError(
-            "the zero-truncated counts are too skew for an NBD (r runs to 0), so the share of non-buyers "
-            "cannot be told; count everyone who could have bought, non-buyers included"
-        )
+        return _logarithmic_series(data)
     if not best.converged:
         raise DesignError(
             "the differences between customers cannot be told from chance at one common rate (r runs to "
@@ -231,107 +269,28 @@ def fit_nbd(
     )
 
 
-def _checked(
-    frequency: ArrayLike, exposure: ArrayLike, weights: ArrayLike | None, truncated: bool
-) -> _Counts:
-    """Check the input; where all exposures are the same, keep one row per distinct count."""
-    count = checked_counts(frequency)
-    length = checked_numbers(exposure, what="exposure", n=count.size, above=0.0)
-    weight = checked_weights(weights, n=count.size)
-    present = weight > 0
-    if truncated and (count[present] == 0).any():
-        row = int(np.argmax((count == 0) & present))
-        raise DataError(
-            f"frequency[{row}] is 0, but zero_truncated says that non-buyers are not in the data; leave the "
-            "zeros out, or set zero_truncated=False if they are all there"
-        )
-    largest = float(count[present].max())
-    if largest == 0 or (truncated and largest == 1):
-        times = "twice" if truncated else "at all"
-        raise DesignError(f"nobody buys {times}, so no purchase rates can be fitted; take a longer period")
-    if np.ptp(length) == 0:
-        held = np.bincount(count.astype(np.int64), weights=weight)
-        count = np.asarray(np.flatnonzero(held), dtype=np.float64)
-        weight = np.asarray(held[held > 0], dtype=np.float64)
-        length = np.full(count.size, length[0])
-    return _Counts(
-        count=count,
-        exposure=length,
-        weight=weight,
-        tails=tail_counts(count, weight),
-        constant=float(weight @ (count * np.log(length) - special.gammaln(count + 1.0))),
-        truncated=truncated,
+def _logarithmic_series(data: CheckedCounts) -> NBDFit:
+    """Fit the limit of the zero-truncated NBD where r is 0 (Fisher 1943), a series in alpha alone."""
+
+    def series(theta: FloatArray) -> Derivatives:
+        # a count x ≥ 1 has s^x / (x L) with s = T / (alpha + T) and L = ln(1 + T / alpha)
+        odds = data.exposure * np.exp(-theta[0])
+        s, total = odds / (1.0 + odds), np.log1p(odds)
+        value = data.weight @ (data.count * np.log(s) - np.log(data.count) - np.log(total))
+        gradient = data.weight @ (s / total - data.count * (1.0 - s))
+        bend = s * (s - (1.0 - s) * total) / total**2 - data.count * s * (1.0 - s)
+        return float(value), np.array([gradient]), np.array([[data.weight @ bend]])
+
+    best = maximise(series, np.array([np.log(np.average(data.exposure, weights=data.weight))]))
+    if not best.converged:
+        raise DesignError(f"the counts are too skew for any model of steady buying; {_WHAT_TO_DO}")
+    covariance = np.zeros((2, 2))
+    covariance[1, 1] = best.covariance[0, 0]
+    return NBDFit(
+        r=0.0,
+        alpha=float(np.exp(best.theta[0])),
+        log_likelihood=best.value,
+        covariance=covariance,
+        n=float(data.weight.sum()),
+        zero_truncated=True,
     )
-
-
-def _common_rate(data: _Counts) -> float:
-    """Return the rate of a Poisson model with one rate for all."""
-    bought, seen = float(data.weight @ data.count), float(data.weight @ data.exposure)
-    if not data.truncated:
-        return bought / seen
-
-    def poisson(theta: FloatArray) -> Derivatives:
-        mean = data.exposure * np.exp(theta[0])
-        surplus, slope = _surplus(mean)
-        value = bought * theta[0] - data.weight @ (mean + np.log(-np.expm1(-mean)))
-        gradient = bought - data.weight @ (mean * (1.0 + surplus))
-        hessian = -data.weight @ (mean * (1.0 + surplus) + mean**2 * slope)
-        return float(value), np.array([gradient]), np.array([[hessian]])
-
-    return float(np.exp(maximise(poisson, np.array([np.log(bought / seen)])).theta[0]))
-
-
-def _surplus(q: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the derivatives of ln(1 - exp(-q)): the first, 1 / (exp(q) - 1), and the second."""
-    # exp(-700) is nothing beside 1, and exp(700) still is a number.
-    first = 1.0 / np.expm1(np.minimum(q, 700.0))
-    return first, -first * (1.0 + first)
-
-
-def _overdispersion(data: _Counts, rate: float) -> float:
-    """Return the slope of the log-likelihood in 1 / r where r is infinite.
-
-    The NBD has a higher likelihood than the Poisson with a finite r exactly where it is positive.
-    """
-    mean = rate * data.exposure
-    excess = (data.count - mean) ** 2 - data.count
-    if data.truncated:
-        excess = excess + mean**2 * _surplus(mean)[0]
-    slope = 0.5 * float(data.weight @ excess)
-    # Counts that are exactly as variable as Poisson must not pass by a rounding error.
-    rounding = 1e-12 * float(data.weight @ (data.count**2 + mean**2))
-    return slope if slope > rounding else 0.0
-
-
-def _log_likelihood(theta: FloatArray, data: _Counts) -> Derivatives:
-    """Return the log-likelihood in (log r, log rate), rate = r / alpha, with its derivatives.
-
-    With mean m = rate · T and L = ln(1 + m / r), a count x has
-    ``sum over j < x of ln(1 + j / r) + x ln m - (r + x) L - ln x!``. Written so, nothing cancels as
-    r grows, and the limit is the Poisson model.
-    """
-    r, rate = np.exp(theta)
-    w, x = data.weight, data.count
-    j = np.arange(data.tails.size, dtype=np.float64)
-    mean = rate * data.exposure
-    step = np.log1p(mean / r)
-    s = mean / (r + mean)
-    # q = r L is minus the logarithm of the chance to buy nothing
-    q, q_r, q_m = r * step, r * (step - s), r * s
-    q_rr, q_rm, q_mm = r * (step - s - s**2), r * s**2, r * s * (1.0 - s)
-    first, second = np.ones_like(q), np.zeros_like(q)
-    truncation = 0.0
-    if data.truncated:
-        more, second = _surplus(q)
-        first = first + more
-        truncation = float(w @ np.log(-np.expm1(-q)))
-    value = data.tails @ np.log1p(j / r) - w @ (q + x * step) + (w @ x) * theta[1] + data.constant
-    spread = w * x * s * (1.0 - s)
-    gradient = [
-        -data.tails @ (j / (r + j)) - w @ (first * q_r - x * s),
-        w @ x - w @ (first * q_m + x * s),
-    ]
-    h_rr = data.tails @ (j * r / (r + j) ** 2) - w @ (first * q_rr + second * q_r**2) - spread.sum()
-    h_rm = -w @ (first * q_rm + second * q_r * q_m) + spread.sum()
-    h_mm = -w @ (first * q_mm + second * q_m**2) - spread.sum()
-    return float(value) - truncation, np.array(gradient), np.array([[h_rr, h_rm], [h_rm, h_mm]])
