@@ -7,6 +7,7 @@ blindness and a grey printer.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -135,7 +136,8 @@ def wrap(text: str, room: float, *, measure: Callable[[str], float]) -> str:
             lines[-1] += f" {word}"
             continue
         while len(word) > 1 and measure(word) > room:
-            end = max((n for n in range(1, len(word)) if measure(word[:n]) <= room), default=1)
+            # a longer beginning is wider, so the last that fits is found by halving
+            end = max(1, bisect_right(range(len(word)), room, lo=1, key=lambda n: measure(word[:n])) - 1)
             lines.append(word[:end])
             word = word[end:]
         lines.append(word)

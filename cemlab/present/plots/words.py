@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.font_manager import FontProperties
@@ -23,13 +24,14 @@ MARGIN = 9.0  # points of white around a picture
 
 def measure(size: float, weight: str = "normal") -> Callable[[str], float]:
     """Return the function that gives the width of a text in points."""
+    return lambda text: _width(text, size, weight)
+
+
+@lru_cache(maxsize=4096)
+def _width(text: str, size: float, weight: str) -> float:
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
-
-    def width(text: str) -> float:
-        # unhinted; the rasteriser may set it up to 2 % wider
-        return 1.02 * float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
-
-    return width
+    # unhinted; the rasteriser may set it up to 2 % wider
+    return 1.02 * float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def wrap(text: str, room: float, size: float, weight: str = "normal") -> str:
