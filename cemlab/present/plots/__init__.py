@@ -7,6 +7,7 @@ source under it. Text is wrapped and never clipped, and text from data is shown 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +20,15 @@ from matplotlib.figure import Figure
 from cemlab.present import theme
 from cemlab.present.plots.bars import paint_bars, upright
 from cemlab.present.plots.curves import paint_curves, paint_histogram, paint_scatter
-from cemlab.present.plots.frame import caption, caption_within, dress, legend, name_at_ends, settle
+from cemlab.present.plots.frame import (
+    caption,
+    caption_within,
+    dress,
+    in_columns,
+    legend,
+    name_at_ends,
+    settle,
+)
 from cemlab.present.plots.rows import paint_forest, paint_heatmap
 from cemlab.present.plots.scales import Series, distinct
 from cemlab.present.plots.words import lines, note, row_label, title
@@ -113,7 +122,9 @@ def _size(chart: Chart) -> tuple[float, float]:
         if chart.kind != "heatmap":
             rows = max(rows, len(chart.frame))
     height = max(1.4 + 0.19 * words + 0.24 * rows, theme.HEIGHT, theme.HEIGHT + 0.2 * (words - 5))
-    return theme.WIDTH, height
+    wrapped, columns = in_columns([name for name, _ in chart.series()], 0.775 * 72 * theme.WIDTH)
+    named = math.ceil(len(wrapped) / columns) * max(map(lines, wrapped))
+    return theme.WIDTH, height + 0.18 * max(0, named - 2)
 
 
 def _compose(ax: Axes, chart: Chart, *, whole: bool) -> Axes:

@@ -83,9 +83,7 @@ def grid(ax: Axes, axis: str) -> None:
 
 def legend(ax: Axes, handles: list[Any], names: list[str]) -> None:
     """Name the series above the axes."""
-    room = extent(ax)[0]
-    wrapped = [wrap(name, room / 2 - 40, SMALL) for name in names]
-    widest = max(measure(SMALL)(line) for name in wrapped for line in name.split("\n")) + 42
+    wrapped, columns = in_columns(names, extent(ax)[0])
     # matplotlib leaves out a name that begins with "_", so the names are written afterwards
     box = ax.legend(
         handles,
@@ -94,7 +92,7 @@ def legend(ax: Axes, handles: list[Any], names: list[str]) -> None:
         bbox_to_anchor=(0, 1),
         borderaxespad=0.3,
         borderpad=0,
-        ncols=max(1, min(len(names), int(room // widest))),
+        ncols=columns,
         frameon=False,
         handlelength=2.6,
         columnspacing=1.2,
@@ -102,6 +100,13 @@ def legend(ax: Axes, handles: list[Any], names: list[str]) -> None:
     )
     for text, name in zip(box.get_texts(), wrapped, strict=True):
         text.set_text(name)
+
+
+def in_columns(names: list[str], room: float) -> tuple[list[str], int]:
+    """Wrap the names of the series, and say how many stand side by side in so many points."""
+    wrapped = [wrap(name, room / 2 - 40, SMALL) for name in names]
+    widest = max(measure(SMALL)(line) for name in wrapped for line in name.split("\n")) + 42
+    return wrapped, max(1, min(len(names), int(room // widest)))
 
 
 def name_at_ends(ax: Axes, chart: Chart, series: list[Series]) -> bool:
