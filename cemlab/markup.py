@@ -32,6 +32,9 @@ LABELS: dict[str, str] = {
     "n_events": "Events",
 }
 
+# Short text in round brackets, as intervals are written.
+_BRACKETED = re.compile(r"\([^()]{1,30}\)|< [0-9.]+")
+
 # Characters that would start a link, emphasis, a cell, a tag or mathematics in Markdown. Mathematics is
 # looked for twice, in the Markdown and again in the page made from it (where it can hold links): a dollar
 # alone in its element and a backslash before an invisible word joiner start none.
@@ -207,7 +210,9 @@ def html_table(frame: pd.DataFrame, *, caption: str = "", labels: Mapping[str, s
 
 def _html_cell(value: object) -> str:
     style = ' style="text-align:right"' if isinstance(value, numbers.Number) else ' style="text-align:left"'
-    return f"<td{style}>{html.escape(number(value))}</td>"
+    # an interval stays on one line
+    text = _BRACKETED.sub(lambda found: found[0].replace(" ", "\u00a0"), number(value))
+    return f"<td{style}>{html.escape(text)}</td>"
 
 
 def markdown_table(frame: pd.DataFrame, *, labels: Mapping[str, str] | None = None) -> str:

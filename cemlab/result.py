@@ -90,15 +90,20 @@ class Result(ABC):
             escape_markdown(self.narrative()),
             "\n".join(checks),
             escape_markdown(self.caption),
+            escape_markdown(self.evidence.design),
         ]
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def _repr_html_(self) -> str:
-        checks = "".join(f"<li>{html.escape(line)}</li>" for line in self.evidence.findings)
-        listing = f"<ul>{checks}</ul>" if checks else ""
         table = html_table(self.summary, caption=self.title, labels=self.labels)
         caption = f"<p><small>{html.escape(self.caption)}</small></p>"
-        return f'<div class="cemlab-result tex2jax_ignore mathjax_ignore">{table}{listing}{caption}</div>'
+        design = f"<p><small>{html.escape(self.evidence.design)}</small></p>"
+        assumed = "".join(f"<li>{html.escape(line)}</li>" for line in self.evidence.assumptions)
+        details = f"<details><summary>Assumptions</summary><ul>{assumed}</ul></details>" if assumed else ""
+        found = "".join(f"<li>{html.escape(line)}</li>" for line in self.evidence.findings)
+        findings = f"<ul>{found}</ul>" if found else ""
+        inside = f"{table}{findings}{caption}{design}{details}"
+        return f'<div class="cemlab-result tex2jax_ignore mathjax_ignore">{inside}</div>'
 
     def __repr__(self) -> str:
         return f"{self.title}\n{self.summary.to_string(index=False)}\n{self.caption}"

@@ -94,7 +94,7 @@ def test_html_escapes_headers_cells_captions_and_checks():
     page = rate()._repr_html_()
     assert Tags(page).tags == [
         "div", "table", "caption", "thead", "tr", *["th"] * 4, "tbody", "tr", *["td"] * 4, "ul", "li", "p",
-        "small",
+        "small", "p", "small",
     ]  # fmt: skip
     # title, two headers, one cell, twice in the check, once in the source
     assert page.count("&lt;script&gt;") == 7

@@ -108,7 +108,13 @@ class CompanyReport:
         return f"{self.name}\n{self.to_frame().to_string(index=False)}\nAbsent: {absent}"
 
     def _repr_html_(self) -> str:
-        return html_table(self.to_frame(), caption=f"{self.name}: the tables that are there")
+        frame = self.to_frame()
+        both = [
+            ", ".join(filter(None, names))
+            for names in zip(frame["columns there"], frame["further columns"], strict=True)
+        ]
+        shown = frame[["table", "one row is", "rows"]].assign(columns=both)
+        return html_table(shown, caption=f"{self.name}: the tables that are there")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

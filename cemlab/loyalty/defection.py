@@ -27,13 +27,18 @@ Outcome = Literal["lapsed", "fell"]
 Null = Literal["steady", "some stop"]
 
 _DID = {"lapsed": "bought nothing in the next period", "fell": "fell below their tier in the next period"}
+_EXPLAINED = {
+    "steady": "Chance alone explains it: the data show no change of loyalty.",
+    "some stop": "The null explains it: the data ask for no more than that some stop for good.",
+}
+_VERB = {"lapsed": "fell silent", "fell": "fell"}
 _EXPECTED = {
     "steady": "expected if nobody changed",
     "some stop": "expected if some stop for good",
 }
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Defection(Result):
     """Observed defection of each tier, what the null expects, and the difference.
 
@@ -136,17 +141,19 @@ class Defection(Result):
         rng = np.random.default_rng(seed)
         rate = rng.gamma(self.fit.r + repeats, 1 / (self.fit.alpha + exposure))
         redrawn = table.assign(n_next=rng.poisson(rate * histories.next_days), n_customers=1)
-        return replace(histories, table=redrawn.reset_index(drop=True))
+        source = f"simulated replay in which nobody changed, after {histories.source or 'the base period'}"
+        return replace(histories, table=redrawn.reset_index(drop=True), source=source)
 
     def narrative(self) -> str:
         """Tell the defection of the most loyal, and how much of it was to be expected."""
         seen, expected, gap = (self.of(q).iloc[-1].to_dict() for q in ("observed", "expected", "difference"))
+        verb = _VERB[self.outcome]
         if gap["conf_low"] > 0:
-            verdict = "More left than chance explains."
+            verdict = f"More {verb} than were expected."
         elif gap["conf_high"] < 0:
-            verdict = "Fewer left than chance alone would have taken."
+            verdict = f"Fewer {verb} than were expected."
         else:
-            verdict = "Chance alone explains it: the data show no change of loyalty."
+            verdict = _EXPLAINED[self.null]
         return (
             f"Of {seen['n']:,} customers in the tier “{seen['tier']}”, {percent(seen['estimate'])} "
             f"({percent_range(seen['conf_low'], seen['conf_high'])}) {_DID[self.outcome]}. "

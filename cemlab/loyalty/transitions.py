@@ -16,7 +16,7 @@ from cemlab.result import Result
 from cemlab.stats.intervals import wilson
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LoyaltyTransitions(Result):
     """Where the customers of each tier were in the next period.
 

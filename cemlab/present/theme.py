@@ -7,6 +7,7 @@ blindness and a grey printer.
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -127,11 +128,14 @@ def wrap(text: str, room: float, *, measure: Callable[[str], float]) -> str:
     --------
     >>> wrap("Yearly contracts keep more", 12, measure=len).splitlines()
     ['Yearly', 'contracts', 'keep more']
+    >>> wrap("Of the tier 0.9 % were", 15, measure=len).splitlines()
+    ['Of the tier', '0.9 % were']
     >>> wrap("internationalisation", 12, measure=len).splitlines()
     ['internationa', 'lisation']
     """
     lines: list[str] = []
-    for word in printable(text).split():
+    # a percentage stays in one piece
+    for word in re.findall(r"\S+(?: %)?", printable(text)):
         if lines and measure(f"{lines[-1]} {word}") <= room:
             lines[-1] += f" {word}"
             continue

@@ -27,7 +27,7 @@ _EVENTS_PER_TERM = 5
 _SEPARATED = 8.0
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class HazardRatios(Result):
     """Hazard ratios of a proportional hazards model.
 
@@ -47,31 +47,42 @@ class HazardRatios(Result):
 
     title: ClassVar[str] = "Hazard ratios (Cox proportional hazards, Efron)"
     labels: ClassVar[dict[str, str]] = {
-        "estimate": "Hazard ratio",
+        "ratio": "Hazard ratio (interval)",
+        "p": "p-value",
         "proportional": "Constant over time?",
     }
 
     @property
     def summary(self) -> pd.DataFrame:
         """One row a term: hazard ratio with interval, p-value, and whether it is constant over time."""
-        frame = self.table[["term", "estimate", "conf_low", "conf_high", "p_value"]].copy()
-        frame["proportional"] = ["no" if p < 0.05 else "not refuted" for p in self.proportional["p_value"]]
-        return frame
+        rows = self.table.to_dict("records")
+        return pd.DataFrame(
+            {
+                "term": self.table["term"],
+                "ratio": [f"{r['estimate']:.2f} ({r['conf_low']:.2f} to {r['conf_high']:.2f})" for r in rows],
+                "p": [p_value(r["p_value"]).removeprefix("p ").removeprefix("= ") for r in rows],
+                "proportional": ["no" if p < 0.05 else "not refuted" for p in self.proportional["p_value"]],
+            }
+        )
 
     def narrative(self) -> str:
-        """Say for each term whose interval excludes 1 how its pace of leaving compares."""
-        sentences, unsettled = [], []
+        """Say which terms are associated with a slower and a faster pace of leaving, and which are open."""
+        slower: list[str] = []
+        faster: list[str] = []
+        unsettled: list[str] = []
         for row in self.table.to_dict("records"):
+            told = f"{row['term']} ×{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f})"
             if row["conf_low"] <= 1 <= row["conf_high"]:
-                unsettled.append(row["term"])
-                continue
-            interval = f"{100 * self.conf_level:g} % interval {row['conf_low']:.2f} to {row['conf_high']:.2f}"
-            sentences.append(
-                f"{row['term']} {self.evidence.relation} {row['estimate']:.2f} times the pace of leaving "
-                f"({interval})."
-            )
+                unsettled.append(str(row["term"]))
+            else:
+                (slower if row["estimate"] < 1 else faster).append(told)
+        sentences = [
+            f"Other recorded things equal, associated with a {pace} pace of leaving: {'; '.join(told)}."
+            for pace, told in (("slower", slower), ("faster", faster))
+            if told
+        ]
         if unsettled:
-            sentences.append(f"The data do not settle whether {join_words(unsettled)} go with leaving.")
+            sentences.append(f"Not settled by these data: {join_words(unsettled)}.")
         return " ".join(sentences)
 
     @property
@@ -154,7 +165,7 @@ def hazard_ratios(
     """
     check_conf_level(conf_level)
     rows, design = _design(spells, duration, event, entry, covariates, references or {})
-    fit = _fit(rows, design, entry=entry is not None, conf_level=conf_level)
+    fit = _fit(rows, design, entry=bool((rows.frame["s"] > 0).any()), conf_level=conf_level)
     table = pd.DataFrame(
         {
             "term": list(design.terms.values()),
@@ -318,7 +329,8 @@ def _fit(rows: _Rows, design: _Design, *, entry: bool, conf_level: float) -> _Fi
 
     frame = design.frame.assign(t=rows.frame["t"], e=rows.frame["e"])
     if entry:
-        frame["s"] = rows.frame["s"]
+        # seen from the start means at risk at duration 0 too, which lifelines takes for entered too late
+        frame["s"] = rows.frame["s"].where(rows.frame["s"] > 0, -1.0)
     model = CoxPHFitter(alpha=1 - conf_level)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,9 +6,9 @@ customers there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import ibis
 import numpy as np
@@ -18,7 +18,7 @@ from cemlab.chart import Chart
 from cemlab.data.spells import dated_spells, spell_counts
 from cemlab.errors import OptionError
 from cemlab.evidence import Check, Evidence, HypothesisTest
-from cemlab.markup import percent, percent_range
+from cemlab.markup import join_words, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.lifetable import LifeTable, life_table, log_rank
 
@@ -69,7 +69,7 @@ def spells(company: Company) -> ir.Table:
     return table.mutate(observed_after=late, left=table["cause"] != "none")
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class RetentionCurve(Result):
     """Share of customers still there, by time since start.
 
@@ -95,8 +95,10 @@ class RetentionCurve(Result):
     labels: ClassVar[dict[str, str]] = {
         "group": "Group",
         "time": "After",
-        "estimate": "Still there",
+        "still there": "Still there (interval)",
         "median": "Half have left after",
+        "n": "Spells",
+        "n_events": "Left",
     }
 
     @property
@@ -126,28 +128,52 @@ class RetentionCurve(Result):
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row a group and horizon: n, events, share still there with interval, median duration."""
+        """One row a group and horizon: spells, departures, share still there with interval, median."""
         totals = self.table.groupby("group", sort=False, observed=True).agg(
             n=("n", "first"), n_events=("n_events", "sum")
         )
-        frame = self.at(*self.horizons).drop(columns="std_error").join(totals, on="group")
+        frame = self.at(*self.horizons).join(totals, on="group")
+        frame["still there"] = [
+            f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])})"
+            for row in frame.to_dict("records")
+        ]
         medians = {name: table.quantile(0.5) for name, table in self.tables.items()}
-        frame["median"] = frame["group"].map(medians)
-        return frame[["group", "n", "n_events", "time", "estimate", "conf_low", "conf_high", "median"]]
+        frame["median"] = [
+            f"{medians[name]:g}" if np.isfinite(medians[name]) else "not seen" for name in frame["group"]
+        ]
+        return frame[["group", "n", "n_events", "time", "still there", "median"]]
 
     def narrative(self) -> str:
         """Tell the share that left by each horizon, in words."""
+        at = self.at(*self.horizons).dropna()
         sentences = []
-        for row in self.at(*self.horizons).dropna().to_dict("records"):
-            whom = _ALL if self.group is None else f"customers with {self.group} {row['group']}"
-            interval = percent_range(1 - row["conf_high"], 1 - row["conf_low"])
-            sentences.append(
-                f"Within {row['time']:g} {self.unit}, {percent(1 - row['estimate'])} of {whom} left "
-                f"({100 * self.conf_level:g} % interval {interval})."
-            )
+        for name, rows in at.groupby("group", sort=False, observed=True):
+            whom = _ALL if self.group is None else f"customers with {self.group} {name}"
+            risks = [self._risk(row) for row in rows.to_dict("records")]
+            sentences.append(f"Of {whom}, {join_words(risks)}.")
         if self.group is not None:
-            sentences.append(f"{self.group} {self.evidence.relation} leaving; these curves do not say why.")
-        return " ".join(sentences)
+            sentences.append(
+                f"The {self.group} {self.evidence.relation} leaving; these curves do not say why."
+            )
+        return " ".join([*sentences, f"({100 * self.conf_level:g} % intervals.)"])
+
+    def _risk(self, row: Mapping[Any, Any]) -> str:
+        """Tell the share that left by one horizon."""
+        when = f"within {row['time']:g} {self.unit}"
+        if row["estimate"] == 1:
+            return f"nobody left {when} (at most {percent(self._most_unseen(row['group'], row['time']))})"
+        interval = percent_range(1 - row["conf_high"], 1 - row["conf_low"])
+        return f"{percent(1 - row['estimate'])} ({interval}) left {when}"
+
+    def _most_unseen(self, group: str, time: float) -> float:
+        """Return the largest risk that seeing nobody leave is still compatible with.
+
+        Where nobody left the interval has no width, which would be read as certainty. Of n customers
+        watched until then none leaves with chance (1 - risk)^n.
+        """
+        table = self.tables[group]
+        watched = int(table.at_risk[np.searchsorted(table.time, time)])
+        return float(1 - (1 - self.conf_level) ** (1 / watched))
 
     @property
     def chart(self) -> Chart:

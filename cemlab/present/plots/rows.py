@@ -62,6 +62,7 @@ def paint_forest(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
     ax.set_yticks(range(len(terms)), [row_label(name) for name in terms], parse_math=False)
     ax.tick_params(axis="y", pad=9)  # room for the arrow of an interval that leaves the picture
     ax.set_ylim(len(terms) - 0.5, -0.5)
+    ax.set_ylabel("")  # the rows name themselves
     grid(ax, "x")
     return handles
 
