@@ -17,7 +17,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from cemlab.data.lines import MONEY, Money, Occasion, days_between, purchases
+from cemlab.data.lines import MONEY, Money, Occasion, days_between, purchases, rows
 from cemlab.data.windows import purchase_pairs, repeat_purchases
 from cemlab.errors import DataError, OptionError, one_of
 
@@ -94,7 +94,7 @@ class PurchaseCounts:
     def span(self) -> tuple[date, date]:
         """The days of the first and of the last purchase; the periods they lie in may be cut off."""
         row = self._totals.aggregate(first=_["first"].min(), last=_["last"].max())
-        (found,) = row.to_pyarrow().to_pylist()
+        (found,) = rows(row)
         if found["first"] is None:
             raise DataError("the transactions hold no purchase; nothing can be counted")
         return found["first"], found["last"]

@@ -92,7 +92,8 @@ def spell_counts(
         **({"cause": table["event"]} if cause else {}),
     }
     counted = table.select(**cells).group_by(list(cells)).aggregate(n=ibis._.count())
-    return counted.to_pandas().sort_values(list(cells), ignore_index=True)
+    frame: pd.DataFrame = counted.to_pandas()
+    return frame.sort_values(list(cells), ignore_index=True)
 
 
 def dated_spells(

@@ -1,0 +1,244 @@
+"""Counts of spells: against plain Python on generated spells, by hand, and every refusal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cemlab.data.spells import dated_spells, spell_counts
+from cemlab.errors import CemlabError, ColumnError, DataError
+
+EXAMPLES = settings(max_examples=30, deadline=None)
+START = date(2023, 1, 1)
+AS_OF = date(2023, 12, 31)
+
+ODD = {
+    "group": 'group "by"; --',
+    "entry": "{entry}",
+    "duration": "select",
+    "event": "dur'ation",
+}
+
+spell = st.tuples(
+    st.sampled_from(["old", "new", "x'); --"]),
+    st.integers(0, 3),
+    st.integers(1, 5),
+    st.sampled_from(["none", "price", "competitor"]),
+).map(lambda s: (s[0], s[1], s[1] + s[2], s[3]))
+
+
+def frame_of(spells: list[tuple[Any, ...]]) -> pd.DataFrame:
+    return pd.DataFrame(spells, columns=list(ODD.values()))
+
+
+@EXAMPLES
+@given(st.lists(spell, min_size=1, max_size=60), st.booleans(), st.booleans())
+def test_causes_are_counted_whatever_the_columns_are_called(spells: Any, on_engine: bool, late: bool) -> None:
+    frame = frame_of(spells)
+    before = frame.copy(deep=True)
+    counts = spell_counts(
+        ibis.memtable(frame) if on_engine else frame,
+        duration=ODD["duration"],
+        event=ODD["event"],
+        entry=ODD["entry"] if late else None,
+        group=ODD["group"],
+    )
+    assert counts.columns.tolist() == ["group", "entry", "duration", "event", "cause", "n"]
+    assert counts["n"].dtype == np.int64
+    found = {tuple(row[:-1]): row[-1] for row in counts.itertuples(index=False)}
+    assert found == Counter(
+        (group, float(entry) if late else 0.0, float(duration), cause != "none", cause)
+        for group, entry, duration, cause in spells
+    )
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@EXAMPLES
+@given(st.lists(spell, min_size=1, max_size=60), st.sampled_from([bool, int, float]))
+def test_events_may_be_true_or_false_or_1_or_0(spells: Any, kind: type) -> None:
+    frame = frame_of(spells)
+    frame["left"] = (frame[ODD["event"]] != "none").astype(kind)
+    counts = spell_counts(frame, duration=ODD["duration"], event="left")
+    assert counts.columns.tolist() == ["group", "entry", "duration", "event", "n"]
+    assert counts["event"].dtype == bool
+    assert set(counts["group"]) == {"all"}
+    found = {(row.duration, row.event): row.n for row in counts.itertuples()}
+    assert found == Counter((float(s[2]), s[3] != "none") for s in spells)
+
+
+def test_cells_are_sorted_and_an_index_of_any_kind_is_ignored() -> None:
+    frame = pd.DataFrame({"t": [3, 1, 3, 2], "e": [0, 1, 1, 1]}, index=[7, 7, 7, 1])
+    counts = spell_counts(frame, duration="t", event="e")
+    assert counts.drop(columns=["group", "entry"]).values.tolist() == [
+        [1.0, True, 1],
+        [2.0, True, 1],
+        [3.0, False, 1],
+        [3.0, True, 1],
+    ]
+
+
+def test_a_spell_of_no_length_seen_from_the_start_counts() -> None:
+    frame = pd.DataFrame({"t": [0, 2], "e": [0, 1], "s": [0, 0]})
+    assert spell_counts(frame, duration="t", event="e", entry="s")["n"].sum() == 2
+
+
+def test_groups_may_be_numbers_days_or_categories() -> None:
+    for values in ([1, 2], [True, False], pd.Categorical(["b", "a"])):
+        frame = pd.DataFrame({"t": [1, 1], "e": [1, 1], "g": values})
+        assert set(spell_counts(frame, duration="t", event="e", group="g")["group"]) == set(values)
+
+
+def spells_with(**columns: Any) -> pd.DataFrame:
+    good: dict[str, Any] = {"t": [4.0, 5.0, 6.0], "e": [1, 0, 1], "s": [0.0, 1.0, 2.0], "g": ["a", "b", "b"]}
+    return pd.DataFrame(good | columns)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "duration missing": ({"t": [4.0, None, 6.0]}, "column 't' (duration): missing in 1 of 3 spells"),
+    "duration infinite": ({"t": [4.0, np.inf, 6.0]}, "column 't' (duration): missing in 1 of 3 spells"),
+    "duration negative": ({"t": [4.0, -5.0, -6.0]}, "column 't' (duration): negative in 2 of 3 spells"),
+    "duration text": ({"t": ["4", "5", "6"]}, "column 't': duration must be a number"),
+    "event missing": ({"e": [True, None, True]}, "column 'e' (event): missing in 1 of 3 spells"),
+    "event two": ({"e": [0, 1, 2]}, "column 'e' (event): 2; allowed is true or false, or 1 or 0"),
+    "event yes": ({"e": ["Yes", "No", "No"]}, "'No', 'Yes'; allowed is a cause, or 'none'"),
+    "event dates": ({"e": pd.to_datetime(["2024-01-01"] * 3)}, "is not true or false, 1 or 0, or a cause"),
+    "entry missing": ({"s": [0.0, None, None]}, "column 's' (entry): missing in 2 of 3 spells"),
+    "entry negative": ({"s": [0.0, -1.0, 0.0]}, "column 's' (entry): negative in 1 of 3 spells"),
+    "entry late": ({"s": [4.0, 1.0, 7.0]}, "column 's' (entry): not less than 't' in 2 of 3 spells"),
+    "group missing": (
+        {"g": ["a", None, "b"]},
+        "column 'g' (group): missing in 1 of 3 spells; give them a name",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("on_engine", [False, True])
+def test_impossible_spells_are_refused_with_their_number(case: str, on_engine: bool) -> None:
+    columns, words = REFUSED[case]
+    frame = spells_with(**columns)
+    spells = ibis.memtable(frame) if on_engine else frame
+    with pytest.raises(DataError) as caught:
+        spell_counts(spells, duration="t", event="e", entry="s", group="g")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_nan_in_a_warehouse_counts_as_missing() -> None:
+    spells = ibis.memtable(spells_with()).mutate(t=ibis.literal(float("nan")))
+    with pytest.raises(DataError, match="missing in 3 of 3"):
+        spell_counts(spells, duration="t", event="e")
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(ColumnError, match="no column named 'months'"):
+        spell_counts(spells_with(), duration="months", event="e")
+
+
+DATED = {"customer": "string", "entry": "date", "exit": "date", "cause": "string", "observed_from": "date"}
+
+
+def dated(*spells: tuple[Any, ...]) -> Any:
+    rows = [(f"c{i}", *spell, *[None] * (4 - len(spell))) for i, spell in enumerate(spells)]
+    return ibis.memtable(rows, schema=DATED)
+
+
+def found(spells: Any) -> list[tuple[Any, ...]]:
+    columns = ["customer", "duration", "observed_after", "left", "cause"]
+    rows = spells.select(columns).order_by("customer").to_pyarrow().to_pylist()
+    return [tuple(row.values()) for row in rows]
+
+
+def day(n: int) -> date:
+    return START + timedelta(days=n)
+
+
+def test_dates_become_exact_days() -> None:
+    spells = dated(
+        (day(0), day(10), "price"),
+        (day(0), None, "none"),
+        (day(0), AS_OF, "moved"),  # the last day observed is observed
+        (day(0), AS_OF + timedelta(days=1), "price"),  # not known yet
+        (AS_OF + timedelta(days=1), None, "none"),  # not begun yet
+        (day(3), day(4), None),
+    )
+    assert found(dated_spells(spells, as_of=AS_OF)) == [
+        ("c0", 10, 0, True, "price"),
+        ("c1", 364, 0, False, "none"),
+        ("c2", 364, 0, True, "moved"),
+        ("c3", 364, 0, False, "none"),
+        ("c5", 1, 0, True, "unknown"),
+    ]
+
+
+LATE = (
+    (day(0), day(50), "price", day(30)),  # seen from its 30th day on
+    (day(0), day(30), "price", day(30)),  # over when observation began
+    (day(40), None, "none", day(30)),  # begun afterwards
+    (day(0), None, "none", None),  # nothing is said of a late start
+)
+
+
+def test_spells_over_before_observation_began_are_left_out() -> None:
+    assert found(dated_spells(dated(*LATE), as_of=day(100))) == [
+        ("c0", 50, 30, True, "price"),
+        ("c2", 60, 0, False, "none"),
+        ("c3", 100, 0, False, "none"),
+    ]
+
+
+def test_observation_may_begin_on_one_day_for_all_or_from_the_start() -> None:
+    assert [row[2] for row in found(dated_spells(dated(*LATE), as_of=day(100), observed_from=day(10)))] == [
+        10,
+        10,
+        0,
+        10,
+    ]
+    from_start = dated_spells(dated(*LATE), as_of=day(100), observed_from=None)
+    assert [row[2] for row in found(from_start)] == [0, 0, 0, 0]
+    without = dated(*LATE).drop("observed_from")
+    assert found(dated_spells(without, as_of=day(100))) == found(from_start)
+
+
+def test_dated_spells_can_be_counted() -> None:
+    counts = spell_counts(
+        dated_spells(dated(*LATE), as_of=day(100)), duration="duration", event="cause", entry="observed_after"
+    )
+    assert counts.drop(columns="group").values.tolist() == [
+        [0.0, 60.0, False, "none", 1],
+        [0.0, 100.0, False, "none", 1],
+        [30.0, 50.0, True, "price", 1],
+    ]
+
+
+BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
+    "entry": (lambda: dated((None, day(1), "price")), "1 of 1 spells have no entry"),
+    "order": (lambda: dated((day(2), day(1), "price")), "1 of 1 spells end before they begin"),
+    "none": (lambda: dated((day(1), day(2), "none")), "1 of 1 spells have an exit but the cause 'none'"),
+    "no exit": (lambda: dated((day(1), None, "price")), "1 of 1 spells have a cause but no exit"),
+    "text": (lambda: dated((day(1), None, "none")).mutate(entry=ibis.literal("x")), "not a business date"),
+    "column": (lambda: dated((day(1), None, "none")).drop("cause"), "no column named 'cause'"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_contradictory_dates_are_refused_with_their_number(case: str) -> None:
+    make, words = BROKEN[case]
+    with pytest.raises(CemlabError) as caught:
+        dated_spells(make(), as_of=AS_OF)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_column_of_observation_that_was_named_must_be_there() -> None:
+    with pytest.raises(ColumnError, match="no column named 'seen'"):
+        dated_spells(dated(*LATE), as_of=AS_OF, observed_from="seen")
