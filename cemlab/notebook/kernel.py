@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import math
 import os
 import re
 import shutil
@@ -186,7 +187,7 @@ async def _attempt(
     client: Any = NotebookClient(
         run,
         timeout=None,
-        startup_timeout=start_timeout,
+        startup_timeout=math.ceil(start_timeout) + 60,  # ours comes first
         record_timing=False,
         store_widget_state=False,
         coalesce_streams=True,
@@ -206,7 +207,7 @@ async def _attempt(
         task.result()
     except CellExecutionError:
         pass  # the error stands among the outputs of its cell
-    except RuntimeError as error:  # the client's word for a kernel that is gone
+    except (RuntimeError, OSError) as error:  # the client's words for a kernel that is gone or never came
         raise _LostError(_clean(str(error)).rstrip(".").lower()) from error
     finally:
         # The client takes a cancellation for a dead kernel, so its own exceptions say nothing from here on.

@@ -92,16 +92,14 @@ def _defaults(path: Path, cell: Cell) -> Iterator[Finding]:
 def _imports(document: Document) -> Iterator[Finding]:
     first = next(iter(document.of_kind("code")), None)
     for cell, tree in _parsed(document):
-        for node in ast.walk(tree):
-            names = _imported(node)
-            for name in names:
-                if not any(name == known or name.startswith(f"{known}.") for known in _IMPORTS):
-                    advice = f"use a function of cemlab; allowed are {', '.join(_IMPORTS)}"
-                    yield Finding("imports", document.path, cell.number, f"{name} is imported", advice)
-            if names and cell is not first:
-                yield Finding(
-                    "imports", document.path, cell.number, "an import", "move it to the first code cell"
-                )
+        names = [name for node in ast.walk(tree) for name in _imported(node)]
+        for name in names:
+            if not any(name == known or name.startswith(f"{known}.") for known in _IMPORTS):
+                advice = f"use a function of cemlab; allowed are {', '.join(_IMPORTS)}"
+                yield Finding("imports", document.path, cell.number, f"{name} is imported", advice)
+        if names and cell is not first:
+            advice = "move it to the first code cell"
+            yield Finding("imports-first", document.path, cell.number, f"an import of {names[0]}", advice)
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -32,10 +32,10 @@ _GLOSSARY_ENTRIES = 5
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?^ {0,3}\1", re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _MATH = re.compile(r"(?<!\\)\$\$|(?<![\\$])\$(?!\s)[^$\n]+(?<![\s\\])\$(?!\d)|\\[(\[]")
-_CURRENCY = r"(?:[£€$]|\b(?:GBP|EUR|USD|CHF)\b)"
+_CODES = r"\b(?:GBP|EUR|USD|CHF)\b"
 _FIGURE = re.compile(
     rf"\d\s?%|\d\s?(?:per\s?cent|percentage points)\b"
-    rf"|{_CURRENCY}\s?\d|\d\s?(?:k|m|bn|million|thousand)?\s?{_CURRENCY}",
+    rf"|(?:[£€$]|{_CODES})\s?\d|\d\s?(?:k|m|bn|million|thousand)?\s?(?:[£€]|{_CODES})",
     re.IGNORECASE,
 )
 _CONFIDENCE = re.compile(r"\b\d+(?:\.\d+)?\s?%\s(?:confidence\s)?(?:intervals?|level)\b", re.IGNORECASE)

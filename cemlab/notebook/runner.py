@@ -216,6 +216,7 @@ def _in_own_thread(work: Coroutine[Any, Any, None]) -> None:
     """
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
+    finished = threading.Event()
     outcome: list[BaseException] = []
 
     def target() -> None:
@@ -225,19 +226,26 @@ def _in_own_thread(work: Coroutine[Any, Any, None]) -> None:
         except BaseException as error:
             outcome.append(error)
         finally:
+            left = asyncio.all_tasks(loop)  # what a client that was broken off still watched
+            for watcher in left:
+                watcher.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             loop.run_until_complete(loop.shutdown_asyncgens())
             asyncio.set_event_loop(None)
             loop.close()
+            finished.set()
 
-    thread = threading.Thread(target=target, name="cemlab-runner", daemon=True)
-    thread.start()
+    threading.Thread(target=target, name="cemlab-runner", daemon=True).start()
+    # An event, not Thread.join: in Python 3.11 that takes the thread for finished once Ctrl-C breaks in.
     try:
-        while thread.is_alive():
-            thread.join(0.1)  # with a time limit, so that Ctrl-C is noticed on every system
+        while not finished.wait(0.1):  # with a time limit, so that Ctrl-C is noticed on every system
+            pass
     except KeyboardInterrupt:
         with contextlib.suppress(RuntimeError):  # the loop may just have finished
             loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+        while not finished.is_set():  # a second Ctrl-C must not leave kernels behind
+            with contextlib.suppress(KeyboardInterrupt):
+                finished.wait(0.1)
         raise
     if outcome:
         raise outcome[0]
