@@ -15,12 +15,13 @@ from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import join_words, number, p_value
 from cemlab.result import Result, check_conf_level
+from cemlab.stats.proportionality import ProportionalityTest, proportionality_test
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# lifelines stops early at its defaults (3 to 6 right digits); with this it gives 9 and more
-_PRECISION = 1e-11
+# lifelines stops early at its defaults (3 to 6 right digits); with this it is at the maximum to 12
+_PRECISION = 1e-14
 # below this many events a coefficient the usual interval is not to be trusted (Vittinghoff & McCulloch 2007)
 _EVENTS_PER_TERM = 5
 # a hazard ratio beyond e^8 = 3,000 means that a level has no, or nothing but, departures
@@ -183,7 +184,13 @@ def hazard_ratios(
         evidence=_evidence(rows, design, fit, table["term"], source=source),
         conf_level=conf_level,
         log_likelihood=fit.log_likelihood,
-        proportional=fit.proportional.assign(term=table["term"])[["term", "statistic", "p_value"]],
+        proportional=pd.DataFrame(
+            {
+                "term": table["term"],
+                "statistic": fit.proportional.statistic,
+                "p_value": fit.proportional.p_value,
+            }
+        ),
     )
 
 
@@ -212,7 +219,7 @@ class _Fit:
     high: Any
     p_value: Any
     log_likelihood: float
-    proportional: pd.DataFrame
+    proportional: ProportionalityTest
 
 
 def _design(
@@ -325,7 +332,6 @@ def _refuse_separation(frame: pd.DataFrame, terms: Mapping[str, str], left: Any)
 def _fit(rows: _Rows, design: _Design, *, entry: bool, conf_level: float) -> _Fit:
     from lifelines import CoxPHFitter
     from lifelines.exceptions import ConvergenceError, ConvergenceWarning
-    from lifelines.statistics import proportional_hazard_test
 
     frame = design.frame.assign(t=rows.frame["t"], e=rows.frame["e"])
     if entry:
@@ -350,7 +356,6 @@ def _fit(rows: _Rows, design: _Design, *, entry: bool, conf_level: float) -> _Fi
                 f"the model with {terms} has no estimate: two of them say the same, or one parts those "
                 "who left from those who did not; leave one out"
             ) from error
-        proportional = proportional_hazard_test(model, frame, time_transform="rank").summary
     coefficient = model.params_.to_numpy()
     # per standard deviation, so that a covariate in cents is judged like one in thousands
     scaled = np.abs(coefficient * design.frame.std().to_numpy())
@@ -361,7 +366,6 @@ def _fit(rows: _Rows, design: _Design, *, entry: bool, conf_level: float) -> _Fi
             f"not (coefficient {coefficient[worst]:.1f}), so its ratio cannot be estimated; leave it out"
         )
     bounds = model.confidence_intervals_.to_numpy()
-    order = list(design.terms)
     return _Fit(
         coefficient=coefficient,
         std_error=model.standard_errors_.to_numpy(),
@@ -369,11 +373,12 @@ def _fit(rows: _Rows, design: _Design, *, entry: bool, conf_level: float) -> _Fi
         high=bounds[:, 1],
         p_value=model.summary["p"].to_numpy(),
         log_likelihood=float(model.log_likelihood_),
-        proportional=pd.DataFrame(
-            {
-                "statistic": proportional.loc[order, "test_statistic"].to_numpy(),
-                "p_value": proportional.loc[order, "p"].to_numpy(),
-            }
+        proportional=proportionality_test(
+            design.frame.to_numpy(),
+            duration=rows.frame["t"],
+            event=rows.frame["e"],
+            entry=rows.frame["s"],
+            coefficient=coefficient,
         ),
     )
 
@@ -397,7 +402,7 @@ def _evidence(rows: _Rows, design: _Design, fit: _Fit, terms: pd.Series[str], *,
 
 
 def _proportionality(fit: _Fit, terms: pd.Series[str]) -> Check:
-    p = fit.proportional["p_value"].to_numpy()
+    p = fit.proportional.p_value
     # Holm's correction: the smallest of k p-values is compared with 0.05 / k, and so on
     order = np.argsort(p)
     held = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p)))) < 0.05
