@@ -20,8 +20,8 @@ from cemlab.stats.proportionality import ProportionalityTest, proportionality_te
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# lifelines stops early at its defaults (3 to 6 right digits); with this it is at the maximum to 12
-_PRECISION = 1e-14
+# lifelines stops early at its defaults (3 to 6 right digits); so it stops at the maximum, to rounding
+_FIT_OPTIONS = {"precision": 1e-20, "r_precision": 0.0}
 # below this many events a coefficient the usual interval is not to be trusted (Vittinghoff & McCulloch 2007)
 _EVENTS_PER_TERM = 5
 # a hazard ratio beyond e^8 = 3,000 means that a level has no, or nothing but, departures
@@ -348,7 +348,7 @@ def _fit(rows: _Rows, design: _Design, *, entry: bool, conf_level: float) -> _Fi
                 duration_col="t",
                 event_col="e",
                 entry_col="s" if entry else None,
-                fit_options={"precision": _PRECISION},
+                fit_options=_FIT_OPTIONS,
             )
         except (ConvergenceError, ConvergenceWarning, np.linalg.LinAlgError) as error:
             terms = join_words(design.terms.values())
