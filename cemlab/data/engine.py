@@ -41,15 +41,17 @@ def connect(folder: Path | None = None) -> Any:
     42
     """
     import ibis
+    from sqlglot import expressions
 
-    connection = ibis.duckdb.connect(":memory:")
-    raw = connection.con
-    # values travel as parameters: a folder's name is data too and never becomes SQL text
     # DuckDB makes the spill folder when memory runs short and removes it; nobody else can guess its name
     spill = Path(tempfile.gettempdir()) / f"cemlab-{uuid.uuid4().hex}"
-    raw.execute("SET temp_directory = $spill", {"spill": str(spill)})
+    connection = ibis.duckdb.connect(":memory:", temp_directory=spill)
+    raw = connection.con
     if folder is not None:
-        raw.execute("SET allowed_directories = $folders", {"folders": [str(folder.resolve())]})
+        # a folder's name is data: sqlglot writes it as a literal (binding it as a parameter would make
+        # DuckDB import pandas, half a second for nothing)
+        allowed = expressions.convert([str(folder.resolve())]).sql("duckdb")
+        raw.execute(f"SET allowed_directories = {allowed}")
     # its progress bar prints even into a pipe
     raw.execute("SET enable_progress_bar = false")
     for statement in _HARDENING:

@@ -125,7 +125,7 @@ def repeat_purchases(
         .mutate(
             frequency=_["n"] - 1,
             recency_days=days_between(_["first"], _["last"]),
-            age_days=days_between(_["first"], ibis.literal(until)),
+            age_days=lambda t: days_between(t["first"], ibis.literal(until)),
         )
         .group_by(keys)
         .aggregate(n_customers=_.count())

@@ -77,7 +77,8 @@ def wilson(successes: ArrayLike, n: ArrayLike, *, conf_level: float = 0.95) -> I
     low[some], high[some] = proportion_confint(
         hits[some], tries[some], alpha=1.0 - conf_level, method="wilson"
     )
-    return Interval(share, low, high)
+    # at 0 and at n the formula's end is the estimate itself, but for a rounding error
+    return Interval(share, np.fmin(low, share), np.fmax(high, share))
 
 
 def difference_of_shares(first: Interval, second: Interval) -> Interval:
