@@ -611,3 +611,31 @@ def test_the_module_is_cheap_to_import_for_the_start_of_the_lab() -> None:
     code = f"import sys, cemlab.data.datasets; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_downloads_can_be_forbidden(tmp_path, monkeypatch):
+    monkeypatch.setenv("CEMLAB_DATA", str(tmp_path))
+    monkeypatch.setenv("CEMLAB_OFFLINE", "1")
+    with pytest.raises(DatasetUnavailableError, match="CEMLAB_OFFLINE forbids downloads"):
+        datasets.raw_file("rossi")
+
+
+def test_notebooks_fall_back_on_the_small_tables_and_say_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("CEMLAB_DATA", str(tmp_path))
+    monkeypatch.setenv("CEMLAB_OFFLINE", "1")
+    company = datasets.company_for(None, public="telco")
+    assert company.info.fictional
+    assert "in place of Telco" in company.info.source
+    assert any("was not to be had" in note for note in company.info.notes)
+    assert set(company.tables) == {"customers", "subscriptions", "transactions"}
+
+
+def test_a_damaged_file_in_the_cache_is_never_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setenv("CEMLAB_DATA", str(tmp_path))
+    (tmp_path / datasets.DATASETS["telco"].file).write_text("something else")
+    with pytest.raises(DataError, match="is not the file"):
+        datasets.company_for(None, public="telco")
+
+
+def test_the_users_own_folder_goes_first():
+    assert datasets.company_for(places.bundled("data") / "small", public="telco").info.name == "small"

@@ -37,6 +37,10 @@ _CHUNK = 1 << 16
 _Advance = Callable[[int], None]
 
 
+#: Environment variable that, set to anything, forbids downloads.
+OFFLINE_SETTING = "CEMLAB_OFFLINE"
+
+
 class NoNetworkError(DatasetUnavailableError):
     """An address could not be reached at all, so that trying the next one is of no use either."""
 
@@ -100,11 +104,14 @@ def download(dataset: Dataset, target: Path) -> None:
     Raises
     ------
     NoNetworkError
-        If the address cannot be reached.
+        If the address cannot be reached, or the environment variable CEMLAB_OFFLINE is set.
     DatasetUnavailableError
         If the folder cannot be written, the address answers with an error or breaks off, or what
         comes has another sum; nothing is kept then.
     """
+    if os.environ.get(OFFLINE_SETTING):
+        reason = f"is not in the cache, and the setting {OFFLINE_SETTING} forbids downloads"
+        raise NoNetworkError(unavailable(dataset, target.parent, reason=reason))
     partial = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
