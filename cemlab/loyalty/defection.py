@@ -6,7 +6,7 @@ fall back without having changed at all. The null says how many; only the rest i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, get_args
 
@@ -14,17 +14,16 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.errors import DesignError, OptionError, one_of
-from cemlab.evidence import Check, Evidence
+from cemlab.errors import OptionError, one_of
+from cemlab.evidence import Evidence
 from cemlab.loyalty.histories import BuyingHistories, check_tiers
+from cemlab.loyalty.nulls import Null, NullFit, base_period_check, expected_share, fit_null
 from cemlab.markup import percent, percent_range, points
 from cemlab.result import Result, check_conf_level
-from cemlab.stats.bg_nbd import BGNBDFit, fit_bg_nbd
 from cemlab.stats.intervals import Interval, difference_of_shares, wilson
-from cemlab.stats.nbd import NBDFit, fit_nbd
+from cemlab.stats.nbd import NBDFit
 
 Outcome = Literal["lapsed", "fell"]
-Null = Literal["steady", "some stop"]
 
 _DID = {"lapsed": "bought nothing in the next period", "fell": "fell below their tier in the next period"}
 _EXPLAINED = {
@@ -61,7 +60,7 @@ class Defection(Result):
     tiers: Mapping[str, int]
     outcome: Outcome
     null: Null
-    fit: NBDFit | BGNBDFit
+    fit: NullFit
 
     title: ClassVar[str] = "Defection, observed and expected"
     labels: ClassVar[dict[str, str]] = {
@@ -256,14 +255,14 @@ def defection(
     floor = rows["tier"].map(dict(tiers)).to_numpy(dtype=np.int64)
     bound = np.ones_like(floor) if outcome == "lapsed" else floor
     days = histories.next_days * market_change
-    fit = _fit(histories, null)
+    fit = fit_null(histories, null)
     frames = []
     for tier in [name for name in tiers if (rows["tier"] == name).any()]:
         here = (rows["tier"] == tier).to_numpy()
         part, below = rows[here], bound[here]
         size = part["n_customers"].to_numpy()
         observed = wilson(size[part["n_next"].to_numpy() < below].sum(), size.sum(), conf_level=conf_level)
-        expected = _expected(fit, part, below[0], days, conf_level, who=histories.who)
+        expected = expected_share(fit, part, below[0], days, conf_level, who=histories.who)
         frames.append(_tier_frame(tier, int(size.sum()), observed, expected))
     return Defection(
         table=pd.concat(frames, ignore_index=True),
@@ -290,79 +289,6 @@ def _check_options(histories: BuyingHistories, outcome: str, null: str, market_c
         raise OptionError(f"market_change is {market_change!r}; give a positive factor, e.g. 0.9")
 
 
-def _fit(histories: BuyingHistories, null: Null) -> NBDFit | BGNBDFit:
-    """Fit the null to the base period; the next period is not looked at."""
-    table = histories.table
-    if null == "some stop":
-        fit = fit_bg_nbd(
-            table["n_base"] - 1,
-            recency=table["recency"],
-            age=table["exposure"],
-            weights=table["n_customers"],
-        )
-        if not fit.converged:
-            raise DesignError(
-                "the null 'some stop' has no estimate here: the base period shows nobody who stops; "
-                "use null='steady'"
-            )
-        return fit
-    return fit_nbd(
-        _counted(histories),
-        exposure=table["exposure"],
-        weights=table["n_customers"],
-        zero_truncated=histories.who == "buyers",
-    )
-
-
-def _counted(histories: BuyingHistories) -> Any:
-    # a newcomer's first purchase opened the exposure, so only the repeats were there to be counted in it
-    return (histories.table["n_base"] - (histories.who == "newcomers")).to_numpy()
-
-
-def _expected(
-    fit: NBDFit | BGNBDFit, part: pd.DataFrame, below: int, days: float, conf_level: float, *, who: str
-) -> Interval:
-    """Return the share of a tier that the null expects below the bound, with its estimation error."""
-    weight = part["n_customers"].to_numpy(dtype=float)
-    repeats = (part["n_base"] - (who == "newcomers")).to_numpy()
-    exposure = part["exposure"].to_numpy(dtype=float)
-
-    def share(model: NBDFit | BGNBDFit) -> float:
-        if isinstance(model, BGNBDFit):
-            alive = model.probability_alive(repeats, recency=part["recency"], age=exposure)
-            silent = (1 + days / (model.alpha + exposure)) ** -(model.r + repeats)
-            chance = 1 - alive + alive * silent
-        else:
-            chance = (
-                1 - model.next_count_pmf(repeats, exposure=exposure, next_exposure=days, up_to=below)[:, -1]
-            )
-        return float(np.average(chance, weights=weight))
-
-    return _logit_interval(share, fit, conf_level)
-
-
-def _logit_interval(share: Callable[[Any], float], fit: NBDFit | BGNBDFit, conf_level: float) -> Interval:
-    """Carry the covariance of the log-parameters to a share, on the logit scale."""
-    from scipy.special import expit, logit, ndtri
-
-    names = ("r", "alpha", "a", "b")[: fit.covariance.shape[0]]
-    step = 1e-4  # of the logarithm: far above rounding, far below the parameters' own errors
-    slope = np.array(
-        [
-            (
-                logit(share(replace(fit, **{name: getattr(fit, name) * np.exp(step)})))
-                - logit(share(replace(fit, **{name: getattr(fit, name) * np.exp(-step)})))
-            )
-            / (2 * step)
-            for name in names
-        ]
-    )
-    centre = share(fit)
-    error = float(ndtri((1 + conf_level) / 2)) * float(np.sqrt(slope @ fit.covariance @ slope))
-    low, high = expit(logit(centre) - error), expit(logit(centre) + error)
-    return Interval(np.asarray(centre), np.asarray(low), np.asarray(high))
-
-
 def _tier_frame(tier: str, n: int, observed: Interval, expected: Interval) -> pd.DataFrame:
     quantities = {
         "observed": observed,
@@ -384,9 +310,7 @@ def _tier_frame(tier: str, n: int, observed: Interval, expected: Interval) -> pd
     )
 
 
-def _evidence(
-    histories: BuyingHistories, fit: NBDFit | BGNBDFit, null: Null, market_change: float
-) -> Evidence:
+def _evidence(histories: BuyingHistories, fit: NullFit, null: Null, market_change: float) -> Evidence:
     assumptions = [
         "Customers buy at random in time, each at a rate of her own.",
         "The rates differ between customers as a gamma distribution.",
@@ -402,22 +326,5 @@ def _evidence(
         n_given=histories.n_given,
         source=histories.source,
         assumptions=tuple(assumptions),
-        checks=(_fit_check(histories, fit),) if isinstance(fit, NBDFit) else (),
-    )
-
-
-def _fit_check(histories: BuyingHistories, fit: NBDFit) -> Check:
-    """Compare the base period's counts with those of the null."""
-    counted, weight = _counted(histories), histories.table["n_customers"].to_numpy()
-    top = int(counted.max())
-    expected = fit.expected_counts(histories.table["exposure"].to_numpy(), weights=weight, up_to=top)
-    observed = np.bincount(counted, weights=weight, minlength=top + 1)
-    # the largest misfit of the cumulative shares: how far off the null's picture of the base period is
-    gap = float(np.abs(np.cumsum(observed) - np.cumsum(expected)).max() / observed.sum())
-    return Check(
-        name="fit of the null to the base period",
-        null="purchases in the base period are spread over customers as the null says",
-        passed=gap <= 0.02,
-        detail=f"The cumulative shares differ by at most {100 * gap:.1f} points.",
-        remedy="Trust the difference only where it is much larger than that.",
+        checks=(base_period_check(histories, fit),) if isinstance(fit, NBDFit) else (),
     )

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
+from cemlab.errors import DesignError
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import join_words, number, p_value
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.proportionality import ProportionalityTest, proportionality_test
+from cemlab.survival.design import HazardDesign, SpellRows, hazard_design
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -165,7 +166,7 @@ def hazard_ratios(
     True
     """
     check_conf_level(conf_level)
-    rows, design = _design(spells, duration, event, entry, covariates, references or {})
+    rows, design = hazard_design(spells, duration, event, entry, covariates, references or {})
     fit = _fit(rows, design, entry=bool((rows.frame["s"] > 0).any()), conf_level=conf_level)
     table = pd.DataFrame(
         {
@@ -195,23 +196,6 @@ def hazard_ratios(
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Rows:
-    """The rows as handed in, under internal names: t, e, s and one column a covariate."""
-
-    frame: pd.DataFrame
-    n_given: int
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Design:
-    """The columns of the model under internal names c0…, with the terms they stand for."""
-
-    frame: pd.DataFrame
-    terms: dict[str, str]
-    references: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
 class _Fit:
     coefficient: Any
     std_error: Any
@@ -222,114 +206,7 @@ class _Fit:
     proportional: ProportionalityTest
 
 
-def _design(
-    spells: ir.Table | pd.DataFrame,
-    duration: str,
-    event: str,
-    entry: str | None,
-    covariates: Sequence[str],
-    references: Mapping[str, str],
-) -> tuple[_Rows, _Design]:
-    wanted = [duration, event, *([entry] if entry else []), *covariates]
-    for name in wanted:
-        if name not in spells.columns:
-            raise ColumnError(one_of(name, map(str, spells.columns), what="column in the spells"))
-    if not covariates or len(set(covariates)) < len(covariates):
-        raise OptionError(f"covariates are {list(covariates)}; name at least one column, each once")
-    unknown = [name for name in references if name not in covariates]
-    if unknown:
-        raise OptionError(one_of(unknown[0], covariates, what="covariate (in references)"))
-    given = spells[wanted] if isinstance(spells, pd.DataFrame) else spells.select(wanted).to_pandas()
-    rows = _complete_rows(given, duration, event, entry, covariates)
-    columns: dict[str, Any] = {}
-    terms: dict[str, str] = {}
-    compared = []
-    for name in covariates:
-        values = rows.frame[name]
-        if pd.api.types.is_bool_dtype(values) or not _is_text(values):
-            labels = {name: pd.to_numeric(values).astype(float)}
-        else:
-            reference = _reference(values, name, references.get(name))
-            compared.append(f"{name} = {reference}")
-            levels = [level for level in sorted(values.unique()) if level != reference]
-            labels = {f"{name} = {level}": (values == level).astype(float) for level in levels}
-        for label, column in labels.items():
-            internal = f"c{len(terms)}"
-            columns[internal], terms[internal] = column.to_numpy(), label
-    frame = pd.DataFrame(columns)
-    _refuse_separation(frame, terms, rows.frame["e"].to_numpy(dtype=bool))
-    return rows, _Design(frame=frame, terms=terms, references=tuple(compared))
-
-
-def _is_text(values: pd.Series[Any]) -> bool:
-    try:
-        pd.to_numeric(values)
-    except (TypeError, ValueError):
-        return True
-    return isinstance(values.iloc[0], str)
-
-
-def _complete_rows(
-    given: pd.DataFrame, duration: str, event: str, entry: str | None, covariates: Sequence[str]
-) -> _Rows:
-    """Keep rows with all covariates; refuse impossible or missing durations and events."""
-    n_given = len(given)
-    frame = given[list(covariates)].assign(t=given[duration], e=given[event])
-    frame["s"] = given[entry] if entry else 0.0
-    for internal, name in (("t", duration), ("e", event), ("s", entry)):
-        missing = int(frame[internal].isna().sum())
-        if missing:
-            raise DataError(
-                f"column {name!r}: {missing:,} of {n_given:,} rows are blank; fill or remove them first"
-            )
-    if not frame["e"].isin([0, 1]).all():
-        raise DataError(
-            f"column {event!r} holds values other than true/false or 1/0; state which ones are events"
-        )
-    frame = frame.astype({"t": float, "e": int, "s": float})
-    impossible = int(
-        ((frame["t"] < 0) | (frame["s"] < 0) | ((frame["s"] > 0) & (frame["s"] >= frame["t"]))).sum()
-    )
-    if impossible:
-        raise DataError(
-            f"column {duration!r}: {impossible:,} of {n_given:,} spells end before they were observed "
-            "(a negative duration, or an entry not before the end); mend or remove them first"
-        )
-    complete = frame.dropna().reset_index(drop=True)
-    if not complete["e"].any():
-        raise DesignError(
-            f"none of the {len(complete):,} complete spells ended, so no pace of leaving can be estimated"
-        )
-    return _Rows(frame=complete, n_given=n_given)
-
-
-def _reference(values: pd.Series[Any], name: str, wanted: str | None) -> str:
-    counts = values.value_counts()
-    if len(counts) < 2:
-        raise DesignError(f"the covariate {name!r} has one level only ({counts.index[0]}); leave it out")
-    if wanted is None:
-        return str(min(counts.index[counts == counts.max()]))
-    if wanted not in counts.index:
-        raise OptionError(one_of(wanted, sorted(counts.index), what=f"level of {name!r}"))
-    return wanted
-
-
-def _refuse_separation(frame: pd.DataFrame, terms: Mapping[str, str], left: Any) -> None:
-    for internal, term in terms.items():
-        values = frame[internal].to_numpy()
-        if np.ptp(values) == 0:
-            raise DesignError(f"the covariate {term!r} has the same value in all rows; leave it out")
-        if set(np.unique(values)) == {0.0, 1.0}:
-            for side in (0.0, 1.0):
-                here = values == side
-                if not left[here].any():
-                    raise DesignError(
-                        f"nobody left where {term!r} is {side:g} ({int(here.sum()):,} spells), so its ratio "
-                        "cannot be estimated; merge the level with another or leave it out"
-                    )
-
-
-def _fit(rows: _Rows, design: _Design, *, entry: bool, conf_level: float) -> _Fit:
+def _fit(rows: SpellRows, design: HazardDesign, *, entry: bool, conf_level: float) -> _Fit:
     from lifelines import CoxPHFitter
     from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 
@@ -383,7 +260,9 @@ def _fit(rows: _Rows, design: _Design, *, entry: bool, conf_level: float) -> _Fi
     )
 
 
-def _evidence(rows: _Rows, design: _Design, fit: _Fit, terms: pd.Series[str], *, source: str) -> Evidence:
+def _evidence(
+    rows: SpellRows, design: HazardDesign, fit: _Fit, terms: pd.Series[str], *, source: str
+) -> Evidence:
     compared = f" Levels are compared with {join_words(design.references)}." if design.references else ""
     return Evidence(
         grade="adjusted",
@@ -417,7 +296,7 @@ def _proportionality(fit: _Fit, terms: pd.Series[str]) -> Check:
     )
 
 
-def _events_per_term(rows: _Rows, design: _Design) -> Check:
+def _events_per_term(rows: SpellRows, design: HazardDesign) -> Check:
     events = int(rows.frame["e"].sum())
     per_term = events / len(design.terms)
     return Check(

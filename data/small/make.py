@@ -1,8 +1,9 @@
 """Make the small tables of this folder: an invented company, so that every notebook runs offline.
 
 Run ``python data/small/make.py`` to write the three files again; the seed makes them the same.
-Planted: buying rates are gamma distributed and never change, except that one customer in five
-stops for good at a random day; yearly contracts end at about a fifth of the rate of monthly ones;
+Planted: two shoppers in five were there from the start, the others came one by one; each buys at
+random at her own gamma distributed rate and stops for good after a purchase with her own chance,
+one in eight on average; yearly contracts end at about a fifth of the rate of monthly ones;
 a third of the subscribers were already customers when observation began (late entry).
 """
 
@@ -17,20 +18,21 @@ import numpy as np
 SEED = 20261122
 START, END = date(2024, 1, 1), date(2025, 12, 31)
 DAYS = (END - START).days
-SHOPPERS, SUBSCRIBERS = 600, 600
+SHOPPERS, SUBSCRIBERS = 900, 600
 MONTHLY_HAZARD = {"monthly": 0.040, "yearly": 0.008}  # a month
 CAUSES = ("competitor", "price", "moved")
 HERE = Path(__file__).parent
 
 
 def transactions(rng: np.random.Generator) -> list[dict[str, object]]:
-    """Purchases of shoppers with gamma distributed rates, one in five of whom stops for good."""
+    """Purchases of shoppers with gamma distributed rates, who may stop for good after any of them."""
     rows: list[dict[str, object]] = []
-    rates = rng.gamma(0.9, 1 / 55, SHOPPERS)  # purchases a day
-    stops = np.where(rng.random(SHOPPERS) < 0.2, rng.uniform(0, DAYS, SHOPPERS), DAYS + 1)
-    for i, (rate, stop) in enumerate(zip(rates, stops, strict=True)):
-        days = np.sort(rng.integers(0, DAYS + 1, rng.poisson(rate * (DAYS + 1))))
-        for day in days[days < stop]:
+    rates = rng.gamma(0.9, 1 / 45, SHOPPERS)  # purchases a day
+    stops = rng.beta(1.0, 7.0, SHOPPERS)  # chance of stopping after a purchase
+    came = np.where(rng.random(SHOPPERS) < 0.4, 0, rng.uniform(0, DAYS, SHOPPERS))
+    for i, (rate, stop, day) in enumerate(zip(rates, stops, came, strict=True)):
+        day = day if day > 0 else rng.exponential(1 / rate)
+        while day <= DAYS:
             units = int(rng.integers(1, 5))
             cents = units * int(rng.integers(400, 2500))
             rows.append(
@@ -42,6 +44,9 @@ def transactions(rng: np.random.Generator) -> list[dict[str, object]]:
                     "margin": f"{round(cents * 0.35) / 100:.2f}",
                 }
             )
+            if rng.random() < stop:
+                break
+            day += rng.exponential(1 / rate)
     rows = sorted(rows, key=lambda row: (row["date"], row["customer"]))
     return [{**row, "order": f"O{k:05d}"} for k, row in enumerate(rows)]
 
