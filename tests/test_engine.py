@@ -1,6 +1,5 @@
 """The pinned trio Ibis, DuckDB and sqlglot works together, and the engine reads one folder only."""
 
-
 import duckdb
 import ibis
 import pandas as pd
