@@ -15,7 +15,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 lab: $(READY) .venv/.data ## Open JupyterLab at the start notebook (ARGS="--no-browser" on a headless machine)
-	$(BIN)/jupyter lab --ip=127.0.0.1 $(ROOT) $(START) $(ARGS)
+	$(BIN)/jupyter lab --ip=127.0.0.1 $(ROOT) --LabApp.default_url=/lab/tree/$(START) $(ARGS)
 
 test: $(READY) ## Run the test suite
 	$(BIN)/pytest -n auto --maxprocesses 4 $(ARGS)
