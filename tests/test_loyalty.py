@@ -261,7 +261,10 @@ def test_a_base_period_unlike_the_null_fails_its_check():
 # --- refusals
 
 
-@pytest.mark.parametrize("tiers", [{}, {"a": 2}, {"a": 1, "b": 1}, {"a": 1, "b": 5, "c": 3}, {LAPSED: 1}])
+@pytest.mark.parametrize(
+    "tiers",
+    [{}, {"a": 2}, {"a": 1, "b": 1}, {"a": 1, "b": 5, "c": 3}, {LAPSED: 1}, {"a": 1, "b": 2.5}, {1: 1}],
+)
 def test_tiers_must_ascend_from_one(market, tiers):
     with pytest.raises(OptionError, match="tier"):
         loyalty.defection(market, tiers=tiers)
@@ -298,9 +301,87 @@ def test_periods_are_checked():
         loyalty.buying_histories(rows, base=BASE, follow_up=(date(2024, 7, 2), date(2024, 12, 31)))
     with pytest.raises(OptionError, match="kind of customers"):
         loyalty.buying_histories(rows, base=BASE, follow_up=NEXT, who="everyone")
-    with pytest.raises(DesignError, match="no customer bought"):
+    with pytest.raises(DesignError, match="the data run from 2023-06-01 to 2024-08-01"):
         loyalty.buying_histories(
             rows, base=(date(2020, 1, 1), date(2020, 1, 31)), follow_up=(date(2020, 2, 1), date(2020, 3, 1))
         )
     with pytest.raises(OptionError, match="at least one day"):
         loyalty.two_periods(until=date(2024, 1, 1), days=0)
+
+
+def test_newcomers_of_the_last_day_alone_say_nothing():
+    rows = transactions([("a", "2024-06-30"), ("a", "2024-08-01")])
+    with pytest.raises(DesignError, match="came before the last day"):
+        loyalty.buying_histories(rows, base=BASE, follow_up=NEXT, who="newcomers")
+
+
+# --- nothing false without a word
+
+
+def test_days_without_records_are_a_failed_check_and_not_silence():
+    rng = np.random.default_rng(9)
+    rate = rng.gamma(0.8, 1 / 40, 600)  # purchases a day, of customers who differ
+    days = [
+        (f"c{i}", str(date(2024, 1, 1) + timedelta(int(day))))
+        for i, mean in enumerate(rate)
+        for day in rng.integers(0, 250, rng.poisson(250 * mean))
+    ]
+    covered = loyalty.buying_histories(
+        transactions(days),
+        base=(date(2024, 1, 1), date(2024, 4, 30)),
+        follow_up=(date(2024, 5, 1), date(2024, 8, 31)),
+    )
+    assert covered.coverage()[0].passed
+    beyond = loyalty.buying_histories(
+        transactions(days), base=BASE, follow_up=NEXT
+    )  # the data end in September
+    result = loyalty.defection(beyond, tiers=TIERS)
+    assert "periods inside the data" in [check.name for check in result.evidence.failed]
+    assert "Checks that failed: " in result.narrative()
+    assert not loyalty.transitions(beyond, tiers=TIERS).evidence.checks[0].passed
+
+
+def test_a_share_too_small_for_a_float_still_has_an_interval():
+    counts = [
+        (1, 0, 50_000),
+        (1, 1, 3000),
+        (2, 1, 4000),
+        (5, 3, 500),
+        (9, 8, 50),
+        (3000, 2900, 3),
+        (5000, 0, 1),
+    ]
+    table = pd.DataFrame(counts, columns=["n_base", "n_next", "n_customers"]).assign(exposure=182.0)
+    histories = BuyingHistories(
+        table=table, who="buyers", base=BASE, follow_up=NEXT, n_given=int(table["n_customers"].sum())
+    )
+    result = loyalty.defection(histories, tiers={"light": 1, "loyal": 7, "shop": 2000})
+    gap = result.of("difference").iloc[-1]
+    assert gap["conf_low"] > 0  # one of four lapsed where none in any number of worlds would have
+    assert "More fell silent than were expected" in result.narrative()
+
+
+def test_little_data_is_not_sold_as_no_change():
+    rng = np.random.default_rng(10)
+    n_base, n_next = steady_market(rng, 60)
+    story = loyalty.defection(histories_of(n_base, n_next), tiers=TIERS).narrative()
+    assert "points are not excluded" in story
+    assert "no change" not in story
+
+
+def test_an_assumed_market_is_named_beside_the_expectation(market):
+    result = loyalty.defection(market, tiers=TIERS, market_change=0.9)
+    assert "if nobody changed in a market 0.9 times as lively" in result.narrative()
+    assert "0.9 times as lively" in result.chart.claim
+
+
+def test_a_null_at_its_limit_says_so():
+    # so skew that the spread of the rates runs to its limit
+    result = loyalty.defection(histories_of([1] * 1000 + [2] + [500] * 20, [0] * 1021), tiers=TIERS)
+    assert result.fit.r == 0
+    assert "null away from its limit" in [check.name for check in result.evidence.failed]
+
+
+def test_a_rise_is_told_as_a_rise():
+    story = loyalty.transitions(histories_of([1, 1, 1], [0, 1, 6]), tiers=TIERS).narrative()
+    assert "rose to “loyal”" in story

@@ -17,8 +17,8 @@ from cemlab.chart import Chart
 from cemlab.errors import OptionError, one_of
 from cemlab.evidence import Evidence
 from cemlab.loyalty.histories import BuyingHistories, check_tiers
-from cemlab.loyalty.nulls import Null, NullFit, base_period_check, expected_share, fit_null
-from cemlab.markup import percent, percent_range, points
+from cemlab.loyalty.nulls import Null, NullFit, expected_share, fit_null, null_checks
+from cemlab.markup import join_words, percent, percent_range, points
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.intervals import Interval, difference_of_shares, wilson
 from cemlab.stats.nbd import NBDFit
@@ -26,10 +26,6 @@ from cemlab.stats.nbd import NBDFit
 Outcome = Literal["lapsed", "fell"]
 
 _DID = {"lapsed": "bought nothing in the next period", "fell": "fell below their tier in the next period"}
-_EXPLAINED = {
-    "steady": "Chance alone explains it: the data show no change of loyalty.",
-    "some stop": "The null explains it: the data ask for no more than that some stop for good.",
-}
 _VERB = {"lapsed": "fell silent", "fell": "fell"}
 _EXPECTED = {
     "steady": "expected if nobody changed",
@@ -53,6 +49,8 @@ class Defection(Result):
     null
         ``"steady"``: nobody's rate of buying changed; ``"some stop"``: rates are steady until a customer
         stops for good.
+    market_change
+        What the market's buying in the next period was multiplied by under the null.
     fit
         The null's parameters, estimated from the base period alone.
     """
@@ -60,6 +58,7 @@ class Defection(Result):
     tiers: Mapping[str, int]
     outcome: Outcome
     null: Null
+    market_change: float
     fit: NullFit
 
     title: ClassVar[str] = "Defection, observed and expected"
@@ -87,6 +86,12 @@ class Defection(Result):
             ]
         frame["difference"] = [_in_points(row) for row in self.of("difference").to_dict("records")]
         return frame
+
+    @property
+    def _expected(self) -> str:
+        """What the expected share is, in words."""
+        market = "" if self.market_change == 1 else f" in a market {self.market_change:g} times as lively"
+        return f"{_EXPECTED[self.null]}{market}"
 
     def parameters(self, *, days_per_unit: float = 1.0) -> pd.DataFrame:
         """Return the null's parameters, estimated from the base period alone.
@@ -147,24 +152,29 @@ class Defection(Result):
         """Tell the defection of the most loyal, and how much of it was to be expected."""
         seen, expected, gap = (self.of(q).iloc[-1].to_dict() for q in ("observed", "expected", "difference"))
         verb = _VERB[self.outcome]
-        if gap["conf_low"] > 0:
+        low, high = 100 * gap["conf_low"], 100 * gap["conf_high"]
+        if np.isnan(low) or np.isnan(high):
+            verdict = "Whether that is more than the null expects cannot be told."
+        elif low > 0:
             verdict = f"More {verb} than were expected."
-        elif gap["conf_high"] < 0:
+        elif high < 0:
             verdict = f"Fewer {verb} than were expected."
         else:
-            verdict = _EXPLAINED[self.null]
+            verdict = f"Compatible with the null: {low:+.1f} to {high:+.1f} points are not excluded."
+        if self.evidence.failed:
+            verdict += f" Checks that failed: {join_words(check.name for check in self.evidence.failed)}."
         return (
             f"Of {seen['n']:,} customers in the tier “{seen['tier']}”, {percent(seen['estimate'])} "
             f"({percent_range(seen['conf_low'], seen['conf_high'])}) {_DID[self.outcome]}. "
             f"{percent(expected['estimate'])} ({percent_range(expected['conf_low'], expected['conf_high'])}) "
-            f"were {_EXPECTED[self.null]}. The difference is {_in_points(gap)}. {verdict}"
+            f"were {self._expected}. The difference is {_in_points(gap)}. {verdict}"
         )
 
     @property
     def chart(self) -> Chart:
         """Bars of observed beside expected, by tier."""
         frame = self.table[self.table["quantity"] != "difference"].copy()
-        frame["quantity"] = frame["quantity"].map({"observed": "observed", "expected": _EXPECTED[self.null]})
+        frame["quantity"] = frame["quantity"].map({"observed": "observed", "expected": self._expected})
         seen, expected = self.of("observed").iloc[-1], self.of("expected").iloc[-1]
         did = "lapsed" if self.outcome == "lapsed" else "fell below their tier"
         return Chart(
@@ -179,7 +189,7 @@ class Defection(Result):
             y_label="Share that " + ("lapsed [%]" if self.outcome == "lapsed" else "fell [%]"),
             claim=(
                 f"Of the tier “{seen['tier']}”, {percent(float(seen['estimate']))} {did}; "
-                f"{percent(float(expected['estimate']))} were {_EXPECTED[self.null]}"
+                f"{percent(float(expected['estimate']))} were {self._expected}"
             ),
             grade=self.evidence.grade,
             note=self.caption,
@@ -271,6 +281,7 @@ def defection(
         tiers=dict(tiers),
         outcome=outcome,
         null=null,
+        market_change=market_change,
         fit=fit,
     )
 
@@ -326,5 +337,5 @@ def _evidence(histories: BuyingHistories, fit: NullFit, null: Null, market_chang
         n_given=histories.n_given,
         source=histories.source,
         assumptions=tuple(assumptions),
-        checks=(base_period_check(histories, fit),) if isinstance(fit, NBDFit) else (),
+        checks=(*null_checks(histories, fit), *histories.coverage()),
     )

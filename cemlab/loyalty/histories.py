@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
+from numbers import Integral
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from cemlab.data import counts
-from cemlab.errors import DesignError, OptionError, one_of
+from cemlab.errors import ColumnError, DesignError, OptionError, one_of
+from cemlab.evidence import Check
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -41,6 +43,8 @@ class BuyingHistories:
         First and last day of the two periods, both included.
     n_given
         Customers who bought in the base period.
+    seen
+        First and last day with a purchase by anybody in the data.
     source
         The line that stands under every figure.
     """
@@ -50,6 +54,7 @@ class BuyingHistories:
     base: Period
     follow_up: Period
     n_given: int
+    seen: Period | None = None
     source: str = ""
 
     @property
@@ -69,6 +74,23 @@ class BuyingHistories:
         return (
             f"{whom} from {self.base[0]} to {self.base[1]}, followed from {self.follow_up[0]} to "
             f"{self.follow_up[1]}; a purchase is a day with at least one."
+        )
+
+    def coverage(self) -> tuple[Check, ...]:
+        """Check that the data cover both periods: what nobody recorded looks like silence."""
+        if self.seen is None:
+            return ()
+        before, after = (self.seen[0] - self.base[0]).days, (self.follow_up[1] - self.seen[1]).days
+        # a shop need not sell something every day
+        slack = max(7, self.next_days // 26)
+        return (
+            Check(
+                name="periods inside the data",
+                null="purchases were recorded from the first day of the base period to the last of the next",
+                passed=max(before, after) <= slack,
+                detail=f"The data run from {self.seen[0]} to {self.seen[1]}.",
+                remedy="Choose periods inside it: days without records count as silence here.",
+            ),
         )
 
     def by_tier(self, tiers: Mapping[str, int]) -> pd.DataFrame:
@@ -108,10 +130,12 @@ def check_tiers(tiers: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[int, .
         If the tiers do not ascend from 1, or one is named as those who bought nothing.
     """
     names, fewest = tuple(tiers), tuple(tiers.values())
-    ascending = all(lower < higher for lower, higher in pairwise(fewest))
-    if not names or fewest[0] != 1 or not ascending:
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in fewest)
+    texts = all(isinstance(name, str) for name in names)
+    ascending = whole and all(lower < higher for lower, higher in pairwise(fewest))
+    if not names or not texts or not ascending or fewest[0] != 1:
         raise OptionError(
-            f"tiers are {dict(tiers)}; give the fewest purchases of each, ascending, the lowest 1, "
+            f"tiers are {dict(tiers)}; give names and the fewest purchases of each, whole, ascending from 1, "
             "e.g. {'light': 1, 'medium': 2, 'loyal': 7}"
         )
     if LAPSED in names:
@@ -202,17 +226,34 @@ def buying_histories(
             f"the base period is {base[0]} to {base[1]} and the next {follow_up[0]} to {follow_up[1]}; "
             "give two stretches of days, the next one beginning on the day after the base ends"
         )
+    seen = _seen(transactions)
+    if seen is None or follow_up[0] > seen[1] or base[1] < seen[0]:
+        there = f"run from {seen[0]} to {seen[1]}" if seen else "hold no purchase"
+        raise DesignError(
+            f"the data {there}, but the base period is {base[0]} to {base[1]} and the next "
+            f"{follow_up[0]} to {follow_up[1]}; choose periods with purchases"
+        )
     if who == "buyers":
         table, n_given = _buyers(transactions, base, follow_up)
     else:
         table, n_given = _newcomers(transactions, base, follow_up)
     if table.empty:
+        came = "bought" if who == "buyers" else "came before the last day"
         raise DesignError(
-            f"no customer bought from {base[0]} to {base[1]}; choose a base period with purchases"
+            f"no customer {came} from {base[0]} to {base[1]}; choose a base period with purchases"
         )
     return BuyingHistories(
-        table=table, who=who, base=base, follow_up=follow_up, n_given=n_given, source=source
+        table=table, who=who, base=base, follow_up=follow_up, n_given=n_given, seen=seen, source=source
     )
+
+
+def _seen(transactions: ir.Table) -> Period | None:
+    """Return the first and the last day with a purchase."""
+    if "date" not in transactions.columns:
+        raise ColumnError(one_of("date", transactions.columns, what="column in the transactions"))
+    days = transactions["date"].cast("date")
+    (row,) = transactions.aggregate(first=days.min(), last=days.max()).to_pyarrow().to_pylist()
+    return None if row["first"] is None else (row["first"], row["last"])
 
 
 def _buyers(transactions: ir.Table, base: Period, follow_up: Period) -> tuple[pd.DataFrame, int]:

@@ -100,13 +100,17 @@ def _logit_interval(share: Callable[[Any], float], fit: NullFit, conf_level: flo
     """Carry the covariance of the log-parameters to a share, on the logit scale."""
     from scipy.special import expit, logit, ndtri
 
+    def scaled(model: NullFit) -> float:
+        # a share too small for a float is held at the smallest, where its logit still is a number
+        return float(logit(np.clip(share(model), 1e-300, 1 - 1e-15)))
+
     names = ("r", "alpha", "a", "b")[: fit.covariance.shape[0]]
     step = 1e-4  # of the logarithm: far above rounding, far below the parameters' own errors
     slope = np.array(
         [
             (
-                logit(share(replace(fit, **{name: getattr(fit, name) * np.exp(step)})))
-                - logit(share(replace(fit, **{name: getattr(fit, name) * np.exp(-step)})))
+                scaled(replace(fit, **{name: getattr(fit, name) * np.exp(step)}))
+                - scaled(replace(fit, **{name: getattr(fit, name) * np.exp(-step)}))
             )
             / (2 * step)
             for name in names
@@ -114,11 +118,29 @@ def _logit_interval(share: Callable[[Any], float], fit: NullFit, conf_level: flo
     )
     centre = share(fit)
     error = float(ndtri((1 + conf_level) / 2)) * float(np.sqrt(slope @ fit.covariance @ slope))
-    low, high = expit(logit(centre) - error), expit(logit(centre) + error)
-    return Interval(np.asarray(centre), np.asarray(low), np.asarray(high))
+    low, high = expit(scaled(fit) - error), expit(scaled(fit) + error)
+    return Interval(np.asarray(centre), np.minimum(low, centre), np.maximum(high, centre))
 
 
-def base_period_check(histories: BuyingHistories, fit: NBDFit) -> Check:
+def null_checks(histories: BuyingHistories, fit: NullFit) -> tuple[Check, ...]:
+    """Return what was checked of the null before its expectations were believed."""
+    if not isinstance(fit, NBDFit):
+        return ()
+    checks = [_base_period(histories, fit)]
+    if fit.r == 0:
+        checks.append(
+            Check(
+                name="null away from its limit",
+                null="the spread of the rates could be estimated",
+                passed=False,
+                detail="r is at its limit of 0 and its error is left out.",
+                remedy="The expected shares of the lowest tiers are less certain than their intervals say.",
+            )
+        )
+    return tuple(checks)
+
+
+def _base_period(histories: BuyingHistories, fit: NBDFit) -> Check:
     """Compare the base period's counts with those of the null."""
     counted, weight = counted_purchases(histories), histories.table["n_customers"].to_numpy()
     top = int(counted.max())

@@ -55,7 +55,7 @@ class LoyaltyTransitions(Result):
         rows = self.table[self.table["tier"] == top].to_dict("records")
         parts = [
             f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])}) {fate}"
-            for row, fate in ((r, _fate(r["next_tier"], top)) for r in rows)
+            for row, fate in ((r, _fate(r["next_tier"], top, list(self.tiers))) for r in rows)
         ]
         return f"Of {rows[0]['n_tier']:,} customers in the tier “{top}”, {'; '.join(parts)}."
 
@@ -85,10 +85,13 @@ class LoyaltyTransitions(Result):
         )
 
 
-def _fate(next_tier: str, top: str) -> str:
+def _fate(next_tier: str, tier: str, tiers: list[str]) -> str:
     if next_tier == LAPSED:
         return "bought nothing in the next period"
-    return "stayed" if next_tier == top else f"fell to “{next_tier}”"
+    if next_tier == tier:
+        return "stayed"
+    moved = "rose" if tiers.index(next_tier) > tiers.index(tier) else "fell"
+    return f"{moved} to “{next_tier}”"
 
 
 def transitions(
@@ -135,5 +138,6 @@ def transitions(
         n_used=histories.n_used,
         n_given=histories.n_given,
         source=histories.source,
+        checks=histories.coverage(),
     )
     return LoyaltyTransitions(table=table, evidence=evidence, conf_level=conf_level, tiers=dict(tiers))

@@ -251,8 +251,13 @@ def fit_nbd(
         )
     best = maximise(lambda theta: log_likelihood(theta, data), np.array([0.0, np.log(mean)]))
     r, rate = np.exp(best.theta)
-    if r < _SMALLEST_R or (not best.converged and best.theta[0] < 0.0):
+    if zero_truncated and (r < _SMALLEST_R or (not best.converged and best.theta[0] < 0.0)):
         return _logarithmic_series(data)
+    if not best.converged and best.theta[0] < 0.0:
+        raise DesignError(
+            "the counts are too skew for an NBD (r runs to 0): nearly everyone buys nothing and a few buy "
+            f"very much; {_WHAT_TO_DO}"
+        )
     if not best.converged:
         raise DesignError(
             "the differences between customers cannot be told from chance at one common rate (r runs to "
