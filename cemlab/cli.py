@@ -139,7 +139,7 @@ def _show(report: CompanyReport, notebooks: Sequence[Runnable]) -> None:
     from rich.text import Text  # data is shown as it is: Text reads no markup
 
     console = Console()
-    tables = Table("Table", "One row is", "Rows", "Not there", "Further columns", title=report.name)
+    tables = Table("Table", "One row is", "Rows", "Not there", "Further columns", title=Text(report.name))
     for table in report.tables:
         cells = (table.table, table.row, f"{table.rows:,}", ", ".join(table.missing), ", ".join(table.extra))
         tables.add_row(*map(Text, cells))

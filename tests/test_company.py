@@ -293,3 +293,27 @@ def test_a_table_that_is_not_there_and_one_that_cannot_be(tmp_path):
         company.table("sales")
     with pytest.raises(NotFoundError, match="in the data contract"):
         Company(info=CompanyInfo(name="x", source="x"), tables={"sales": company.table("transactions")})
+
+
+@pytest.mark.parametrize("name", ["od[d]", "all*", "what?"])
+def test_a_path_that_the_engine_takes_for_a_pattern_is_refused(tmp_path, name):
+    # a sibling that the pattern fits would be read with it, or instead
+    odd = tmp_path / name
+    odd.mkdir()
+    with pytest.raises(DataError, match="rename the file or folder") as e:
+        Company.open(folder(odd, transactions=TRANSACTIONS))
+    one_line(e)
+
+
+def test_names_of_folders_are_shown_as_they_are(tmp_path):
+    # square brackets are markup to the library that draws the tables of the command line
+    import subprocess
+    import sys
+
+    path = tmp_path / "quotes ' and \" and ;"
+    path.mkdir()
+    folder(path, transactions=TRANSACTIONS)
+    done = subprocess.run(
+        [sys.executable, "-m", "cemlab", "check", str(path)], capture_output=True, text=True, check=True
+    )
+    assert "quotes ' and \" and ;" in done.stdout

@@ -87,6 +87,7 @@ def find_sources(folder: Path) -> dict[str, Source]:
                 f"{folder}: the table {name!r} is there twice, as {sources[name].label} and {path.name}; "
                 "keep one"
             )
+        _refuse_patterns(files)
         sources[name] = Source(table=TABLES[name], files=files)
     if not sources:
         raise DataError(
@@ -102,6 +103,17 @@ def _files_of(path: Path) -> tuple[Path, ...]:
     if path.is_dir():
         return tuple(sorted(path.glob("*.parquet"))) if path.name in TABLES else ()
     return (path,) if path.name.endswith(_ENDINGS) else ()
+
+
+def _refuse_patterns(files: tuple[Path, ...]) -> None:
+    """Refuse a path that the engine would take for a pattern, so that no other file is read with it."""
+    for path in files:
+        found = [char for char in "[]*?" if char in str(path.absolute())]
+        if found:
+            raise DataError(
+                f"{path}: the path holds {' and '.join(found)}, which stands for other names in the engine; "
+                "rename the file or folder"
+            )
 
 
 def read(connection: Any, source: Source) -> ir.Table:
