@@ -306,7 +306,7 @@ def test_a_path_that_the_engine_takes_for_a_pattern_is_refused(tmp_path, name):
 
 
 def test_names_of_folders_are_shown_as_they_are(tmp_path):
-    # square brackets are markup to the library that draws the tables of the command line
+    # a name is data: it is neither SQL nor markup of the terminal
     import subprocess
     import sys
 
