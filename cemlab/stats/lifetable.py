@@ -31,6 +31,9 @@ class LifeTable:
         Distinct durations at which spells ended, ascending.
     at_risk, events
         Spells under observation just before each time, and events at it.
+    watched
+        The fewest spells that were under observation at once, from duration 0 up to each time. Without
+        late entry this is `at_risk`; what is known at a time rests on this many.
     survival
         Estimated share still there just after each time.
     std_error
@@ -42,6 +45,7 @@ class LifeTable:
     time: Floats
     at_risk: Ints
     events: Ints
+    watched: Ints
     survival: Floats
     std_error: Floats
     conf_low: Floats
@@ -95,12 +99,13 @@ def life_table(
     Returns
     -------
     LifeTable
-        One row for each distinct duration.
+        One row for each distinct duration. Where nobody was under observation for a while, nothing is
+        known from there on, and the rows after it are left out.
 
     Raises
     ------
     DesignError
-        If there are no spells.
+        If there are no spells, or nobody was under observation just after duration 0.
 
     Examples
     --------
@@ -110,7 +115,10 @@ def life_table(
     """
     time = np.unique(np.asarray(duration, dtype=float))
     at_risk, events = risk_sets(duration, event=event, n=n, entry=entry, times=time)
-    survival, log_variance = _product_limit(at_risk, events)
+    watched = _watched(duration, n=n, entry=entry, time=time, at_risk=at_risk)
+    known = int(np.argmin(watched > 0)) if (watched == 0).any() else len(time)
+    time, at_risk, events, watched = time[:known], at_risk[:known], events[:known], watched[:known]
+    survival, log_variance = product_limit(at_risk, events)
     low, high = _log_log_interval(survival, log_variance, conf_level)
     # where nobody is left Greenwood's formula has no value; the estimate 0 carries no error of its own
     spread = np.where(survival > 0, np.sqrt(log_variance), 0.0)
@@ -118,6 +126,7 @@ def life_table(
         time=time,
         at_risk=at_risk,
         events=events,
+        watched=watched,
         survival=survival,
         std_error=survival * spread,
         conf_low=low,
@@ -157,13 +166,36 @@ def risk_sets(
     if size.sum() == 0:
         raise DesignError("there are no spells to count at risk")
     starts = np.zeros_like(ends) if entry is None else np.asarray(entry, dtype=float)
-    late = starts > 0  # a spell seen from its start is at risk at time 0 too
-    # entered strictly before the time, and not ended before it
-    entered = size[~late].sum() + _counted_up(starts[late], size[late], times, side="left")
-    gone = _counted_up(ends, size, times, side="left")
     died = np.where(happened, size, 0)
     events = _counted_up(ends, died, times, side="right") - _counted_up(ends, died, times, side="left")
-    return entered - gone, events
+    return _observed(ends, starts, size, times, side="left"), events
+
+
+def _observed(
+    ends: Floats, starts: Floats, n: Ints, times: Floats, *, side: Literal["left", "right"]
+) -> Ints:
+    """Count who is under observation just before each time ("left") or just after it ("right")."""
+    late = starts > 0  # a spell seen from its start is at risk at time 0 too
+    entered = n[~late].sum() + _counted_up(starts[late], n[late], times, side=side)
+    return entered - _counted_up(ends, n, times, side=side)
+
+
+def _watched(
+    duration: npt.ArrayLike, *, n: npt.ArrayLike, entry: npt.ArrayLike | None, time: Floats, at_risk: Ints
+) -> Ints:
+    """Return the smallest risk set over (0, time]; it can only fall at an end, so it is looked up there."""
+    ends, size = np.asarray(duration, dtype=float), np.asarray(n, dtype=np.int64)
+    starts = np.zeros_like(ends) if entry is None else np.asarray(entry, dtype=float)
+    after = _observed(ends, starts, size, np.concatenate([[0.0], time[:-1]]), side="right")
+    fewest = np.minimum(np.minimum.accumulate(after), at_risk)
+    watched = np.where(time > 0, fewest, at_risk)
+    if watched[0] == 0:
+        first = np.format_float_positional(starts[size > 0].min(), trim="-")
+        raise DesignError(
+            f"nobody was watched before duration {first}; subtract {first} from duration and entry to ask "
+            "about those who reached it"
+        )
+    return watched
 
 
 def _counted_up(values: Floats, n: Ints, times: Floats, *, side: Literal["left", "right"]) -> Ints:
@@ -173,8 +205,14 @@ def _counted_up(values: Floats, n: Ints, times: Floats, *, side: Literal["left",
     return totals[np.searchsorted(values[order], times, side=side)]
 
 
-def _product_limit(at_risk: Ints, events: Ints) -> tuple[Floats, Floats]:
-    """Return survival and Greenwood's variance of its logarithm, both of shape (n_times,)."""
+def product_limit(at_risk: Ints, events: Ints) -> tuple[Floats, Floats]:
+    """Return the share still there and Greenwood's variance of its logarithm, of shape (n_times,).
+
+    Parameters
+    ----------
+    at_risk, events
+        As :func:`risk_sets` counts them, shape (n_times,).
+    """
     risk, died = at_risk.astype(float), events.astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(np.where(events > 0, 1 - died / risk, 1.0)).astype(float)
@@ -201,7 +239,8 @@ class LogRank:
     Parameters
     ----------
     statistic, df, p_value
-        Chi-squared statistic, its degrees of freedom, and the p-value.
+        Chi-squared statistic, its degrees of freedom, and the p-value. Groups that are never at risk
+        together cannot be compared: no degree of freedom and no p-value (NaN).
     observed, expected
         Events in each group, seen and expected if all groups left at one pace, shape (n_groups,).
     """
@@ -275,7 +314,7 @@ def _log_rank_of(at_risk: Floats, events: Floats) -> LogRank:
     return LogRank(
         statistic=statistic,
         df=df,
-        p_value=float(chdtrc(df, statistic)),
+        p_value=float(chdtrc(df, statistic)) if df else float("nan"),
         observed=events.sum(axis=1),
         expected=expected.sum(axis=1),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cemlab.stats.lifetable import life_table
+from cemlab.stats.lifetable import product_limit, risk_sets
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,12 +25,18 @@ class ProportionalityTest:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Sums:
-    """Weighted sums at each departure time: of 1, of x and of its products, shape (n_times, …)."""
+class _Efron:
+    """Sums over those who depart together at each time, arrays of shape (n_times,).
 
-    zero: Floats
+    Of d who depart together, the k-th leaves a risk set of weight T, from which a share s = k / d of
+    the d is gone: the sums over k of 1/T, s/T, 1/T², s/T² and s²/T².
+    """
+
     one: Floats
-    two: Floats
+    share: Floats
+    square: Floats
+    share_square: Floats
+    share2_square: Floats
 
 
 def proportionality_test(
@@ -61,7 +67,12 @@ def proportionality_test(
     Returns
     -------
     ProportionalityTest
-        Chi-squared statistics on one degree of freedom each, and their p-values.
+        Chi-squared statistics on one degree of freedom each, and their p-values; NaN where it cannot be
+        tested, as when all departures fall on one time.
+
+    Notes
+    -----
+    Rows are summed by departure time, one pair of terms after the other, so memory is that of `x`.
 
     Examples
     --------
@@ -75,68 +86,105 @@ def proportionality_test(
     design, ends = np.asarray(x, dtype=float), np.asarray(duration, dtype=float)
     left = np.asarray(event, dtype=bool)
     starts = np.zeros_like(ends) if entry is None else np.asarray(entry, dtype=float)
-    starts = np.where(starts > 0, starts, -np.inf)  # seen from the start: at risk at duration 0 too
-    design = design - design.mean(axis=0)  # the test does not change, the exponentials stay small
-    weight = np.exp(design @ np.asarray(coefficient, dtype=float))
+    # the test changes neither with the origin nor with the unit of a term; the sums stay well scaled
+    spread = design.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    design = (design - design.mean(axis=0)) / spread
+    weight = np.exp(design @ (np.asarray(coefficient, dtype=float) * spread))
     times, ties = np.unique(ends[left], return_counts=True)
-    at_risk = _difference(_sums_from(times, ends, design, weight), _sums_from(times, starts, design, weight))
-    # those who depart at a time: sums from it on, less the sums from the next time on
-    beyond = np.append(times[1:], np.inf)
-    gone = _difference(
-        _sums_from(times, ends[left], design[left], weight[left]),
-        _sums_from(beyond, ends[left], design[left], weight[left]),
-    )
-    seen = np.zeros((len(times), design.shape[1]))
-    np.add.at(seen, np.searchsorted(times, ends[left]), design[left])
-    mean, spread = _efron(at_risk, gone, ties)
+    slots = _Slots.of(times, ends, starts, left)
+    efron = _efron(slots.at_risk(weight), slots.gone(weight), ties)
     clock = _clock(ends, left, starts, times)
-    score = clock @ (seen - mean)
-    plain = spread.sum(axis=0)
-    mixed = np.einsum("t,tij->ij", clock, spread)
-    squared = np.einsum("t,tjj->j", clock**2, spread)
-    variance = squared - np.einsum("ij,ij->j", mixed, np.linalg.solve(plain, mixed))
-    statistic = score**2 / variance
-    return ProportionalityTest(statistic=statistic, p_value=chdtrc(1, statistic))
+    score, plain, mixed, squared = _score_and_information(design, weight, slots, efron, clock)
+    variance = squared - np.einsum("ij,ij->j", mixed, np.linalg.pinv(plain, hermitian=True) @ mixed)
+    # with all departures at one time nothing varies; what rounding leaves of it is no variance
+    tested = variance > 1e-12 * squared
+    statistic = np.divide(score**2, variance, out=np.full_like(score, np.nan), where=tested)
+    return ProportionalityTest(statistic=statistic, p_value=np.asarray(chdtrc(1, statistic), dtype=float))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Slots:
+    """Which departure time each row belongs to: the last one not after its end, or its late entry."""
+
+    n_times: int
+    end: npt.NDArray[np.intp]
+    start: npt.NDArray[np.intp]
+    left: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, times: Floats, ends: Floats, starts: Floats, left: npt.NDArray[np.bool_]) -> _Slots:
+        # slot 0 is before the first departure; seen from the start means at risk at duration 0 too
+        entered = np.where(starts > 0, np.searchsorted(times, starts, side="right"), 0)
+        return cls(
+            n_times=len(times), end=np.searchsorted(times, ends, side="right"), start=entered, left=left
+        )
+
+    def at_risk(self, values: Floats) -> Floats:
+        """Sum the values of those at risk at each departure time."""
+        size = self.n_times + 1
+        net = np.bincount(self.end, values, size) - np.bincount(self.start, values, size)
+        return np.asarray(np.cumsum(net[::-1])[::-1][1:], dtype=float)
+
+    def gone(self, values: Floats) -> Floats:
+        """Sum the values of those who depart at each departure time."""
+        sums = np.bincount(self.end[self.left], values[self.left], self.n_times + 1)
+        return np.asarray(sums[1:], dtype=float)
 
 
 def _clock(ends: Floats, left: npt.NDArray[np.bool_], starts: Floats, times: Floats) -> Floats:
     """Return one minus the Kaplan–Meier curve just before each departure time."""
-    entry = np.where(np.isfinite(starts), starts, 0.0)
-    table = life_table(ends, event=left, n=np.ones(len(ends), dtype=np.int64), entry=entry)
-    before = np.append(1.0, table.survival)[np.searchsorted(table.time, times)]
-    return np.asarray(1.0 - before, dtype=float)
+    at_risk, events = risk_sets(
+        ends, event=left, n=np.ones(len(ends), dtype=np.int64), entry=starts, times=times
+    )
+    survival, _ = product_limit(at_risk, events)
+    return np.asarray(1.0 - np.append(1.0, survival[:-1]), dtype=float)
 
 
-def _sums_from(times: Floats, values: Floats, x: Floats, weight: Floats) -> _Sums:
-    """Sum over rows whose value is at or after each time."""
-    order = np.argsort(-values, kind="stable")
-    upto = np.searchsorted(-values[order], -times, side="right")
-    w, z = weight[order], x[order]
+def _efron(at_risk: Floats, gone: Floats, ties: npt.NDArray[np.int64]) -> _Efron:
+    """Sum over those who depart together; a row is a departure here."""
+    time = np.repeat(np.arange(len(ties)), ties)
+    share = (np.arange(len(time)) - (np.cumsum(ties) - ties)[time]) / ties[time]
+    total = at_risk[time] - share * gone[time]
 
-    def running(rows: Floats) -> Floats:
-        total = np.concatenate([np.zeros((1, *rows.shape[1:])), np.cumsum(rows, axis=0)])
-        return np.asarray(total[upto])
+    def summed(values: Floats) -> Floats:
+        return np.asarray(np.bincount(time, values, len(ties)), dtype=float)
 
-    weighted = w[:, None] * z
-    return _Sums(zero=running(w), one=running(weighted), two=running(weighted[:, :, None] * z[:, None, :]))
+    return _Efron(
+        one=summed(1 / total),
+        share=summed(share / total),
+        square=summed(1 / total**2),
+        share_square=summed(share / total**2),
+        share2_square=summed((share / total) ** 2),
+    )
 
 
-def _difference(more: _Sums, less: _Sums) -> _Sums:
-    return _Sums(zero=more.zero - less.zero, one=more.one - less.one, two=more.two - less.two)
+def _score_and_information(
+    x: Floats, weight: Floats, slots: _Slots, efron: _Efron, clock: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the score of each term times the clock, and the sums of the covariances of those who depart.
 
-
-def _efron(at_risk: _Sums, gone: _Sums, ties: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Return the expected covariates of those who depart, summed, and their covariance, at each time.
-
-    Of d who depart together, the k-th leaves a risk set from which a share k / d of the d is gone.
+    The sums weigh each departure time by 1, by the clock (both of shape (n_terms, n_terms)) and by its
+    square (the diagonal alone, shape (n_terms,)).
     """
-    mean, spread = np.zeros_like(at_risk.one), np.zeros_like(at_risk.two)
-    for k in range(int(ties.max())):
-        now = ties > k
-        share = (k / ties[now])[:, None]
-        total = (at_risk.zero[now] - share[:, 0] * gone.zero[now])[:, None]
-        centre = (at_risk.one[now] - share * gone.one[now]) / total
-        second = (at_risk.two[now] - share[:, :, None] * gone.two[now]) / total[:, :, None]
-        mean[now] += centre
-        spread[now] += second - centre[:, :, None] * centre[:, None, :]
-    return mean, spread
+    terms = range(x.shape[1])
+    risk = [slots.at_risk(weight * x[:, i]) for i in terms]
+    gone = [slots.gone(weight * x[:, i]) for i in terms]
+    plain, mixed, squared = np.zeros((len(terms),) * 2), np.zeros((len(terms),) * 2), np.zeros(len(terms))
+    score = np.zeros(len(terms))
+    for i in terms:
+        expected = risk[i] * efron.one - gone[i] * efron.share
+        score[i] = clock @ (slots.gone(x[:, i]) - expected)
+        for j in range(i + 1):
+            product = weight * x[:, i] * x[:, j]
+            second = slots.at_risk(product) * efron.one - slots.gone(product) * efron.share
+            centres = (
+                risk[i] * risk[j] * efron.square
+                - (risk[i] * gone[j] + gone[i] * risk[j]) * efron.share_square
+                + gone[i] * gone[j] * efron.share2_square
+            )
+            covariance = second - centres
+            plain[i, j] = plain[j, i] = covariance.sum()
+            mixed[i, j] = mixed[j, i] = clock @ covariance
+        squared[i] = clock**2 @ covariance  # of the term with itself, the last j
+    return score, plain, mixed, squared
