@@ -5,17 +5,17 @@ textbook log-likelihood in SciPy's quasi-Newton optimiser with numeric derivativ
 customers, and with the package lifetimes where it can be imported. The optimum must be the same.
 The last line is one JSON object; `peak_mb` is that of our fit's process, arrays included.
 
-    python benchmarks/bg_nbd.py [CUSTOMERS]
+    python benchmarks/bg_nbd.py [--customers N]
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import multiprocessing
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
@@ -92,7 +92,9 @@ def timed(fit: Callable[..., tuple[float, ...]], n: int, runs: int) -> tuple[tup
 
 
 def main() -> None:
-    n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    n = parser.parse_args().customers
     roads: list[tuple[str, Callable[..., tuple[float, ...]], int]] = [
         ("cemlab", ours, 5),
         ("textbook", textbook, 1),

@@ -63,9 +63,7 @@ def write_transactions(path: Path, *, rows: int, customers: int, seed: int) -> N
 
 def _schema() -> pa.Schema:
     money = pa.decimal128(18, 4)
-    return pa.schema(
-        [("customer", pa.int64()), ("date", pa.date32()), ("revenue", money), ("margin", money)]
-    )
+    return pa.schema([("customer", pa.int64()), ("date", pa.date32()), ("revenue", money), ("margin", money)])
 
 
 def _joining_days(rng: np.random.Generator, customers: int) -> np.ndarray:
@@ -109,9 +107,7 @@ def _month(rng: np.random.Generator, who: np.ndarray, day: np.ndarray, basket: n
     revenue = cents * 100
     margin = np.rint(revenue * rng.uniform(0.05, 0.45, who.size)).astype(np.int64)
     dates = (np.datetime64(FIRST_DAY, "D") + day).astype("datetime64[D]")
-    return pa.table(
-        [pa.array(who), pa.array(dates), _decimal(revenue), _decimal(margin)], schema=_schema()
-    )
+    return pa.table([pa.array(who), pa.array(dates), _decimal(revenue), _decimal(margin)], schema=_schema())
 
 
 def _decimal(ten_thousandths: np.ndarray) -> Any:

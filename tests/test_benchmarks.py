@@ -1,0 +1,32 @@
+"""Every benchmark runs alone, on little data here, and ends with one line of JSON with its ratios."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+LITTLE = {
+    "bg_nbd.py": ["--customers", "3000"],
+    "counts.py": ["--rows", "3000", "--customers", "200", "--repeats", "1"],
+}
+
+
+def test_every_runnable_benchmark_is_known_here():
+    # transactions.py is the generator that counts.py reads from
+    assert {path.name for path in BENCHMARKS.glob("*.py")} == {*LITTLE, "transactions.py"}
+
+
+@pytest.mark.parametrize("name", LITTLE)
+def test_a_benchmark_says_what_it_compares_and_ends_with_its_figures(name):
+    script = BENCHMARKS / name
+    assert "ompare" in script.read_text(encoding="utf-8").split('"""')[1]
+    done = subprocess.run(
+        [sys.executable, str(script), *LITTLE[name]], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.strip().splitlines()[-1])
+    assert any(key.startswith("ratio_") for key in figures)
+    assert figures["peak_mb"] > 0
