@@ -42,6 +42,10 @@ class DatasetUnavailableError(CemlabError, OSError):
     """A public data set is neither in the cache nor to be had from its address."""
 
 
+class LeftOutWarning(UserWarning):
+    """Rows were left out because they cannot speak to the question; the line says how many."""
+
+
 def one_of(value: object, allowed: Iterable[str], *, what: str) -> str:
     """Return the sentence for a name that is not among the allowed ones.
 

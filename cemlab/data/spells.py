@@ -6,14 +6,17 @@ there are few of them however many spells there were.
 
 from __future__ import annotations
 
+import numbers
+import warnings
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 
 from cemlab.data.lines import days_between
-from cemlab.errors import ColumnError, DataError, one_of
+from cemlab.errors import ColumnError, DataError, LeftOutWarning, one_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +26,8 @@ NO_CAUSE = "none"
 
 # Texts that are a yes or no and not a cause: counted as causes, every "no" would be an event.
 _YES_OR_NO = ("0", "1", "yes", "no", "y", "n", "true", "false", "t", "f", "")
+# Texts that say that a spell goes on, in other words than ours: each would be an event too.
+_GOES_ON = ("active", "censored", "current", "ongoing", "open", "still here", "still there")
 
 
 def spell_counts(
@@ -102,7 +107,8 @@ def dated_spells(
     """Turn the dates of spells into exact durations in days.
 
     Spells that begin after `as_of` are left out, and so are those that had ended by the day observation
-    began: nobody could have seen them, and counting them would hide the leavers of that time.
+    began: nobody could have seen them, and counting them would hide the leavers of that time. A
+    :class:`~cemlab.errors.LeftOutWarning` says how many.
 
     Parameters
     ----------
@@ -135,12 +141,34 @@ def dated_spells(
     left = begun["exit"].notnull() & (begun["exit"] <= as_of)
     end = ibis.ifelse(left, begun["exit"], ibis.literal(as_of))
     seen = _seen_from(begun, observed_from)
-    return begun.mutate(
+    dated = begun.mutate(
         duration=days_between(begun["entry"], end),
         observed_after=ibis.greatest(days_between(begun["entry"], seen), 0),
         left=left,
         cause=ibis.ifelse(left, begun["cause"].fill_null("unknown"), NO_CAUSE),
-    ).filter(lambda t: (t["observed_after"] == 0) | (t["observed_after"] < t["duration"]))
+    )
+    over = (dated["observed_after"] > 0) & (dated["observed_after"] >= dated["duration"])
+    _warn_of_left_out(
+        n=_one_row(spells.aggregate(n=spells.count()))["n"],
+        **_one_row(dated.aggregate(begun=dated.count(), over=_count_where(over))),
+        as_of=as_of,
+    )
+    return dated.filter(~over)
+
+
+def _warn_of_left_out(*, n: int, begun: int, over: int, as_of: date) -> None:
+    later = n - begun
+    reasons = [
+        *([f"{over:,} ended before observation began"] if over else []),
+        *([f"{later:,} began after {as_of}"] if later else []),
+    ]
+    if reasons:
+        warnings.warn(
+            f"subscriptions: {over + later:,} of {n:,} spells left out, nobody could have seen them: "
+            f"{' and '.join(reasons)}",
+            LeftOutWarning,
+            stacklevel=3,
+        )
 
 
 def _picked(spells: ir.Table | pd.DataFrame, columns: dict[str, str]) -> ir.Table:
@@ -152,7 +180,32 @@ def _picked(spells: ir.Table | pd.DataFrame, columns: dict[str, str]) -> ir.Tabl
     import pandas as pd
 
     picked = pd.DataFrame({role: spells[name].reset_index(drop=True) for role, name in columns.items()})
+    for role, name in columns.items():
+        if isinstance(picked[role].dtype, pd.CategoricalDtype):
+            picked[role] = picked[role].astype(object).infer_objects()
+        kinds = kinds_of(picked[role])
+        if len(kinds) > 1:
+            raise DataError(
+                f"spells, column {name!r} ({role}): {' and '.join(kinds)} are mixed; make them one kind, "
+                "e.g. all text"
+            )
     return ibis.memtable(picked)
+
+
+def kinds_of(values: pd.Series[Any]) -> list[str]:
+    """Name the kinds of values that a column of Python objects holds, blanks apart, in the plural.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> kinds_of(pd.Series([1, 2.5, "b", None], dtype=object))
+    ['numbers', 'texts']
+    """
+    if values.dtype != object:
+        return []
+    kinds = {type(value) for value in values.dropna()}
+    names = ((bool | np.bool_, "truth values"), (numbers.Number, "numbers"), (str, "texts"), (date, "dates"))
+    return sorted({next((n for t, n in names if issubclass(k, t)), f"{k.__name__}s") for k in kinds})
 
 
 def _column(table: ir.Table | pd.DataFrame, name: str, what: str) -> None:
@@ -188,8 +241,10 @@ def _refuse_event_values(table: ir.Table, name: str) -> None:
     if kind.is_boolean():
         return
     if kind.is_string():
-        wrong, allowed = column.strip().lower().isin(_YES_OR_NO), "a cause, or 'none' while the spell goes on"
-        advice = "turn a yes or no into true or false"
+        told = column.strip().lower()
+        wrong = told.isin([*_YES_OR_NO, *_GOES_ON]) | ((told == NO_CAUSE) & (column != NO_CAUSE))
+        allowed = "a cause, or 'none' while the spell goes on"
+        advice = "turn a yes or no into true or false, and what means 'still there' into 'none'"
     elif kind.is_numeric():
         wrong, allowed = column.notin([0, 1]), "true or false, or 1 or 0"
         advice = "a cause must be a text"

@@ -177,7 +177,7 @@ def _observed(
     """Count who is under observation just before each time ("left") or just after it ("right")."""
     late = starts > 0  # a spell seen from its start is at risk at time 0 too
     entered = n[~late].sum() + _counted_up(starts[late], n[late], times, side=side)
-    return entered - _counted_up(ends, n, times, side=side)
+    return np.asarray(entered - _counted_up(ends, n, times, side=side), dtype=np.int64)
 
 
 def _watched(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from cemlab.data.spells import kinds_of
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 
 if TYPE_CHECKING:
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SpellRows:
-    """The rows as handed in, under internal names: t, e, s and one column a covariate."""
+    """The complete rows: times with the columns t, e and s, and the covariates under their own names."""
 
-    frame: pd.DataFrame
+    times: pd.DataFrame
+    covariates: pd.DataFrame
     n_given: int
 
 
@@ -49,7 +52,7 @@ def hazard_design(
     duration, event, entry
         Columns with the length at the end, whether the customer left, and the length when observation began.
     covariates
-        Columns known at the start; text becomes one term for each level but the reference.
+        Columns known at the start; text and categories become one term for each level but the reference.
     references
         The level others are compared with, by column.
 
@@ -64,6 +67,12 @@ def hazard_design(
             raise ColumnError(one_of(name, map(str, spells.columns), what="column in the spells"))
     if not covariates or len(set(covariates)) < len(covariates):
         raise OptionError(f"covariates are {list(covariates)}; name at least one column, each once")
+    roles = [name for name in covariates if name in (duration, event, entry)]
+    if roles:
+        raise OptionError(
+            f"the covariate {roles[0]!r} is the duration, event or entry itself, which a model of leaving "
+            "explains; name columns known at the start"
+        )
     unknown = [name for name in references if name not in covariates]
     if unknown:
         raise OptionError(one_of(unknown[0], covariates, what="covariate (in references)"))
@@ -73,10 +82,12 @@ def hazard_design(
     terms: dict[str, str] = {}
     compared = []
     for name in covariates:
-        values = rows.frame[name]
-        if pd.api.types.is_bool_dtype(values) or not _is_text(values):
-            labels = {name: pd.to_numeric(values).astype(float)}
+        values = rows.covariates[name]
+        _refuse_kinds(values, name)
+        if not _has_levels(values):
+            labels = {name: _finite(values, name)}
         else:
+            values = values.astype(object).map(str)
             reference = _reference(values, name, references.get(name))
             compared.append(f"{name} = {reference}")
             levels = [level for level in sorted(values.unique()) if level != reference]
@@ -85,16 +96,49 @@ def hazard_design(
             internal = f"c{len(terms)}"
             columns[internal], terms[internal] = column.to_numpy(), label
     frame = pd.DataFrame(columns)
-    _refuse_separation(frame, terms, rows.frame["e"].to_numpy(dtype=bool))
+    _refuse_separation(frame, terms, rows.times["e"].to_numpy(dtype=bool))
     return rows, HazardDesign(frame=frame, terms=terms, references=tuple(compared))
 
 
-def _is_text(values: pd.Series[Any]) -> bool:
+def _refuse_kinds(values: pd.Series[Any], name: str) -> None:
+    kinds = kinds_of(values)
+    if len(kinds) > 1:
+        raise DataError(
+            f"the covariate {name!r} mixes {' and '.join(kinds)}; make them one kind, e.g. all text"
+        )
+    if len(values) and isinstance(values.iloc[0], date | timedelta | pd.Period):
+        raise DataError(
+            f"the covariate {name!r} holds dates or spans of time; enter a number instead, e.g. the days "
+            "since a date"
+        )
+
+
+def _has_levels(values: pd.Series[Any]) -> bool:
+    if isinstance(values.dtype, pd.CategoricalDtype) or isinstance(values.iloc[0], str):
+        return True
     try:
         pd.to_numeric(values)
     except (TypeError, ValueError):
         return True
-    return isinstance(values.iloc[0], str)
+    return False
+
+
+def _finite(values: pd.Series[Any], name: str) -> pd.Series[float]:
+    """Return a column as finite numbers."""
+    texts = not pd.api.types.is_numeric_dtype(values) and kinds_of(values) not in ([], ["numbers"])
+    told = values.dtype.kind in "mM" or texts or isinstance(values.dtype, pd.StringDtype)
+    try:
+        numbers = pd.to_numeric(values).astype(float)
+    except (TypeError, ValueError):
+        told = True
+    if told and not pd.api.types.is_bool_dtype(values) and kinds_of(values) != ["truth values"]:
+        raise DataError(f"column {name!r} must hold numbers, not {values.iloc[0]!r}; turn them into numbers")
+    infinite = int(np.isinf(numbers).sum())
+    if infinite:
+        raise DataError(
+            f"column {name!r}: {infinite:,} of {len(values):,} values are infinite; leave those rows out"
+        )
+    return numbers
 
 
 def _complete_rows(
@@ -102,44 +146,49 @@ def _complete_rows(
 ) -> SpellRows:
     """Keep rows with all covariates; refuse impossible or missing durations and events."""
     n_given = len(given)
-    frame = given[list(covariates)].assign(t=given[duration], e=given[event])
-    frame["s"] = given[entry] if entry else 0.0
-    for internal, name in (("t", duration), ("e", event), ("s", entry)):
-        missing = int(frame[internal].isna().sum())
+    if not n_given:
+        raise DesignError("there are no spells; hand in at least one row")
+    roles = {"t": duration, "e": event, **({"s": entry} if entry else {})}
+    for name in roles.values():
+        missing = int(given[name].isna().sum())
         if missing:
             raise DataError(
                 f"column {name!r}: {missing:,} of {n_given:,} rows are blank; fill or remove them first"
             )
-    if not frame["e"].isin([0, 1]).all():
+    if not given[event].isin([0, 1]).all():
         raise DataError(
             f"column {event!r} holds values other than true/false or 1/0; state which ones are events"
         )
-    frame = frame.astype({"t": float, "e": int, "s": float})
+    times = pd.DataFrame({internal: _finite(given[name], name) for internal, name in roles.items()})
+    times = times.assign(e=times["e"].astype(int), s=times["s"] if entry else 0.0)
     impossible = int(
-        ((frame["t"] < 0) | (frame["s"] < 0) | ((frame["s"] > 0) & (frame["s"] >= frame["t"]))).sum()
+        ((times["t"] < 0) | (times["s"] < 0) | ((times["s"] > 0) & (times["s"] >= times["t"]))).sum()
     )
     if impossible:
         raise DataError(
             f"column {duration!r}: {impossible:,} of {n_given:,} spells end before they were observed "
             "(a negative duration, or an entry not before the end); mend or remove them first"
         )
-    complete = frame.dropna().reset_index(drop=True)
-    if not complete["e"].any():
+    complete = given[list(covariates)].notna().all(axis=1).to_numpy()
+    times = times[complete].reset_index(drop=True)
+    if not times["e"].any():
         raise DesignError(
-            f"none of the {len(complete):,} complete spells ended, so no pace of leaving can be estimated"
+            f"none of the {len(times):,} complete spells ended, so no pace of leaving can be estimated"
         )
-    return SpellRows(frame=complete, n_given=n_given)
+    return SpellRows(
+        times=times, covariates=given.loc[complete, list(covariates)].reset_index(drop=True), n_given=n_given
+    )
 
 
-def _reference(values: pd.Series[Any], name: str, wanted: str | None) -> str:
+def _reference(values: pd.Series[Any], name: str, wanted: object) -> str:
     counts = values.value_counts()
     if len(counts) < 2:
         raise DesignError(f"the covariate {name!r} has one level only ({counts.index[0]}); leave it out")
     if wanted is None:
         return str(min(counts.index[counts == counts.max()]))
-    if wanted not in counts.index:
+    if str(wanted) not in counts.index:
         raise OptionError(one_of(wanted, sorted(counts.index), what=f"level of {name!r}"))
-    return wanted
+    return str(wanted)
 
 
 def _refuse_separation(frame: pd.DataFrame, terms: Mapping[str, str], left: Any) -> None:

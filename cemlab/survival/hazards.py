@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # lifelines stops early at its defaults (3 to 6 right digits); so it stops at the maximum, to rounding
 _FIT_OPTIONS = {"precision": 1e-20, "r_precision": 0.0}
+_PROPORTIONAL = "proportional hazards"
 # below this many events a coefficient the usual interval is not to be trusted (Vittinghoff & McCulloch 2007)
 _EVENTS_PER_TERM = 5
 # a hazard ratio beyond e^8 = 3,000 means that a level has no, or nothing but, departures
@@ -63,7 +64,10 @@ class HazardRatios(Result):
                 "term": self.table["term"],
                 "ratio": [f"{r['estimate']:.2f} ({r['conf_low']:.2f} to {r['conf_high']:.2f})" for r in rows],
                 "p": [p_value(r["p_value"]).removeprefix("p ").removeprefix("= ") for r in rows],
-                "proportional": ["no" if p < 0.05 else "not refuted" for p in self.proportional["p_value"]],
+                "proportional": [
+                    "not testable" if np.isnan(p) else "no" if p < 0.05 else "not refuted"
+                    for p in self.proportional["p_value"]
+                ],
             }
         )
 
@@ -85,13 +89,21 @@ class HazardRatios(Result):
         ]
         if unsettled:
             sentences.append(f"Not settled by these data: {join_words(unsettled)}.")
+        if any(check.name == _PROPORTIONAL for check in self.evidence.failed):
+            changing = self.table["term"][_changing(self.proportional["p_value"])]
+            sentences.append(
+                f"The ratio changes with time for {join_words(changing)}: it is an average over the period."
+            )
         return " ".join(sentences)
 
     @property
     def chart(self) -> Chart:
         """Forest of hazard ratios."""
         ordered = self.table.sort_values("estimate", ascending=False, kind="stable")
-        top = ordered.iloc[int(np.abs(np.log(ordered["estimate"].to_numpy())).argmax())]
+        largest = int(np.abs(self.table["coefficient"].to_numpy()).argmax())
+        top = self.table.iloc[largest]
+        changes = self.proportional["p_value"].iloc[largest] < 0.05
+        average = " (an average: it changes with time)" if changes else ""
         return Chart(
             kind="forest",
             frame=ordered[["term", "estimate", "conf_low", "conf_high"]].reset_index(drop=True),
@@ -101,7 +113,8 @@ class HazardRatios(Result):
             high="conf_high",
             x_label="Hazard ratio (1 = same pace of leaving)",
             y_label="term",
-            claim=f"{top['term']}: {top['estimate']:.2f} times the pace of leaving, the largest difference",
+            claim=f"{top['term']}: {top['estimate']:.2f} times the pace of leaving{average}, the largest "
+            "difference",
             grade=self.evidence.grade,
             note=self.caption,
             log=True,
@@ -129,8 +142,8 @@ def hazard_ratios(
     duration, event, entry
         As in :func:`cemlab.survival.retention_curve`; `event` true/false or 1/0.
     covariates
-        Columns known at the start of the spell. Numbers enter as they are, per unit; text enters as one
-        term for each level but the reference.
+        Columns known at the start of the spell. Numbers enter as they are, per unit; text and pandas'
+        categories enter as one term for each level but the reference. Dates are refused.
     references
         The level that others are compared with, by column; the most frequent one where not given.
     conf_level
@@ -146,13 +159,15 @@ def hazard_ratios(
     Raises
     ------
     ColumnError, DataError, DesignError, OptionError
-        For a missing column, impossible durations, no events, a covariate that does not vary, or one
-        that separates those who left from those who did not, so that no ratio can be estimated.
+        For a missing column, no spells, impossible or infinite durations, no events, a covariate that does
+        not vary, or one that separates those who left from those who did not, so that no ratio
+        can be estimated.
 
     Notes
     -----
     Assumes independent censoring and a ratio that does not change with time; the latter is always
-    tested (Grambsch & Therneau 1994) and the verdict is part of the result. Rows with a missing
+    tested (Grambsch & Therneau 1994) where departures fall on two durations at least, and the verdict is
+    part of the result. Rows with a missing
     covariate are left out and counted in the evidence. Estimation is lifelines', at full precision.
 
     Examples
@@ -167,13 +182,13 @@ def hazard_ratios(
     """
     check_conf_level(conf_level)
     rows, design = hazard_design(spells, duration, event, entry, covariates, references or {})
-    fit = _fit(rows, design, entry=bool((rows.frame["s"] > 0).any()), conf_level=conf_level)
+    fit = _fit(rows, design, entry=bool((rows.times["s"] > 0).any()), conf_level=conf_level)
     table = pd.DataFrame(
         {
             "term": list(design.terms.values()),
-            "estimate": np.exp(fit.coefficient),
-            "conf_low": np.exp(fit.low),
-            "conf_high": np.exp(fit.high),
+            "estimate": _ratio(fit.coefficient),
+            "conf_low": _ratio(fit.low),
+            "conf_high": _ratio(fit.high),
             "coefficient": fit.coefficient,
             "std_error": fit.std_error,
             "statistic": fit.coefficient / fit.std_error,
@@ -195,6 +210,11 @@ def hazard_ratios(
     )
 
 
+def _ratio(coefficient: Any) -> Any:
+    with np.errstate(over="ignore", under="ignore"):  # per unit of a very small unit: beyond all numbers
+        return np.exp(coefficient)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Fit:
     coefficient: Any
@@ -210,10 +230,13 @@ def _fit(rows: SpellRows, design: HazardDesign, *, entry: bool, conf_level: floa
     from lifelines import CoxPHFitter
     from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 
-    frame = design.frame.assign(t=rows.frame["t"], e=rows.frame["e"])
+    # lifelines' stopping rules depend on the unit of a covariate; per standard deviation they do not
+    largest = design.frame.abs().max()
+    scale = largest * (design.frame / largest).std()
+    frame = ((design.frame - design.frame.mean()) / scale).assign(t=rows.times["t"], e=rows.times["e"])
     if entry:
         # seen from the start means at risk at duration 0 too, which lifelines takes for entered too late
-        frame["s"] = rows.frame["s"].where(rows.frame["s"] > 0, -1.0)
+        frame["s"] = rows.times["s"].where(rows.times["s"] > 0, -1.0)
     model = CoxPHFitter(alpha=1 - conf_level)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -234,28 +257,29 @@ def _fit(rows: SpellRows, design: HazardDesign, *, entry: bool, conf_level: floa
                 "who left from those who did not; leave one out"
             ) from error
     coefficient = model.params_.to_numpy()
+    unit = scale.to_numpy()
     # per standard deviation, so that a covariate in cents is judged like one in thousands
-    scaled = np.abs(coefficient * design.frame.std().to_numpy())
-    worst = int(scaled.argmax())
-    if scaled[worst] > _SEPARATED:
+    worst = int(np.abs(coefficient).argmax())
+    if np.abs(coefficient[worst]) > _SEPARATED:
         raise DesignError(
             f"the covariate {list(design.terms.values())[worst]!r} parts those who left from those who did "
-            f"not (coefficient {coefficient[worst]:.1f}), so its ratio cannot be estimated; leave it out"
+            f"not (coefficient {coefficient[worst] / unit[worst]:.3g}), so its ratio cannot be estimated; "
+            "leave it out"
         )
     bounds = model.confidence_intervals_.to_numpy()
     return _Fit(
-        coefficient=coefficient,
-        std_error=model.standard_errors_.to_numpy(),
-        low=bounds[:, 0],
-        high=bounds[:, 1],
+        coefficient=coefficient / unit,
+        std_error=model.standard_errors_.to_numpy() / unit,
+        low=bounds[:, 0] / unit,
+        high=bounds[:, 1] / unit,
         p_value=model.summary["p"].to_numpy(),
         log_likelihood=float(model.log_likelihood_),
         proportional=proportionality_test(
             design.frame.to_numpy(),
-            duration=rows.frame["t"],
-            event=rows.frame["e"],
-            entry=rows.frame["s"],
-            coefficient=coefficient,
+            duration=rows.times["t"],
+            event=rows.times["e"],
+            entry=rows.times["s"],
+            coefficient=coefficient / unit,
         ),
     )
 
@@ -268,7 +292,7 @@ def _evidence(
         grade="adjusted",
         design=f"Spells followed until the customer left; {len(design.terms)} recorded terms.{compared}",
         unit="spells",
-        n_used=len(rows.frame),
+        n_used=len(rows.times),
         n_given=rows.n_given,
         source=source,
         assumptions=(
@@ -280,24 +304,38 @@ def _evidence(
     )
 
 
+def _changing(p_values: Any) -> Any:
+    """Tell which ratios change with time, by Holm's correction: the smallest p-value times k, and so on."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p)  # what cannot be tested (NaN) comes last
+    p_sorted, k = p[order], int(np.isfinite(p).sum())
+    held = np.zeros(len(p), dtype=bool)
+    held[order[:k]] = np.maximum.accumulate(p_sorted[:k] * (k - np.arange(k))) < 0.05
+    return held
+
+
 def _proportionality(fit: _Fit, terms: pd.Series[str]) -> Check:
     p = fit.proportional.p_value
-    # Holm's correction: the smallest of k p-values is compared with 0.05 / k, and so on
-    order = np.argsort(p)
-    held = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p)))) < 0.05
-    failing = [str(terms.iloc[i]) for i in order[held]]
-    smallest = f"smallest {p_value(float(p.min()))} of {len(p)} terms (Holm's correction)"
+    tested = int(np.isfinite(p).sum())
+    failing = terms[_changing(p)].tolist()
+    untold = f" Not testable for {len(p) - tested}." if 0 < tested < len(p) else ""
+    detail = (
+        f"smallest {p_value(float(np.nanmin(p)))} of {tested} terms (Holm's correction)"
+        f"{'; it changes for ' + join_words(failing) if failing else ''}.{untold}"
+        if tested
+        else "not testable: departures fall on one duration, or too few differ."
+    )
     return Check(
-        name="proportional hazards",
+        name=_PROPORTIONAL,
         null="no hazard ratio changes with time",
-        passed=not failing,
-        detail=f"{smallest}{'; it changes for ' + join_words(failing) if failing else ''}.",
+        passed=not failing if tested else None,
+        detail=detail,
         remedy="Read these ratios as averages over the period; draw the curves by level, or stratify.",
     )
 
 
 def _events_per_term(rows: SpellRows, design: HazardDesign) -> Check:
-    events = int(rows.frame["e"].sum())
+    events = int(rows.times["e"].sum())
     per_term = events / len(design.terms)
     return Check(
         name="events per term",

@@ -6,9 +6,9 @@ customers there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import ibis
 import numpy as np
@@ -16,11 +16,12 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.data.spells import dated_spells, spell_counts
-from cemlab.errors import OptionError
-from cemlab.evidence import Check, Evidence, HypothesisTest
-from cemlab.markup import join_words, percent, percent_range
+from cemlab.errors import DesignError, OptionError
+from cemlab.evidence import Evidence, HypothesisTest
+from cemlab.markup import join_words, percent
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.lifetable import LifeTable, life_table, log_rank
+from cemlab.survival.watching import risk_set_checks, share_left, still_there
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -77,19 +78,26 @@ class RetentionCurve(Result):
     ----------
     table
         group, time [unit], estimate, std_error, conf_low, conf_high, n_at_risk, n_events, n: one row for each
-        group and distinct duration.
+        group and distinct duration. The interval has no width where the estimate is 1 or 0 (Greenwood's
+        formula has none); the summary and the narrative give the exact bound there. Where observation
+        breaks off for want of anybody to watch, the rows end.
     unit
         The unit of time.
     group
         The column whose values are compared, if any.
     horizons
         Durations at which the summary and the narrative tell the share that left.
+    tables
+        The life table of each group.
+    left
+        How many spells of each group ended, whether or not the curve reaches that far.
     """
 
     unit: str
     group: str | None
     horizons: tuple[float, ...]
     tables: dict[str, LifeTable]
+    left: dict[str, int]
 
     title: ClassVar[str] = "Retention curve (Kaplan–Meier)"
     labels: ClassVar[dict[str, str]] = {
@@ -109,7 +117,7 @@ class RetentionCurve(Result):
     @property
     def n_left(self) -> int:
         """How many of them ended."""
-        return int(self.table["n_events"].sum())
+        return sum(self.left.values())
 
     def at(self, *times: float) -> pd.DataFrame:
         """Return the share still there at given durations.
@@ -129,12 +137,11 @@ class RetentionCurve(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a group and horizon: spells, departures, share still there with interval, median."""
-        totals = self.table.groupby("group", sort=False, observed=True).agg(
-            n=("n", "first"), n_events=("n_events", "sum")
-        )
-        frame = self.at(*self.horizons).join(totals, on="group")
+        frame = self.at(*self.horizons)
+        frame["n"] = frame["group"].map(self.table.groupby("group", sort=False)["n"].first())
+        frame["n_events"] = frame["group"].map(self.left)
         frame["still there"] = [
-            f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])})"
+            still_there(self.tables[str(row["group"])], row, conf_level=self.conf_level)
             for row in frame.to_dict("records")
         ]
         medians = {name: table.quantile(0.5) for name, table in self.tables.items()}
@@ -145,35 +152,28 @@ class RetentionCurve(Result):
 
     def narrative(self) -> str:
         """Tell the share that left by each horizon, in words."""
-        at = self.at(*self.horizons).dropna()
-        sentences = []
+        at = self.at(*self.horizons)
+        sentences, short = [], []
         for name, rows in at.groupby("group", sort=False, observed=True):
             whom = _ALL if self.group is None else f"customers with {self.group} {name}"
-            risks = [self._risk(row) for row in rows.to_dict("records")]
-            sentences.append(f"Of {whom}, {join_words(risks)}.")
+            risks = [
+                share_left(self.tables[str(name)], row, unit=self.unit, conf_level=self.conf_level)
+                for row in rows.dropna().to_dict("records")
+            ]
+            sentences += [f"Of {whom}, {join_words(risks)}."] if risks else []
+            beyond = [f"{time:g}" for time in rows["time"][rows["estimate"].isna()]]
+            short += [f"{name} ({join_words(beyond)} {self.unit})"] if beyond else []
+        if short:
+            sentences.append(f"Not observed that long: {join_words(short)}.")
         if self.group is not None:
-            sentences.append(
-                f"The {self.group} {self.evidence.relation} leaving; these curves do not say why."
-            )
+            sentences.append(self._relation())
         return " ".join([*sentences, f"({100 * self.conf_level:g} % intervals.)"])
 
-    def _risk(self, row: Mapping[Any, Any]) -> str:
-        """Tell the share that left by one horizon."""
-        when = f"within {row['time']:g} {self.unit}"
-        if row["estimate"] == 1:
-            return f"nobody left {when} (at most {percent(self._most_unseen(row['group'], row['time']))})"
-        interval = percent_range(1 - row["conf_high"], 1 - row["conf_low"])
-        return f"{percent(1 - row['estimate'])} ({interval}) left {when}"
-
-    def _most_unseen(self, group: str, time: float) -> float:
-        """Return the largest risk that seeing nobody leave is still compatible with.
-
-        Where nobody left the interval has no width, which would be read as certainty. Of n customers
-        watched until then none leaves with chance (1 - risk)^n.
-        """
-        table = self.tables[group]
-        watched = int(table.at_risk[np.searchsorted(table.time, time)])
-        return float(1 - (1 - self.conf_level) ** (1 / watched))
+    def _relation(self) -> str:
+        """Say whether the group goes with leaving, if the log-rank test settles it."""
+        if any(test.p_value < 1 - self.conf_level for test in self.evidence.tests):
+            return f"The {self.group} {self.evidence.relation} leaving; these curves do not say why."
+        return f"These data do not settle whether {self.group} goes with leaving."
 
     @property
     def chart(self) -> Chart:
@@ -181,8 +181,9 @@ class RetentionCurve(Result):
         start = pd.DataFrame(
             {"group": list(self.tables), "time": 0.0, "estimate": 1.0, "conf_low": 1.0, "conf_high": 1.0}
         )
-        # a curve begins where everybody is still there
-        frame = pd.concat([start, self.table[self.table["time"] > 0][list(start.columns)]])
+        # a curve begins where everybody is still there, and drops at once where somebody left at 0
+        drawn = self.table[(self.table["time"] > 0) | (self.table["estimate"] < 1)]
+        frame = pd.concat([start, drawn[list(start.columns)]])
         order = {name: i for i, name in enumerate(self.tables)}
         frame = frame.sort_values(
             ["group", "time"], key=lambda s: s.map(order) if s.name == "group" else s, kind="stable"
@@ -212,6 +213,11 @@ class RetentionCurve(Result):
         when = f"after {self.horizons[0]:g} {self.unit}"
         if len(self.tables) == 1:
             return f"{percent(worst['estimate'], digits=0)} of customers are still there {when}"
+        if len(rows) == 1:
+            return (
+                f"{percent(worst['estimate'], digits=0)} of {worst['group']} are still there {when}; "
+                "no other group was observed that long"
+            )
         return (
             f"{percent(best['estimate'], digits=0)} of {best['group']} but "
             f"{percent(worst['estimate'], digits=0)} of {worst['group']} are still there {when}"
@@ -262,7 +268,8 @@ def retention_curve(
     Raises
     ------
     ColumnError, DataError, DesignError, OptionError
-        For a missing column, missing or impossible values, no spells, a confidence level outside 0 to 1.
+        For a missing column, missing or impossible values, no spells, a confidence level outside 0 to 1,
+        or where nobody was under observation just after duration 0 (all entered later).
 
     Notes
     -----
@@ -279,17 +286,20 @@ def retention_curve(
     0     6      0.75
     """
     check_conf_level(conf_level)
+    if isinstance(spells, pd.DataFrame) and spells.empty:
+        raise DesignError("there are no spells; hand in at least one row")
     counts = spell_counts(spells, duration=duration, event=event, entry=entry, group=group)
+    if counts.empty:
+        raise DesignError("there are no spells; hand in at least one row")
+    names = _names(spells, counts, group)
     counts["group"] = counts["group"].astype(str) if group else _ALL
-    names = sorted(counts["group"].unique())
-    tables, frames = {}, []
-    for name in names:
-        part = counts[counts["group"] == name]
-        table = life_table(
-            part["duration"], event=part["event"], n=part["n"], entry=part["entry"], conf_level=conf_level
-        )
-        tables[name] = table
-        frames.append(_curve_frame(name, table, n=int(part["n"].sum())))
+    parts = {name: counts[counts["group"] == name] for name in names}
+    tables = {
+        name: _table_of(part, conf_level=conf_level, whom=f"{group} {name}: " if group else "")
+        for name, part in parts.items()
+    }
+    frames = [_curve_frame(name, tables[name], n=int(part["n"].sum())) for name, part in parts.items()]
+    longest = {name: float(part["duration"].max()) for name, part in parts.items()}
     n_given = int(counts["n"].sum())
     compared = f", compared by {group}" if group else ""
     evidence = Evidence(
@@ -303,7 +313,7 @@ def retention_curve(
             "Those still there at the end of observation would leave as the others do.",
             *(("A spell seen late is like one of the same length seen from the start.",) if entry else ()),
         ),
-        checks=_risk_set_checks(tables),
+        checks=risk_set_checks(tables, longest),
         tests=_log_rank(counts, names),
     )
     return RetentionCurve(
@@ -312,9 +322,31 @@ def retention_curve(
         conf_level=conf_level,
         unit=unit,
         group=group,
-        horizons=_horizons(horizons, unit, tables),
+        horizons=_horizons(
+            horizons, unit, max(float(t.time[-1]) for t in tables.values()), max(longest.values())
+        ),
         tables=tables,
+        left={name: int(part["n"][part["event"]].sum()) for name, part in parts.items()},
     )
+
+
+def _names(spells: ir.Table | pd.DataFrame, counts: pd.DataFrame, group: str | None) -> list[str]:
+    """Return the groups in the order of their own type: 10 after 2, categories as declared."""
+    if group is None:
+        return [_ALL]
+    if isinstance(spells, pd.DataFrame) and isinstance(spells[group].dtype, pd.CategoricalDtype):
+        present = set(counts["group"].astype(str))
+        return [str(level) for level in spells[group].cat.categories if str(level) in present]
+    return list(dict.fromkeys(map(str, counts["group"].sort_values().tolist())))
+
+
+def _table_of(part: pd.DataFrame, *, conf_level: float, whom: str) -> LifeTable:
+    try:
+        return life_table(
+            part["duration"], event=part["event"], n=part["n"], entry=part["entry"], conf_level=conf_level
+        )
+    except DesignError as error:
+        raise DesignError(f"{whom}{error}") from error
 
 
 def _curve_frame(name: str, table: LifeTable, *, n: int) -> pd.DataFrame:
@@ -333,39 +365,17 @@ def _curve_frame(name: str, table: LifeTable, *, n: int) -> pd.DataFrame:
     )
 
 
-def _horizons(wanted: Sequence[float] | None, unit: str, tables: dict[str, LifeTable]) -> tuple[float, ...]:
-    longest = max(float(table.time[-1]) for table in tables.values())
+def _horizons(wanted: Sequence[float] | None, unit: str, known: float, longest: float) -> tuple[float, ...]:
+    """Return the horizons wanted, or those of the unit that the curves reach."""
     if wanted is None:
-        inside = tuple(h for h in HORIZONS.get(unit, ()) if h <= longest)
-        return inside or (longest,)
-    beyond = [h for h in wanted if not 0 < h <= longest]
-    if beyond or not wanted:
+        return tuple(h for h in HORIZONS.get(unit, ()) if h <= known) or (known,)
+    told = list(wanted)
+    if not told or any(not 0 < h <= longest for h in told):
         raise OptionError(
-            f"horizons are {list(wanted)}; the data allow durations above 0 and up to {longest:g} {unit}, "
-            "the longest seen"
+            f"horizons are {', '.join(map(str, told)) or 'empty'}; the data allow durations above 0 and "
+            f"up to {longest:g} {unit}, the longest seen"
         )
-    return tuple(wanted)
-
-
-def _risk_set_checks(tables: dict[str, LifeTable]) -> tuple[Check, ...]:
-    """Late entry can leave so few at risk early on that one departure empties the curve."""
-    thin = [
-        f"{name}: {int(table.events[i])} of {int(table.at_risk[i])} at risk left at {table.time[i]:g}"
-        for name, table in tables.items()
-        for i in np.flatnonzero((table.events == table.at_risk) & (table.events > 0))[:1]
-        if i < len(table.time) - 1
-    ]
-    if not thin:
-        return ()
-    return (
-        Check(
-            name="risk set",
-            null="somebody is at risk whenever somebody leaves, and remains",
-            passed=False,
-            detail=f"{'; '.join(thin)}; the curve stays at zero from there on.",
-            remedy="Start the curve at a later duration, where more customers are under observation.",
-        ),
-    )
+    return tuple(int(h) if float(h).is_integer() else float(h) for h in told)
 
 
 def _log_rank(counts: pd.DataFrame, names: Sequence[str]) -> tuple[HypothesisTest, ...]:
@@ -375,6 +385,8 @@ def _log_rank(counts: pd.DataFrame, names: Sequence[str]) -> tuple[HypothesisTes
     test = log_rank(
         counts["duration"], event=counts["event"], n=counts["n"], group=codes, entry=counts["entry"]
     )
+    if test.df == 0:
+        return ()  # the groups were never at risk together
     return (
         HypothesisTest(
             name="log-rank test",
