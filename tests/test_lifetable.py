@@ -87,6 +87,7 @@ def test_quantile_is_the_first_time_that_many_have_left():
     )
 )
 def test_invariants(rows):
+    rows = [*rows, (12, False, 0)]  # somebody is watched throughout
     duration, event, entry = map(np.asarray, zip(*rows, strict=True))
     table = life_table(duration, event=event, entry=entry, n=np.ones(len(rows), dtype=int))
     assert (np.diff(table.survival) <= 0).all()
@@ -96,6 +97,9 @@ def test_invariants(rows):
     # who is at risk, counted the slow way
     slow = [int(((entry < t) & (duration >= t)).sum()) for t in table.time]
     np.testing.assert_array_equal(table.at_risk, slow)
+    # the fewest watched at once: the risk sets just after 0, just after each end, counted the slow way
+    after = [int(((entry <= t) & (duration > t)).sum()) for t in [0, *table.time]]
+    np.testing.assert_array_equal(table.watched, [min(after[: k + 1]) for k in range(len(table.time))])
     # a row that stands for two customers is the row twice
     twice = life_table(duration, event=event, entry=entry, n=np.full(len(rows), 2))
     np.testing.assert_allclose(twice.survival, table.survival, atol=EXACT)
@@ -130,6 +134,41 @@ def test_log_rank_keeps_its_level_when_the_groups_are_alike():
         rejected += log_rank(duration, event=event, n=np.ones(120, dtype=int), group=group).p_value < 0.05
     # 400 tests at 5 %: 20 expected, standard deviation 4.4; four of them either way
     assert 2 <= rejected <= 38
+
+
+def test_watched_is_the_smallest_risk_set_so_far():
+    # at 3 one of two is gone, one enters at 4 and one at 5: one was watched from 3 to 4
+    table = life_table([3, 6, 7, 8], event=[1, 0, 1, 0], entry=[0, 0, 4, 5], n=[1, 1, 1, 1])
+    np.testing.assert_array_equal(table.at_risk, [2, 3, 2, 1])
+    np.testing.assert_array_equal(table.watched, [2, 1, 1, 1])
+
+
+def test_after_a_gap_nothing_is_known():
+    # nobody is watched from 2 to 5
+    table = life_table([1, 2, 9, 9], event=[1, 0, 1, 0], entry=[0, 0, 5, 5], n=[1, 1, 1, 1])
+    np.testing.assert_array_equal(table.time, [1, 2])
+    np.testing.assert_allclose(table.survival, [0.5, 0.5])
+    np.testing.assert_array_equal(table.at([2, 2.5, 9])["survival"], [0.5, np.nan, np.nan])
+
+
+def test_spells_of_no_length_before_a_gap():
+    table = life_table([0, 9], event=[1, 1], entry=[0, 5], n=[2, 3])
+    np.testing.assert_array_equal(table.time, [0])
+    np.testing.assert_array_equal(table.watched, [2])
+
+
+def test_nobody_watched_from_the_start_is_refused_with_the_way_out():
+    with pytest.raises(DesignError, match=r"before duration 2\.5; subtract 2\.5 from duration and entry"):
+        life_table([5, 9], event=[1, 0], entry=[2.5, 4], n=[1, 1])
+    # what the line advises works, and asks about those who reached 2.5
+    moved = life_table([2.5, 6.5], event=[1, 0], entry=[0, 1.5], n=[1, 1])
+    np.testing.assert_allclose(moved.survival, [0.5, 0.5])
+
+
+def test_groups_never_at_risk_together_have_no_test():
+    test = log_rank([2, 9], event=[1, 1], entry=[0, 5], n=[3, 3], group=[0, 1])
+    assert test.df == 0
+    assert np.isnan(test.p_value)
 
 
 def test_refusals():

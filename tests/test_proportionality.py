@@ -61,3 +61,35 @@ def test_scales_of_the_covariates_do_not_matter():
     )
     # differences of large sums: six digits are left of sixteen
     np.testing.assert_allclose(moved.statistic, plain.statistic, rtol=1e-6)
+
+
+@pytest.mark.parametrize("duration", [[3, 3, 3, 3, 5, 5], [3, 4, 4, 4, 5, 5]])
+def test_departures_at_one_time_cannot_be_tested(duration):
+    event = np.asarray(duration) == 3  # all at one time, or one alone
+    x = np.array([[0.0], [1], [0], [1], [1], [0]])
+    test = proportionality_test(x, duration=duration, event=event, coefficient=[0.1])
+    assert np.isnan(test.statistic).all()
+    assert np.isnan(test.p_value).all()
+
+
+def test_score_test_by_hand():
+    # x = 0, 1, 0, 1 leave at 1, 2, 3, 4; with coefficient 0 the means are 1/2, 2/3, 1/2, 1 and the
+    # variances 1/4, 2/9, 1/4, 0; the clock is 0, 1/4, 1/2, 3/4
+    test = proportionality_test(
+        [[0], [1], [0], [1]], duration=[1, 2, 3, 4], event=[1, 1, 1, 1], coefficient=[0.0]
+    )
+    score = 1 / 4 * (1 - 2 / 3) + 1 / 2 * (0 - 1 / 2)
+    plain, mixed, squared = 1 / 4 + 2 / 9 + 1 / 4, 1 / 4 * 2 / 9 + 1 / 2 / 4, 1 / 16 * 2 / 9 + 1 / 4 / 4
+    np.testing.assert_allclose(test.statistic, score**2 / (squared - mixed**2 / plain), rtol=1e-12)
+
+
+def test_ties_by_hand():
+    # x = 1, 0 of four leave together at 1 (Efron: the second from a risk set with half of both gone), and
+    # one of the other two at 2; coefficient 0
+    test = proportionality_test(
+        [[1], [0], [1], [0]], duration=[1, 1, 2, 2], event=[1, 1, 1, 0], coefficient=[0.0]
+    )
+    # means at 1 are 2/4 and (2 - 1/2) / (4 - 1) = 1/2, at 2: 1/2; variances 1/4 each
+    score = 1 / 2 * (1 - 1 / 2)  # the clock is 0 at 1 and 1/2 at 2
+    variance = 1 / 4 * 1 / 4 - (1 / 2 * 1 / 4) ** 2 / (3 / 4)
+    np.testing.assert_allclose(test.statistic, score**2 / variance, rtol=1e-12)

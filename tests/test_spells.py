@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cemlab.data.spells import dated_spells, spell_counts
-from cemlab.errors import CemlabError, ColumnError, DataError
+from cemlab.errors import CemlabError, ColumnError, DataError, LeftOutWarning
 
 EXAMPLES = settings(max_examples=30, deadline=None)
 START = date(2023, 1, 1)
@@ -110,6 +110,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "event missing": ({"e": [True, None, True]}, "column 'e' (event): missing in 1 of 3 spells"),
     "event two": ({"e": [0, 1, 2]}, "column 'e' (event): 2; allowed is true or false, or 1 or 0"),
     "event yes": ({"e": ["Yes", "No", "No"]}, "'No', 'Yes'; allowed is a cause, or 'none'"),
+    "none otherwise": ({"e": ["None", " none", "price"]}, "' none', 'None'; allowed is a cause, or 'none'"),
+    "event active": ({"e": ["Active", "open", "price"]}, "'Active', 'open'; allowed is a cause, or 'none'"),
+    "event current": ({"e": ["Still here ", "current", "CENSORED"]}, "'CENSORED', 'Still here ', 'current'"),
     "event dates": ({"e": pd.to_datetime(["2024-01-01"] * 3)}, "is not true or false, 1 or 0, or a cause"),
     "entry missing": ({"s": [0.0, None, None]}, "column 's' (entry): missing in 2 of 3 spells"),
     "entry negative": ({"s": [0.0, -1.0, 0.0]}, "column 's' (entry): negative in 1 of 3 spells"),
@@ -137,6 +140,25 @@ def test_nan_in_a_warehouse_counts_as_missing() -> None:
     spells = ibis.memtable(spells_with()).mutate(t=ibis.literal(float("nan")))
     with pytest.raises(DataError, match="missing in 3 of 3"):
         spell_counts(spells, duration="t", event="e")
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"g": [1, "b", "b"]}, "column 'g' (group): numbers and texts are mixed"),
+        ({"e": [True, "none", "price"]}, "column 'e' (event): texts and truth values are mixed"),
+        ({"t": [4.0, "abc", 6.0]}, "column 't' (duration): numbers and texts are mixed"),
+    ],
+)
+def test_mixed_kinds_in_a_frame_are_refused(columns: dict[str, Any], words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        spell_counts(spells_with(**columns), duration="t", event="e", group="g")
+    assert words in str(caught.value)
+
+
+def test_groups_may_be_categories_of_whole_numbers() -> None:
+    frame = pd.DataFrame({"t": [1, 1, 1], "e": [1, 1, 1], "g": pd.Categorical([10, 2, 2])})
+    assert spell_counts(frame, duration="t", event="e", group="g")["group"].tolist() == [2, 10]
 
 
 def test_a_column_that_is_not_there_is_named() -> None:
@@ -171,7 +193,9 @@ def test_dates_become_exact_days() -> None:
         (AS_OF + timedelta(days=1), None, "none"),  # not begun yet
         (day(3), day(4), None),
     )
-    assert found(dated_spells(spells, as_of=AS_OF)) == [
+    with pytest.warns(LeftOutWarning, match="1 of 6 spells left out.*: 1 began after 2023-12-31"):
+        known = dated_spells(spells, as_of=AS_OF)
+    assert found(known) == [
         ("c0", 10, 0, True, "price"),
         ("c1", 364, 0, False, "none"),
         ("c2", 364, 0, True, "moved"),
@@ -189,7 +213,9 @@ LATE = (
 
 
 def test_spells_over_before_observation_began_are_left_out() -> None:
-    assert found(dated_spells(dated(*LATE), as_of=day(100))) == [
+    with pytest.warns(LeftOutWarning, match="1 of 4 spells left out.*: 1 ended before observation began"):
+        seen = dated_spells(dated(*LATE), as_of=day(100))
+    assert found(seen) == [
         ("c0", 50, 30, True, "price"),
         ("c2", 60, 0, False, "none"),
         ("c3", 100, 0, False, "none"),
@@ -209,10 +235,19 @@ def test_observation_may_begin_on_one_day_for_all_or_from_the_start() -> None:
     assert found(dated_spells(without, as_of=day(100))) == found(from_start)
 
 
+def test_what_is_left_out_is_told_in_one_line_with_both_reasons() -> None:
+    spells = dated(*LATE, (day(101), None, "none"), (day(102), None, "none"))
+    with pytest.warns(LeftOutWarning) as told:
+        dated_spells(spells, as_of=day(100))
+    (line,) = (str(warning.message) for warning in told)
+    assert "3 of 6 spells left out" in line
+    assert line.endswith("1 ended before observation began and 2 began after 2023-04-11")
+
+
 def test_dated_spells_can_be_counted() -> None:
-    counts = spell_counts(
-        dated_spells(dated(*LATE), as_of=day(100)), duration="duration", event="cause", entry="observed_after"
-    )
+    with pytest.warns(LeftOutWarning):
+        spells = dated_spells(dated(*LATE), as_of=day(100))
+    counts = spell_counts(spells, duration="duration", event="cause", entry="observed_after")
     assert counts.drop(columns="group").values.tolist() == [
         [0.0, 60.0, False, "none", 1],
         [0.0, 100.0, False, "none", 1],

@@ -323,4 +323,4 @@ def _count_where(condition: Any) -> Any:
 def _one_row(table: ir.Table) -> dict[str, int]:
     row = table.to_pandas().iloc[0]
     # a sum over no rows is missing
-    return {str(name): int(value) if value == value else 0 for name, value in row.items()}
+    return {str(name): 0 if value is None or value != value else int(value) for name, value in row.items()}
