@@ -51,6 +51,7 @@ clean: ## Remove the environment and everything that was built
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "cemlab needs Python 3.11 or newer; name one with make PYTHON=python3.12 …"; exit 1; }
+	@echo "Setting up .venv; it takes a minute or two, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

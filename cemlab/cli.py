@@ -82,6 +82,7 @@ def run(
         company = Company.open(data)
         _refuse_what_cannot_run(names, company)
     reports = runner.run(names, out=out, data=data, quick=quick, jobs=jobs, timeout=timeout, force=force)
+    print(f"Pages: {out / 'index.html'}")
     if any(report.status == "failed" for report in reports):
         sys.exit(1)
 
@@ -144,7 +145,8 @@ def _show(report: CompanyReport, notebooks: Sequence[Runnable]) -> None:
         cells = (table.table, table.row, f"{table.rows:,}", ", ".join(table.missing), ", ".join(table.extra))
         tables.add_row(*map(Text, cells))
     console.print(tables)
-    console.print(Text(f"Tables of the contract that are absent: {', '.join(report.absent) or 'none'}\n"))
+    absent = ", ".join(report.absent) or "none"
+    console.print(Text(f"Tables of the data contract that are absent: {absent}\n"))
     answers = Table("Notebook", "Question", "Can run?")
     for entry in notebooks:
         verdict = "yes" if entry.can_run else f"no: {_lacks(entry)}"

@@ -102,6 +102,13 @@ def test_as_of_is_the_last_date_seen_unless_stated(tmp_path):
     assert Company.open(path, as_of=date(2025, 6, 30)).as_of == date(2025, 6, 30)
 
 
+def test_a_last_date_far_from_all_others_is_asked_about(tmp_path):
+    path = folder(tmp_path, transactions=TRANSACTIONS + "A3,2027-12-31,1\n")
+    with pytest.raises(OptionError, match="the last date is 2027-12-31, 1,092 days after the one before it"):
+        Company.open(path).as_of  # noqa: B018 - the property is what is tested
+    assert Company.open(path, as_of=date(2025, 1, 3)).as_of == date(2025, 1, 3)
+
+
 def test_as_of_without_any_date_asks_for_it(tmp_path):
     company = Company.open(folder(tmp_path, branches="branch\nB1\n"))
     with pytest.raises(OptionError, match="as_of="):

@@ -385,3 +385,21 @@ def test_a_null_at_its_limit_says_so():
 def test_a_rise_is_told_as_a_rise():
     story = loyalty.transitions(histories_of([1, 1, 1], [0, 1, 6]), tiers=TIERS).narrative()
     assert "rose to “loyal”" in story
+
+
+def test_returns_are_no_purchases_and_are_told():
+    table = transactions(ROWS)
+    returned = table.mutate(revenue=(table["customer"] == "a").ifelse(-table["revenue"], table["revenue"]))
+    histories = loyalty.buying_histories(returned, base=BASE, follow_up=NEXT)
+    assert histories.returns == 4  # all lines of a
+    assert histories.n_used == 2
+    assert "4 lines with negative revenue are returns, not purchases" in histories.design
+    assert loyalty.last_purchase(returned) == date(2024, 7, 1)  # a's later line was a return
+
+
+def test_a_simulated_period_is_told_in_every_title(market):
+    replay = loyalty.defection(market, tiers=TIERS).replay(market, seed=1)
+    moves = loyalty.transitions(replay, tiers=TIERS)
+    assert moves.chart.claim.startswith("Simulated: ")
+    assert moves.narrative().startswith("In a simulated next period")
+    assert not loyalty.transitions(market, tiers=TIERS).chart.claim.startswith("Simulated")

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+import ibis
+
 from cemlab.data.contract import TABLES
 from cemlab.errors import NotFoundError, OptionError, one_of
 from cemlab.markup import html_table
@@ -18,6 +20,10 @@ from cemlab.markup import html_table
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
+
+
+# Days without a date in any table after which a last date is taken for planned or mistyped.
+_LONELY = 92
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,19 +216,34 @@ class Company:
 
     @cached_property
     def as_of(self) -> date:
-        """The last day observed: as stated, or else the last date that stands in any table."""
+        """The last day observed: as stated, or else the last date that stands in any table.
+
+        Raises
+        ------
+        OptionError
+            If there is no date, or the last one stands so far from all others that it looks planned or
+            mistyped: everything that is counted up to this day would silently be wrong.
+        """
         if self.info.as_of is not None:
             return self.info.as_of
-        days: list[date] = [
+        last = [
             day
             for name, table in self.tables.items()
             for column in TABLES[name].columns
             if column.form in ("date", "time") and column.name in table.columns
-            if (day := table[column.name].cast("date").max().to_pyarrow().as_py()) is not None
+            for day in _last_days(table, column.name)
         ]
+        days = sorted(set(last), reverse=True)
         if not days:
             raise OptionError(f"{self.info.name} has no dates; state the last day observed with as_of=")
-        return max(days)
+        gap = (days[0] - days[1]).days if len(days) > 1 else 0
+        if gap > _LONELY:
+            raise OptionError(
+                f"{self.info.name}: the last date is {days[0]}, {gap:,} days after the one before it "
+                f"({days[1]}); correct it if it is planned or mistyped, or state the last day "
+                "observed with as_of="
+            )
+        return days[0]
 
     def check(self) -> CompanyReport:
         """Say what is there and what is missing, table by table."""
@@ -245,6 +266,13 @@ class Company:
     def _repr_html_(self) -> str:
         told = f"<p>{html.escape(self.info.source)}</p>" if self.info.source != self.info.name else ""
         return f"{self.check()._repr_html_()}{told}"
+
+
+def _last_days(table: ir.Table, column: str) -> list[date]:
+    """Return the two last distinct days of a column."""
+    days = table.select(day=table[column].cast("date")).distinct()
+    found = days.filter(days["day"].notnull()).order_by(ibis.desc("day")).limit(2).to_pyarrow()
+    return [row["day"] for row in found.to_pylist()]
 
 
 def _folder(path_or_url: str | Path) -> Path:

@@ -1,7 +1,7 @@
 """Did we lose them, or was it arithmetic? The vocabulary of notebook 03."""
 
 from cemlab.loyalty.defection import Defection, defection
-from cemlab.loyalty.histories import BuyingHistories, buying_histories, two_periods
+from cemlab.loyalty.histories import BuyingHistories, buying_histories, last_purchase, two_periods
 from cemlab.loyalty.transitions import LoyaltyTransitions, transitions
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "LoyaltyTransitions",
     "buying_histories",
     "defection",
+    "last_purchase",
     "transitions",
     "two_periods",
 ]

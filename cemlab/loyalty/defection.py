@@ -146,7 +146,7 @@ class Defection(Result):
         rate = rng.gamma(self.fit.r + repeats, 1 / (self.fit.alpha + exposure))
         redrawn = table.assign(n_next=rng.poisson(rate * histories.next_days), n_customers=1)
         source = f"simulated replay in which nobody changed, after {histories.source or 'the base period'}"
-        return replace(histories, table=redrawn.reset_index(drop=True), source=source)
+        return replace(histories, table=redrawn.reset_index(drop=True), simulated=True, source=source)
 
     def narrative(self) -> str:
         """Tell the defection of the most loyal, and how much of it was to be expected."""

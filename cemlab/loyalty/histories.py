@@ -45,6 +45,10 @@ class BuyingHistories:
         Customers who bought in the base period.
     seen
         First and last day with a purchase by anybody in the data.
+    returns
+        Lines with negative revenue in the data, which are no purchases and were not counted.
+    simulated
+        Whether the next period was drawn and not observed.
     source
         The line that stands under every figure.
     """
@@ -55,6 +59,8 @@ class BuyingHistories:
     follow_up: Period
     n_given: int
     seen: Period | None = None
+    returns: int = 0
+    simulated: bool = False
     source: str = ""
 
     @property
@@ -71,9 +77,10 @@ class BuyingHistories:
     def design(self) -> str:
         """The comparison in one sentence."""
         whom = "Customers who bought" if self.who == "buyers" else "Customers who first bought"
+        told = f" {self.returns:,} lines with negative revenue are returns, not purchases."
         return (
             f"{whom} from {self.base[0]} to {self.base[1]}, followed from {self.follow_up[0]} to "
-            f"{self.follow_up[1]}; a purchase is a day with at least one."
+            f"{self.follow_up[1]}; a purchase is a day with at least one.{told if self.returns else ''}"
         )
 
     def coverage(self) -> tuple[Check, ...]:
@@ -143,6 +150,25 @@ def check_tiers(tiers: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[int, .
     return names, fewest
 
 
+def last_purchase(transactions: ir.Table) -> date:
+    """Return the last day on which anybody bought.
+
+    Parameters
+    ----------
+    transactions
+        One row a purchase line: date, revenue.
+
+    Raises
+    ------
+    DesignError
+        If there is no purchase.
+    """
+    seen, _ = _seen(transactions)
+    if seen is None:
+        raise DesignError("the transactions hold no purchase, so there are no periods to compare")
+    return seen[1]
+
+
 def two_periods(*, until: date, days: int) -> tuple[Period, Period]:
     """Return the two last periods of equal length, one right after the other.
 
@@ -184,7 +210,8 @@ def buying_histories(
     Parameters
     ----------
     transactions
-        One row a purchase line: customer, date, revenue.
+        One row a purchase line: customer, date, revenue. Lines with negative revenue are returns: they are
+        not counted, and their number is part of the design.
     base, follow_up
         First and last day of each period, both included; the follow-up begins on the day after the base ends.
     who
@@ -226,7 +253,11 @@ def buying_histories(
             f"the base period is {base[0]} to {base[1]} and the next {follow_up[0]} to {follow_up[1]}; "
             "give two stretches of days, the next one beginning on the day after the base ends"
         )
-    seen = _seen(transactions)
+    for name in ("customer", "date", "revenue"):
+        if name not in transactions.columns:
+            raise ColumnError(one_of(name, transactions.columns, what="column in the transactions"))
+    bought = transactions.filter(transactions["revenue"].isnull() | (transactions["revenue"] >= 0))
+    seen, returns = _seen(transactions)
     if seen is None or follow_up[0] > seen[1] or base[1] < seen[0]:
         there = f"run from {seen[0]} to {seen[1]}" if seen else "hold no purchase"
         raise DesignError(
@@ -234,26 +265,36 @@ def buying_histories(
             f"{follow_up[0]} to {follow_up[1]}; choose periods with purchases"
         )
     if who == "buyers":
-        table, n_given = _buyers(transactions, base, follow_up)
+        table, n_given = _buyers(bought, base, follow_up)
     else:
-        table, n_given = _newcomers(transactions, base, follow_up)
+        table, n_given = _newcomers(bought, base, follow_up)
     if table.empty:
         came = "bought" if who == "buyers" else "came before the last day"
         raise DesignError(
             f"no customer {came} from {base[0]} to {base[1]}; choose a base period with purchases"
         )
     return BuyingHistories(
-        table=table, who=who, base=base, follow_up=follow_up, n_given=n_given, seen=seen, source=source
+        table=table,
+        who=who,
+        base=base,
+        follow_up=follow_up,
+        n_given=n_given,
+        seen=seen,
+        returns=returns,
+        source=source,
     )
 
 
-def _seen(transactions: ir.Table) -> Period | None:
-    """Return the first and the last day with a purchase."""
-    if "date" not in transactions.columns:
-        raise ColumnError(one_of("date", transactions.columns, what="column in the transactions"))
-    days = transactions["date"].cast("date")
-    (row,) = transactions.aggregate(first=days.min(), last=days.max()).to_pyarrow().to_pylist()
-    return None if row["first"] is None else (row["first"], row["last"])
+def _seen(transactions: ir.Table) -> tuple[Period | None, int]:
+    """Return the first and the last day with a purchase, and the number of lines that are returns."""
+    days, returned = transactions["date"].cast("date"), transactions["revenue"] < 0
+    counted = transactions.aggregate(
+        first=days.min(where=~returned),
+        last=days.max(where=~returned),
+        returns=returned.sum().coalesce(0),
+    )
+    (row,) = counted.to_pyarrow().to_pylist()
+    return (None if row["first"] is None else (row["first"], row["last"])), row["returns"]
 
 
 def _buyers(transactions: ir.Table, base: Period, follow_up: Period) -> tuple[pd.DataFrame, int]:

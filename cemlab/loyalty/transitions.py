@@ -27,9 +27,12 @@ class LoyaltyTransitions(Result):
         share), conf_low, conf_high (Wilson).
     tiers
         The tiers, lowest first, with the fewest purchases of each.
+    simulated
+        Whether the next period was drawn and not observed; every title then says so.
     """
 
     tiers: Mapping[str, int]
+    simulated: bool = False
 
     title: ClassVar[str] = "Loyalty transitions"
     labels: ClassVar[dict[str, str]] = {"tier": "Tier", "n_tier": "Customers"}
@@ -57,13 +60,15 @@ class LoyaltyTransitions(Result):
             f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])}) {fate}"
             for row, fate in ((r, _fate(r["next_tier"], top, list(self.tiers))) for r in rows)
         ]
-        return f"Of {rows[0]['n_tier']:,} customers in the tier “{top}”, {'; '.join(parts)}."
+        of = "In a simulated next period, of" if self.simulated else "Of"
+        return f"{of} {rows[0]['n_tier']:,} customers in the tier “{top}”, {'; '.join(parts)}."
 
     @property
     def chart(self) -> Chart:
         """Heat map of the shares, a row a tier."""
         top = self.top
         stayed = self.table[(self.table["tier"] == top) & (self.table["next_tier"] == top)]["estimate"]
+        marked = "Simulated: " if self.simulated else ""
         kept = percent(float(stayed.iloc[0]), digits=0)
         rank = {name: i for i, name in enumerate([LAPSED, *self.tiers])}
         frame = self.table.sort_values("next_tier", key=lambda s: s.map(rank), kind="stable")
@@ -78,7 +83,7 @@ class LoyaltyTransitions(Result):
             high="conf_high",
             x_label="Tier in the next period",
             y_label="Tier in the base period",
-            claim=f"{kept} of the tier “{top}” were in it again in the next period",
+            claim=f"{marked}{kept} of the tier “{top}” were in it again in the next period",
             grade=self.evidence.grade,
             note=self.caption,
             percent=True,
@@ -140,4 +145,10 @@ def transitions(
         source=histories.source,
         checks=histories.coverage(),
     )
-    return LoyaltyTransitions(table=table, evidence=evidence, conf_level=conf_level, tiers=dict(tiers))
+    return LoyaltyTransitions(
+        table=table,
+        evidence=evidence,
+        conf_level=conf_level,
+        tiers=dict(tiers),
+        simulated=histories.simulated,
+    )

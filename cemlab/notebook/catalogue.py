@@ -100,6 +100,7 @@ def find(name: str, folder: Path | None = None) -> NotebookInfo:
         raise NotFoundError(f"there is no notebook file {name}; give the path of an .ipynb file or a name")
     known = notebooks(folder)
     wanted = name.removesuffix(".ipynb")
+    wanted = wanted.zfill(2) if wanted.isdecimal() else wanted
     for info in known:
         number, _, rest = info.name.partition("-")
         if wanted in (info.name, number, rest):
