@@ -324,3 +324,20 @@ def test_names_of_folders_are_shown_as_they_are(tmp_path):
         [sys.executable, "-m", "cemlab", "check", str(path)], capture_output=True, text=True, check=True
     )
     assert "quotes ' and \" and ;" in done.stdout
+
+
+def test_endings_may_be_in_capitals_and_names_may_not(tmp_path):
+    (tmp_path / "transactions.CSV").write_text(TRANSACTIONS)
+    assert list(Company.open(tmp_path).tables) == ["transactions"]
+    (tmp_path / "Surveys.csv").write_text("customer,responded\nA,true\n")
+    with pytest.raises(NotFoundError, match="did you mean 'surveys'"):
+        Company.open(tmp_path)
+
+
+def test_a_file_in_another_encoding_says_what_is_wanted(tmp_path):
+    (tmp_path / "transactions.csv").write_bytes(
+        "customer,date,revenue\nJosé,2025-01-01,1\n".encode("latin-1")
+    )
+    with pytest.raises(DataError, match="must be UTF-8 text with one header line") as e:
+        Company.open(tmp_path)
+    one_line(e)

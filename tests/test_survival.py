@@ -503,3 +503,25 @@ def test_curves_refuse(spells):
         survival.retention_curve(spells.assign(duration=-1.0), duration="duration", event="left")
     with pytest.raises(OptionError, match="conf_level"):
         survival.retention_curve(spells, duration="duration", event="left", conf_level=1.0)
+
+
+def test_more_groups_than_a_picture_holds_are_named_as_left_out():
+    frame = pd.DataFrame(
+        {
+            "t": np.tile([3.0, 9.0, 9.0], 12)[:36],
+            "left": np.tile([True, False, False], 12),
+            "plan": np.repeat([f"p{i:02d}" for i in range(12)], 3),
+        }
+    )
+    big = pd.concat([frame, frame[frame["plan"] >= "p04"]])  # eight plans with six spells, four with three
+    curve = survival.retention_curve(big, duration="t", event="left", group="plan", horizons=[6])
+    assert len(curve.tables) == 12
+    assert set(curve.chart.frame["group"]) == {f"p{i:02d}" for i in range(4, 12)}
+    assert curve.chart.note.startswith("The 8 largest of 12 groups.")
+    assert len(curve.summary) == 12
+
+
+def test_a_blank_plan_is_a_group_of_its_own(tmp_path):
+    (tmp_path / "subscriptions.csv").write_text("customer,plan,duration,cause\na,,3,price\nb,gold,5,none\n")
+    company = Company.open(tmp_path, duration_unit="months")
+    assert set(survival.spells(company).plan.to_pyarrow().to_pylist()) == {"not recorded", "gold"}

@@ -19,6 +19,10 @@ from cemlab.errors import ColumnError, DataError, NotFoundError, one_of
 
 MONEY = "decimal(18, 4)"
 _CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+_CSV_FORM = (
+    "UTF-8 text with one header line, separated by commas (tabs in .tsv), the same number of columns in "
+    "every line, and one kind of line end"
+)
 _ENDINGS = (*_CSV_ENDINGS, ".parquet")
 
 # What text of each form looks like; what the pattern lets through must also survive the cast.
@@ -102,7 +106,7 @@ def _files_of(path: Path) -> tuple[Path, ...]:
         return ()
     if path.is_dir():
         return tuple(sorted(path.glob("*.parquet"))) if path.name in TABLES else ()
-    return (path,) if path.name.endswith(_ENDINGS) else ()
+    return (path,) if path.name.lower().endswith(_ENDINGS) else ()
 
 
 def _refuse_patterns(files: tuple[Path, ...]) -> None:
@@ -141,7 +145,7 @@ def read(connection: Any, source: Source) -> ir.Table:
     raw = _read_raw(connection, source)
     check_columns(source.table, raw.columns, where=source.label)
     typed = apply_contract(raw, source.table, where=source.label)
-    if source.files[0].name.endswith(_CSV_ENDINGS):
+    if source.files[0].name.lower().endswith(_CSV_ENDINGS):
         return connection.create_table(source.table.name, typed)
     return typed
 
@@ -150,14 +154,14 @@ def _read_raw(connection: Any, source: Source) -> ir.Table:
     first = source.files[0]
     internal = f"raw_{source.table.name}"
     try:
-        if first.name.endswith(".parquet"):
+        if first.name.lower().endswith(".parquet"):
             return connection.read_parquet([str(f) for f in source.files], table_name=internal)
         return connection.read_csv(
             str(first),
             table_name=internal,
             all_varchar=True,
             header=True,
-            delim="\t" if ".tsv" in first.name else ",",
+            delim="\t" if ".tsv" in first.name.lower() else ",",
             quote='"',
             escape='"',
             encoding="utf-8",
@@ -166,7 +170,8 @@ def _read_raw(connection: Any, source: Source) -> ir.Table:
     except Exception as error:
         # DuckDB, Ibis and Arrow each raise their own kinds; the user needs one line that names the file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{first}: cannot be read ({reason}); check that it is what its name says") from error
+        wanted = "a Parquet file" if first.name.lower().endswith(".parquet") else _CSV_FORM
+        raise DataError(f"{first}: cannot be read; it must be {wanted}. The engine says: {reason}") from error
 
 
 def check_columns(table: Table, columns: tuple[str, ...], *, where: str) -> None:

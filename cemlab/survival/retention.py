@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import ibis
 import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.data.spells import dated_spells, spell_counts
+from cemlab.data.spells import spell_counts
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Evidence, HypothesisTest
 from cemlab.markup import join_words, percent
@@ -26,7 +25,6 @@ from cemlab.survival.watching import risk_set_checks, share_left, still_there
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from cemlab.data.company import Company
 
 #: Durations at which absolute risks are told, by unit: about one and two years.
 HORIZONS: dict[str, tuple[float, ...]] = {
@@ -36,38 +34,8 @@ HORIZONS: dict[str, tuple[float, ...]] = {
     "years": (1, 2),
 }
 _ALL = "all customers"
-
-
-def spells(company: Company) -> ir.Table:
-    """Return one row for each contract spell, ready for the functions of this module.
-
-    Parameters
-    ----------
-    company
-        With the table subscriptions; late entry is taken from its column observed_after or, where
-        spells have dates, from the customers' observed_from.
-
-    Returns
-    -------
-    ibis.expr.types.Table
-        The columns of subscriptions and customers, and: duration (in the company's unit of duration;
-        exact days where spells have dates), left (whether the customer left), observed_after (duration
-        already reached when observation began, 0 for those seen from the start).
-
-    Raises
-    ------
-    NotFoundError
-        If the company has no table subscriptions.
-    """
-    table = company.table("subscriptions")
-    if "customers" in company.tables:
-        people = company.tables["customers"]
-        extra = [name for name in people.columns if name == "customer" or name not in table.columns]
-        table = table.left_join(people.select(extra), "customer").drop("customer_right")
-    if "duration" not in table.columns:
-        return dated_spells(table, as_of=company.as_of)
-    late = table["observed_after"].fill_null(0) if "observed_after" in table.columns else ibis.literal(0)
-    return table.mutate(observed_after=late, left=table["cause"] != "none")
+# more curves than this cannot be told apart in one picture
+_MOST_CURVES = 8
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -178,11 +146,16 @@ class RetentionCurve(Result):
     @property
     def chart(self) -> Chart:
         """Step curves with their bands, one a group."""
+        sizes = self.table.groupby("group", sort=False, observed=True)["n"].first()
+        shown = [name for name in self.tables if name in set(sizes.nlargest(_MOST_CURVES).index)]
+        left_out = len(self.tables) - len(shown)
+        largest = f"The {len(shown)} largest of {len(self.tables)} groups. " if left_out else ""
         start = pd.DataFrame(
-            {"group": list(self.tables), "time": 0.0, "estimate": 1.0, "conf_low": 1.0, "conf_high": 1.0}
+            {"group": shown, "time": 0.0, "estimate": 1.0, "conf_low": 1.0, "conf_high": 1.0}
         )
         # a curve begins where everybody is still there, and drops at once where somebody left at 0
         drawn = self.table[(self.table["time"] > 0) | (self.table["estimate"] < 1)]
+        drawn = drawn[drawn["group"].isin(shown)]
         frame = pd.concat([start, drawn[list(start.columns)]])
         order = {name: i for i, name in enumerate(self.tables)}
         frame = frame.sort_values(
@@ -200,7 +173,7 @@ class RetentionCurve(Result):
             y_label="Share still there [%]",
             claim=self._claim(),
             grade=self.evidence.grade,
-            note=self.caption,
+            note=f"{largest}{self.caption}",
             percent=True,
         )
 
