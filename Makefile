@@ -41,7 +41,7 @@ data: $(READY) ## Download the public data sets that are not in the cache yet
 
 lock: $(READY) ## Write requirements.lock again from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links --upgrade --extra dev pyproject.toml -o requirements.lock
+		--upgrade --extra dev pyproject.toml -o requirements.lock
 
 clean: ## Remove the environment and everything that was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
