@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import copy
 import logging
 import math
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -195,7 +197,9 @@ async def _attempt(
         log=logging.getLogger("cemlab.notebook"),
     )
     client.km = kernel
-    task = asyncio.ensure_future(client.async_execute(cwd=str(folder), env=_environment(private, single)))
+    # what a cell writes travels in its messages; the kernel's own last words after Ctrl-C help nobody
+    options = {"cwd": str(folder), "env": _environment(private, single), "stderr": subprocess.DEVNULL}
+    task = asyncio.ensure_future(client.async_execute(**options))
     begun = asyncio.ensure_future(watch.begun.wait())
     try:
         await asyncio.wait({task, begun}, timeout=start_timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -211,6 +215,8 @@ async def _attempt(
         raise _LostError(_clean(str(error)).rstrip(".").lower()) from error
     finally:
         # The client takes a cancellation for a dead kernel, so its own exceptions say nothing from here on.
+        # Cancelled, it would leave its clean-up for the end of the programme, when nothing is left to clean.
+        atexit.unregister(client._cleanup_kernel)
         task.cancel()
         begun.cancel()
         await asyncio.gather(task, begun, return_exceptions=True)
