@@ -129,7 +129,7 @@ def _rfm_by_pandas(lines: Any) -> Any:
 def _moves_by_pandas(by_year: Any, first_year: Any) -> list[Any]:
     import pandas as pd
 
-    edges, names = [-1, 0, 1, 3, float("inf")], ["none", *TIERS]
+    edges, names = [-1, 0, 1, 3, float("inf")], ["no purchase", *TIERS]
     moves = []
     for year in sorted(by_year.columns)[:-1]:
         known = by_year[first_year <= year]

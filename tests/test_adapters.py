@@ -21,11 +21,7 @@ from cemlab.data.company import Company
 from cemlab.data.contract import TABLES
 from cemlab.data.registry import DATASETS
 from cemlab.errors import CemlabError, ColumnError, DataError, NotFoundError
-
-
-def needs(name: str) -> None:
-    if not datasets.available(name):
-        pytest.skip(f"{DATASETS[name].file} is not in the cache; `make lab` downloads it, or set CEMLAB_DATA")
+from tests.conftest import needs
 
 
 @cache

@@ -84,7 +84,7 @@ def test_a_chart_is_frozen_and_writes_itself_in_one_line():
     chart = make()
     assert repr(chart) == "<Chart line: A claim>"
     with pytest.raises(dataclasses.FrozenInstanceError):
-        chart.claim = "The effect of x"  # type: ignore[misc]
+        chart.claim = "The effect of x"
 
 
 # --- alternative texts, written by hand ------------------------------------------------------------------

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from cemlab.data import engine
 from cemlab.data.counts import PurchaseCounts, purchase_pairs, repeat_purchases
 from cemlab.data.lines import days_between, purchases
-from cemlab.errors import ColumnError, DataError, DatasetUnavailableError, OptionError
+from cemlab.errors import ColumnError, DataError, OptionError
+from tests.conftest import public
 
 SCHEMA = {
     "customer": "string",
@@ -154,7 +155,7 @@ def test_transitions_equal_counting_customer_by_customer(rows: Any, period: Any)
     tiers = {"some": 1, "more": 2, "many": 5}
 
     def tier(n: int) -> str:
-        return "none" if n == 0 else "some" if n == 1 else "more" if n < 5 else "many"
+        return "no purchase" if n == 0 else "some" if n == 1 else "more" if n < 5 else "many"
 
     bought = bought_in(rows, period)
     last = max(max(seen) for seen in bought.values())
@@ -244,9 +245,9 @@ def test_transitions_by_hand_tell_of_those_who_stayed_away_and_came_back() -> No
     # cyd is won in the last year and has not moved; bob has no purchase in 2022
     assert [tuple(row.values()) for row in rows_of(moves)] == [
         (date(2021, 1, 1), date(2022, 1, 1), "one", "more", 1),
-        (date(2021, 1, 1), date(2022, 1, 1), "one", "none", 1),
-        (date(2022, 1, 1), date(2023, 1, 1), "more", "none", 1),
-        (date(2022, 1, 1), date(2023, 1, 1), "none", "one", 1),
+        (date(2021, 1, 1), date(2022, 1, 1), "one", "no purchase", 1),
+        (date(2022, 1, 1), date(2023, 1, 1), "more", "no purchase", 1),
+        (date(2022, 1, 1), date(2023, 1, 1), "no purchase", "one", 1),
     ]
 
 
@@ -433,37 +434,37 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         DataError,
         "string is not a business date",
     ),
-    "period": (lambda: PurchaseCounts(lines_of(BY_HAND), period="week"), OptionError, "month, quarter"),  # type: ignore[arg-type]
+    "period": (lambda: PurchaseCounts(lines_of(BY_HAND), period="week"), OptionError, "month, quarter"),
     "occasion": (
         lambda: PurchaseCounts(lines_of(BY_HAND), occasion="visit"),
         OptionError,
         "line, day, order",
-    ),  # type: ignore[arg-type]
-    "money": (lambda: PurchaseCounts(lines_of(BY_HAND), money=["profit"]), OptionError, "revenue, margin"),  # type: ignore[list-item]
+    ),
+    "money": (lambda: PurchaseCounts(lines_of(BY_HAND), money=["profit"]), OptionError, "revenue, margin"),
     "empty": (
         lambda: PurchaseCounts(lines_of(BY_HAND).limit(0)).rfm(as_of=FIRST),
         DataError,
         "hold no purchase",
     ),
-    "none": (
-        lambda: PurchaseCounts(lines_of(BY_HAND)).transitions(tiers={"none": 1}),
+    "no purchase": (
+        lambda: PurchaseCounts(lines_of(BY_HAND)).transitions(tiers={"no purchase": 1}),
         OptionError,
-        "kept for customers without a purchase",
+        "no tier can be named",
     ),
     "not from 1": (
         lambda: PurchaseCounts(lines_of(BY_HAND)).transitions(tiers={"few": 2}),
         OptionError,
-        "ascend from 1",
+        "ascending from 1",
     ),
     "not ascending": (
         lambda: PurchaseCounts(lines_of(BY_HAND)).transitions(tiers={"a": 1, "b": 5, "c": 3}),
         OptionError,
-        "ascend from 1",
+        "ascending from 1",
     ),
     "no tiers": (
         lambda: PurchaseCounts(lines_of(BY_HAND)).transitions(tiers={}),
         OptionError,
-        "ascend from 1",
+        "ascending from 1",
     ),
     "overlap": (
         lambda: purchase_pairs(
@@ -498,12 +499,7 @@ def test_what_cannot_be_counted_is_refused_in_one_line(case: str) -> None:
 
 @pytest.fixture(scope="module")
 def cdnow() -> Any:
-    from cemlab.data import datasets
-
-    try:
-        return datasets.load("cdnow_sample", download=False).table("transactions")
-    except DatasetUnavailableError as error:
-        pytest.skip(f"CDNOW is not in the cache: {error}")
+    return public("cdnow_sample").table("transactions")
 
 
 def test_cdnow_sample_has_the_published_counts(cdnow: Any) -> None:

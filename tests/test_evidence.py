@@ -111,7 +111,7 @@ def test_a_check_says_its_verdict(passed, line):
 
 def test_evidence_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        evidence().grade = "experiment"  # type: ignore[misc]
+        evidence().grade = "experiment"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from scipy import stats
 
 from cemlab import loyalty
 from cemlab.data import engine
+from cemlab.data.tiers import NO_PURCHASE
 from cemlab.errors import DesignError, OptionError
-from cemlab.loyalty.histories import LAPSED, BuyingHistories
+from cemlab.loyalty.histories import BuyingHistories
+from tests.conftest import public
 
 TIERS = {"light": 1, "medium": 2, "loyal": 5}
 BASE = (date(2024, 1, 1), date(2024, 6, 30))
@@ -76,7 +78,7 @@ def test_tiers_of_both_periods():
     histories = histories_of([1, 2, 4, 5, 9], [0, 1, 5, 4, 9])
     tiers = histories.by_tier(TIERS)
     assert list(tiers["tier"]) == ["light", "medium", "medium", "loyal", "loyal"]
-    assert list(tiers["next_tier"]) == [LAPSED, "light", "loyal", "medium", "loyal"]
+    assert list(tiers["next_tier"]) == [NO_PURCHASE, "light", "loyal", "medium", "loyal"]
 
 
 def test_two_periods_meet_and_are_equally_long():
@@ -92,8 +94,8 @@ def test_transitions_by_hand():
     moves = loyalty.transitions(histories_of([5, 5, 5, 5, 1], [5, 9, 0, 1, 0]), tiers=TIERS)
     cells = moves.table.set_index(["tier", "next_tier"])
     assert cells.loc[("loyal", "loyal"), "n"] == 2
-    assert cells.loc[("loyal", LAPSED), "estimate"] == 0.25
-    assert cells.loc[("light", LAPSED), "estimate"] == 1.0
+    assert cells.loc[("loyal", NO_PURCHASE), "estimate"] == 0.25
+    assert cells.loc[("light", NO_PURCHASE), "estimate"] == 1.0
     assert cells.loc[("loyal", "medium"), "n"] == 0
     assert moves.evidence.grade == "descriptive"
     assert moves.top == "loyal"
@@ -204,8 +206,6 @@ def test_silence_of_those_who_may_stop_for_good_is_foretold():
 
 
 def test_cdnow_parameters_are_the_published_ones():
-    from tests.conftest import public
-
     sample = public("cdnow_sample")
     base, follow_up = loyalty.two_periods(until=sample.as_of, days=273)
     histories = loyalty.buying_histories(
@@ -263,7 +263,7 @@ def test_a_base_period_unlike_the_null_fails_its_check():
 
 @pytest.mark.parametrize(
     "tiers",
-    [{}, {"a": 2}, {"a": 1, "b": 1}, {"a": 1, "b": 5, "c": 3}, {LAPSED: 1}, {"a": 1, "b": 2.5}, {1: 1}],
+    [{}, {"a": 2}, {"a": 1, "b": 1}, {"a": 1, "b": 5, "c": 3}, {NO_PURCHASE: 1}, {"a": 1, "b": 2.5}, {1: 1}],
 )
 def test_tiers_must_ascend_from_one(market, tiers):
     with pytest.raises(OptionError, match="tier"):

@@ -210,7 +210,7 @@ def test_warnings_are_left_out_and_what_a_cell_prints_is_kept(tmp_path: Path) ->
 
 def test_a_widget_is_replaced_by_a_remark(tmp_path: Path) -> None:
     data = {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "VBox(children=())"}
-    reader = page(tmp_path, new_code_cell("x", outputs=[shown(data)]))  # type: ignore[arg-type]
+    reader = page(tmp_path, new_code_cell("x", outputs=[shown(data)]))
     assert "controls" in reader.inside("p")
     assert "VBox" not in str(reader.text)
 

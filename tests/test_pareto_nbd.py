@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import integrate, special
 
-from cemlab.data import datasets
 from cemlab.errors import DataError, DesignError
 from cemlab.stats import pareto_nbd
 from cemlab.stats.pareto_nbd import ParetoNBDFit, fit_pareto_nbd
@@ -172,22 +171,8 @@ def test_refuses_bad_input(arguments, error, message):
         fit_pareto_nbd(**{"frequency": [0, 2], "recency": [0.0, 5.0], "age": [9.0, 9.0], **arguments})
 
 
-def cdnow():
-    """Frequency, recency and age in weeks to 1997-09-30; purchases of one day are one."""
-    customer, date = np.loadtxt(
-        datasets.raw_file("cdnow_sample"), usecols=(1, 2), dtype=np.int64, unpack=True
-    )
-    day = np.array([f"{d // 10000}-{d // 100 % 100:02}-{d % 100:02}" for d in date], dtype="datetime64[D]")
-    end = np.datetime64("1997-09-30")
-    pairs = np.unique(np.stack([customer, day.astype(np.int64)])[:, day <= end], axis=1)
-    _, first, count = np.unique(pairs[0], return_index=True, return_counts=True)
-    start, last = pairs[1, first], pairs[1, first + count - 1]
-    return count - 1, (last - start) / 7, (end.astype(np.int64) - start) / 7
-
-
-@pytest.mark.skipif(not datasets.available("cdnow_sample"), reason="the CDNOW sample is not in the cache")
-def test_cdnow_is_the_published_one():
-    x, recency, age = cdnow()
+def test_cdnow_is_the_published_one(cdnow_histories):
+    x, recency, age = cdnow_histories
     fit = fit_pareto_nbd(x, recency=recency, age=age)
     # Published by Fader, Hardie & Lee (2005) to four and three decimals; their optimiser stopped on a
     # flat ridge in s and beta, so its last digit may be one off.

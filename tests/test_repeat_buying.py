@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
 
-from cemlab.data import datasets
 from cemlab.errors import DataError, DesignError
 from cemlab.stats import bg_nbd
 from cemlab.stats.bg_nbd import BGNBDFit, fit_bg_nbd
@@ -478,22 +477,8 @@ def test_inputs_are_not_changed():
 # --- CDNOW -----------------------------------------------------------------------------------------
 
 
-def cdnow():
-    """Frequency, recency and age in weeks to 1997-09-30; purchases of one day are one."""
-    customer, date = np.loadtxt(
-        datasets.raw_file("cdnow_sample"), usecols=(1, 2), dtype=np.int64, unpack=True
-    )
-    day = np.array([f"{d // 10000}-{d // 100 % 100:02}-{d % 100:02}" for d in date], dtype="datetime64[D]")
-    end = np.datetime64("1997-09-30")
-    pairs = np.unique(np.stack([customer, day.astype(np.int64)])[:, day <= end], axis=1)
-    _, first, count = np.unique(pairs[0], return_index=True, return_counts=True)
-    start, last = pairs[1, first], pairs[1, first + count - 1]
-    return count - 1, (last - start) / 7, (end.astype(np.int64) - start) / 7
-
-
-@pytest.mark.skipif(not datasets.available("cdnow_sample"), reason="the CDNOW sample is not in the cache")
-def test_bg_nbd_of_cdnow_is_the_published_one():
-    x, recency, age = cdnow()
+def test_bg_nbd_of_cdnow_is_the_published_one(cdnow_histories):
+    x, recency, age = cdnow_histories
     assert (x.size, (x > 0).sum()) == (2357, 946)
     fit = fit_bg_nbd(x, recency=recency, age=age)
     # Published by Fader, Hardie & Lee (2005) to four decimals; their optimiser's last digit may be one off.

@@ -85,9 +85,9 @@ def test_a_confidence_level_is_a_share(level):
 
 def test_a_result_is_frozen_and_abstract():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        rate().table = table()  # type: ignore[misc]
+        rate().table = table()
     with pytest.raises(TypeError, match="abstract"):
-        Result(table=table(), evidence=rate().evidence)  # type: ignore[abstract]
+        Result(table=table(), evidence=rate().evidence)
 
 
 def test_html_escapes_headers_cells_captions_and_checks():

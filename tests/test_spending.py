@@ -8,6 +8,7 @@ from cemlab.data import datasets
 from cemlab.errors import DataError, DesignError
 from cemlab.stats import spending
 from cemlab.stats.spending import GammaGammaFit, fit_gamma_gamma
+from tests.conftest import needs
 
 TRUTH = {"p": 6.0, "q": 4.0, "v": 15.0}
 
@@ -134,6 +135,7 @@ def test_refuses_bad_input(arguments, message):
 
 def cdnow_repeaters():
     """Repeat purchase days to 1997-09-30 and their mean value; what is bought on one day is summed."""
+    needs("cdnow_sample")
     customer, date, _, value = np.loadtxt(
         datasets.raw_file("cdnow_sample"), usecols=(1, 2, 3, 4), unpack=True
     )
@@ -145,7 +147,6 @@ def cdnow_repeaters():
     return x, np.bincount(who, weights=total[again]) / x
 
 
-@pytest.mark.skipif(not datasets.available("cdnow_sample"), reason="the CDNOW sample is not in the cache")
 def test_cdnow_is_the_published_one():
     x, mean = cdnow_repeaters()
     assert x.size == 946

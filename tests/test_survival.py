@@ -13,6 +13,7 @@ from cemlab.data.company import Company
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
 from cemlab.places import bundled
 from cemlab.stats.lifetable import life_table
+from tests.conftest import public
 
 
 def curve(company, **options):
@@ -63,8 +64,6 @@ def test_rossi_cox_as_published(rossi):
 
 
 def test_two_segment_retention_gives_the_printed_survivors():
-    from tests.conftest import public  # the fixture list stays short: only this test wants the set
-
     company = public("two_segment_retention")
     table = curve(company, group="plan", horizons=[1]).at(*range(1, 13)).set_index(["group", "time"])
     # Fader & Hardie (2007), survivors of 1,000 after each renewal

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import ibis
@@ -18,18 +17,13 @@ import ibis.expr.types as ir
 from ibis import _
 
 from cemlab.data.lines import MONEY, Money, Occasion, days_between, purchases, rows
+from cemlab.data.tiers import DEFAULT_TIERS, NO_PURCHASE, check_tiers
 from cemlab.data.windows import purchase_pairs, repeat_purchases
 from cemlab.errors import DataError, OptionError, one_of
 
 __all__ = ["DEFAULT_TIERS", "NO_PURCHASE", "Period", "PurchaseCounts", "purchase_pairs", "repeat_purchases"]
 
 Period = Literal["month", "quarter", "half_year", "year"]
-
-#: Loyalty tiers by purchases in a period, where the analyst names none: name → smallest number.
-DEFAULT_TIERS: Mapping[str, int] = MappingProxyType({"one": 1, "two or three": 2, "four or more": 4})
-
-#: The tier of a customer without a purchase in the period.
-NO_PURCHASE = "none"
 
 _PERIODS_A_YEAR: dict[Period, int] = {"month": 12, "quarter": 4, "half_year": 2, "year": 1}
 
@@ -150,7 +144,7 @@ class PurchaseCounts:
     def transitions(self, *, tiers: Mapping[str, int] = DEFAULT_TIERS) -> ir.Table:
         """Count how customers moved between loyalty tiers from each period to the next.
 
-        A customer belongs to it from the period of the first purchase; tier ``"none"`` is a customer
+        A customer belongs to it from the period of the first purchase; tier ``"no purchase"`` is a customer
         already won who bought nothing in the period. Who is won in the next period is not counted.
         The last period may be cut off by the end of the data (see :attr:`span`), and then its
         defection is arithmetic.
@@ -169,9 +163,9 @@ class PurchaseCounts:
         Raises
         ------
         OptionError
-            If the tiers do not ascend from 1, or one is called ``"none"``.
+            If the tiers do not ascend from 1, or one is called ``"no purchase"``.
         """
-        _check_tiers(tiers)
+        check_tiers(tiers)
         key = tuple(tiers.items())
         if key not in self._transitions:
             moves = (
@@ -318,18 +312,6 @@ def _period_number(day: Any, period: Period) -> Any:
             return year * 2 + (day.month() > 6).cast("int64")
         case "year":
             return year
-
-
-def _check_tiers(tiers: Mapping[str, int]) -> None:
-    smallest = list(tiers.values())
-    if NO_PURCHASE in tiers:
-        raise OptionError(
-            f"the tier {NO_PURCHASE!r} is kept for customers without a purchase; name it otherwise"
-        )
-    if not smallest or smallest[0] != 1 or smallest != sorted(set(smallest)):
-        raise OptionError(
-            f"the tiers begin at {smallest} purchases; they must ascend from 1, e.g. {dict(DEFAULT_TIERS)}"
-        )
 
 
 def _tier(purchases: Any, tiers: Mapping[str, int]) -> Any:

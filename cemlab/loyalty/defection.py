@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
+from cemlab.data.tiers import check_tiers
 from cemlab.errors import OptionError, one_of
 from cemlab.evidence import Evidence
-from cemlab.loyalty.histories import BuyingHistories, check_tiers
+from cemlab.loyalty.histories import BuyingHistories
 from cemlab.loyalty.nulls import Null, NullFit, expected_share, fit_null, null_checks
 from cemlab.markup import join_words, percent, percent_range, points
 from cemlab.result import Result, check_conf_level

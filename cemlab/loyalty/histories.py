@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
-from numbers import Integral
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from cemlab.data import counts
+from cemlab.data.tiers import NO_PURCHASE, check_tiers
 from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Check
 
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
 Who = Literal["buyers", "newcomers"]
 Period = tuple[date, date]
-
-#: The tier of those who bought nothing.
-LAPSED = "no purchase"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -121,33 +117,11 @@ class BuyingHistories:
         names, fewest = check_tiers(tiers)
         n_base, n_next = self.table["n_base"].to_numpy(), self.table["n_next"].to_numpy()
         edges = np.asarray(fewest)
-        labels = np.asarray([LAPSED, *names], dtype=object)
+        labels = np.asarray([NO_PURCHASE, *names], dtype=object)
         return self.table.assign(
             tier=labels[np.searchsorted(edges, n_base, side="right")],
             next_tier=labels[np.searchsorted(edges, n_next, side="right")],
         )
-
-
-def check_tiers(tiers: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Return the names and the fewest purchases of the tiers, or refuse them.
-
-    Raises
-    ------
-    OptionError
-        If the tiers do not ascend from 1, or one is named as those who bought nothing.
-    """
-    names, fewest = tuple(tiers), tuple(tiers.values())
-    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in fewest)
-    texts = all(isinstance(name, str) for name in names)
-    ascending = whole and all(lower < higher for lower, higher in pairwise(fewest))
-    if not names or not texts or not ascending or fewest[0] != 1:
-        raise OptionError(
-            f"tiers are {dict(tiers)}; give names and the fewest purchases of each, whole, ascending from 1, "
-            "e.g. {'light': 1, 'medium': 2, 'loyal': 7}"
-        )
-    if LAPSED in names:
-        raise OptionError(f"no tier can be named {LAPSED!r}: that is the name of those who bought nothing")
-    return names, fewest
 
 
 def last_purchase(transactions: ir.Table) -> date:

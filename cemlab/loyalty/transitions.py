@@ -9,8 +9,9 @@ from typing import ClassVar
 import pandas as pd
 
 from cemlab.chart import Chart
+from cemlab.data.tiers import NO_PURCHASE, check_tiers
 from cemlab.evidence import Evidence
-from cemlab.loyalty.histories import LAPSED, BuyingHistories, check_tiers
+from cemlab.loyalty.histories import BuyingHistories
 from cemlab.markup import percent, percent_range
 from cemlab.result import Result
 from cemlab.stats.intervals import wilson
@@ -47,7 +48,7 @@ class LoyaltyTransitions(Result):
         """One row a tier: customers, and the share in each tier of the next period."""
         wide = self.table.assign(share=[percent(share) for share in self.table["estimate"]])
         wide = wide.pivot(index=["tier", "n_tier"], columns="next_tier", values="share")
-        ordered = wide.reindex(columns=[LAPSED, *self.tiers]).reset_index()
+        ordered = wide.reindex(columns=[NO_PURCHASE, *self.tiers]).reset_index()
         rank = {name: i for i, name in enumerate(self.tiers)}
         ordered = ordered.sort_values("tier", key=lambda s: s.map(rank), ascending=False)
         return ordered.rename_axis(columns=None).reset_index(drop=True)
@@ -70,7 +71,7 @@ class LoyaltyTransitions(Result):
         stayed = self.table[(self.table["tier"] == top) & (self.table["next_tier"] == top)]["estimate"]
         marked = "Simulated: " if self.simulated else ""
         kept = percent(float(stayed.iloc[0]), digits=0)
-        rank = {name: i for i, name in enumerate([LAPSED, *self.tiers])}
+        rank = {name: i for i, name in enumerate([NO_PURCHASE, *self.tiers])}
         frame = self.table.sort_values("next_tier", key=lambda s: s.map(rank), kind="stable")
         frame = frame.sort_values("tier", key=lambda s: -s.map(rank), kind="stable")
         return Chart(
@@ -91,7 +92,7 @@ class LoyaltyTransitions(Result):
 
 
 def _fate(next_tier: str, tier: str, tiers: list[str]) -> str:
-    if next_tier == LAPSED:
+    if next_tier == NO_PURCHASE:
         return "bought nothing in the next period"
     if next_tier == tier:
         return "stayed"
@@ -131,7 +132,7 @@ def transitions(
     names, _ = check_tiers(tiers)
     moves = histories.by_tier(tiers).groupby(["tier", "next_tier"])["n_customers"].sum()
     there = [name for name in names if name in moves.index.get_level_values("tier")]
-    cells = pd.MultiIndex.from_product([there, [LAPSED, *names]], names=["tier", "next_tier"])
+    cells = pd.MultiIndex.from_product([there, [NO_PURCHASE, *names]], names=["tier", "next_tier"])
     table = moves.reindex(cells, fill_value=0).rename("n").reset_index()
     table["n_tier"] = table.groupby("tier")["n"].transform("sum")
     share = wilson(table["n"], table["n_tier"], conf_level=conf_level)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cemlab.errors import DataError, OptionError
+from cemlab.errors import DataError
+from cemlab.result import check_conf_level
 
 FloatArray = NDArray[np.float64]
 
@@ -61,8 +62,7 @@ def wilson(successes: ArrayLike, n: ArrayLike, *, conf_level: float = 0.95) -> I
     """
     from statsmodels.stats.proportion import proportion_confint
 
-    if not 0.0 < conf_level < 1.0:
-        raise OptionError(f"conf_level is {conf_level!r}; give a level between 0 and 1, such as 0.95")
+    check_conf_level(conf_level)
     try:
         hits, tries = np.broadcast_arrays(
             np.asarray(successes, dtype=np.float64), np.asarray(n, dtype=np.float64)
