@@ -1,0 +1,258 @@
+"""The careful way through delimited text: record by record, with a reason for every one set aside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cemlab.errors import DataError
+
+#: The longest record that is read (bytes).
+RECORD_LIMIT = 16 << 20
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    r"""How the records of one file are written.
+
+    Parameters
+    ----------
+    file
+        The file's name, for messages.
+    delimiter
+        What stands between two fields, in UTF-8.
+    line_end
+        ``b"\n"`` (also for ``\r\n``), or ``b"\r"`` for a file that has no other.
+    columns
+        How many fields a record has; None while the header is read.
+    width
+        What gave the number of columns, for messages: "the header has 3".
+    """
+
+    file: str
+    delimiter: bytes
+    line_end: bytes = b"\n"
+    columns: int | None = None
+    width: str = ""
+
+
+class Record(NamedTuple):
+    """One record, a blank line, or what was no record.
+
+    Parameters
+    ----------
+    line
+        Physical line of the file on which it begins.
+    start, end
+        Where it stands in the bytes, without its line end.
+    fields
+        Its fields as UTF-8; empty for a blank line and for a fault.
+    reason
+        Why it is set aside; empty for a good record and for a blank line.
+    """
+
+    line: int
+    start: int
+    end: int
+    fields: list[bytes]
+    reason: str
+
+    @property
+    def blank(self) -> bool:
+        """Whether it is a line without anything."""
+        return self.start == self.end
+
+
+class Tokenizer:
+    r"""Cut bytes that begin with a record into records.
+
+    Parameters
+    ----------
+    data
+        Valid UTF-8 that begins where a record begins.
+    layout
+        How the records are written.
+    line
+        Physical line of the first byte.
+    final
+        Whether the file ends with `data`; otherwise a last record that may go on is left.
+
+    Attributes
+    ----------
+    position
+        Where the bytes begin that no record was made of.
+    line
+        Physical line of that position.
+
+    Examples
+    --------
+    >>> layout = Layout(file="a.csv", delimiter=b",", columns=2, width="the header has 2")
+    >>> for record in Tokenizer(b'1,"a\nb"\n2\n', layout, line=2, final=True).records():
+    ...     print(record.line, record.fields, record.reason)
+    2 [b'1', b'a\nb']
+    4 [] 1 field where the header has 2
+    """
+
+    def __init__(self, data: bytes, layout: Layout, *, line: int, final: bool) -> None:
+        self.position = 0
+        self.line = line
+        self._data = data
+        self._layout = layout
+        self._final = final
+        returns = layout.line_end == b"\n" and b"\r" in data
+        self._suspicious = returns or _CONTROL.search(data) is not None
+
+    def records(self) -> Iterator[Record]:
+        """Yield records, blank lines and faults in the order of the file.
+
+        Raises
+        ------
+        DataError
+            A quote is never closed, or closed where its record cannot end; or a record is too long.
+        """
+        data, mark = self._data, self._layout.line_end
+        while self.position < len(data):
+            start = self.position
+            line_end = self._line_end(start)
+            record = None if line_end is None else self._record(start, line_end)
+            if line_end is None or record is None:
+                if len(data) - start > RECORD_LIMIT:
+                    raise self._too_long()
+                return
+            after = self._line_end(record.end)
+            assert after is not None  # the record ends with a line
+            self.position = min(after + 1, len(data))
+            self.line += 1 + (data.count(mark, start, record.end) if record.end > line_end else 0)
+            yield record
+
+    def _line_end(self, start: int) -> int | None:
+        """Return where the line ends in which `start` lies; None if it may go on."""
+        end = self._data.find(self._layout.line_end, start)
+        if end >= 0:
+            return end
+        return len(self._data) if self._final else None
+
+    def _without_return(self, start: int, line_end: int) -> int:
+        r"""Return where a line ends without the \r of a \r\n."""
+        at_feed = self._layout.line_end == b"\n" and line_end < len(self._data)
+        if at_feed and line_end > start and self._data[line_end - 1] == 13:
+            return line_end - 1
+        return line_end
+
+    def _record(self, start: int, line_end: int) -> Record | None:
+        """Return the record whose first line ends at `line_end`; None if it may go on."""
+        data = self._data
+        end, reason = self._without_return(start, line_end), ""
+        if start == end:
+            return Record(self.line, start, end, [], "")
+        if data.find(b'"', start, end) < 0:
+            fields = data[start:end].split(self._layout.delimiter)
+        else:
+            taken = self._quoted_record(start, line_end)
+            if taken is None:
+                return None
+            fields, end, reason = taken
+        if end - start > RECORD_LIMIT:
+            raise self._too_long()
+        reason = reason or self._fault(start, end, len(fields))
+        return Record(self.line, start, end, [] if reason else fields, reason)
+
+    def _quoted_record(self, start: int, line_end: int) -> tuple[list[bytes], int, str] | None:
+        """Return fields, end and fault of a record with quotes; None if it may go on."""
+        data, delimiter = self._data, self._layout.delimiter
+        first_end, reason = line_end, ""
+        end = self._without_return(start, line_end)
+        fields: list[bytes] = []
+        place = start
+        while True:
+            if not data.startswith(b'"', place, end):
+                after = data.find(delimiter, place, end)
+                fields.append(data[place : end if after < 0 else after])
+                if after < 0:
+                    return fields, end, reason
+                place = after + len(delimiter)
+                continue
+            close = self._closing(start, place)
+            after_close = self._line_end(close) if close is not None else None
+            if close is None or after_close is None:
+                return None
+            end = self._without_return(close, after_close)
+            value = data[place + 1 : close]
+            reason = reason or self._swallowed(value, start, place)
+            fields.append(value.replace(b'""', b'"'))
+            if close + 1 == end:
+                return fields, end, reason
+            if not data.startswith(delimiter, close + 1, end):
+                if close > first_end:
+                    raise self._not_closed(start, place, close)
+                return [], end, "text after the closing quote of a field"
+            place = close + 1 + len(delimiter)
+
+    def _closing(self, start: int, opening: int) -> int | None:
+        """Return where the quote closes that opens at `opening`; None if the bytes end before."""
+        data, place = self._data, opening + 1
+        while True:
+            place = data.find(b'"', place)
+            if place < 0:
+                if self._final or len(data) - start > RECORD_LIMIT:
+                    raise self._not_closed(start, opening, None)
+                return None
+            if not data.startswith(b'""', place):
+                return place
+            place += 2
+
+    def _swallowed(self, value: bytes, start: int, opening: int) -> str:
+        """Return a reason if a quoted value holds a line that looks like a record."""
+        columns, mark = self._layout.columns or 0, self._layout.line_end
+        if columns < 3 or mark not in value:
+            return ""
+        inner = value.split(mark)[1:-1]
+        for number, text in enumerate(inner, 1):
+            if text.count(self._layout.delimiter) == columns - 1:
+                line = self._line_of(start, opening)
+                return (
+                    f"the quote that opens in line {line} is probably not closed: line {line + number} "
+                    f"within it looks like a record"
+                )
+        return ""
+
+    def _fault(self, start: int, end: int, fields: int) -> str:
+        """Return why a record is set aside, empty if it is good."""
+        if self._suspicious:
+            if self._layout.line_end == b"\n" and _LONE_RETURN.search(self._data, start, end):
+                return "a carriage return that ends no line"
+            for found in _CONTROL.finditer(self._data, start, end):
+                if found[0] != self._layout.delimiter:
+                    return f"a control character (U+{ord(found[0].decode()):04X})"
+        if self._layout.columns not in (None, fields):
+            return f"{fields} field{'s' * (fields != 1)} where {self._layout.width}"
+        return ""
+
+    def _line_of(self, start: int, place: int) -> int:
+        """Return the line of a place in the record that begins at `start`."""
+        return self.line + self._data.count(self._layout.line_end, start, place)
+
+    def _not_closed(self, start: int, opening: int, close: int | None) -> DataError:
+        line = self._line_of(start, opening)
+        if close is not None:
+            what = f"text follows the next quote, in line {self._line_of(start, close)}"
+        elif self._final:
+            what = "the file ends within it"
+        else:
+            what = f"it goes on for more than {RECORD_LIMIT >> 20} MiB"
+        return DataError(
+            f"{self._layout.file}, line {line}: the quote that opens here is not closed ({what}); allowed is "
+            f"a closing quote before a delimiter or a line end; close it, and write a quote within a quoted "
+            f"field twice"
+        )
+
+    def _too_long(self) -> DataError:
+        return DataError(
+            f"{self._layout.file}, line {self.line}: the record that begins here is longer than allowed; "
+            f"allowed are {RECORD_LIMIT >> 20} MiB; check the line ends and quotes of the file"
+        )

@@ -1,0 +1,136 @@
+"""Batches of text records that know where each record stood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from cemlab.data.intake.batch import Fault
+from cemlab.data.intake.records import Layout, Record
+from cemlab.data.intake.text_blocks import Clean, Places, record_spans
+
+
+class CleanBatch:
+    """Records of a block without a fault; places are looked for when they are asked for.
+
+    Parameters
+    ----------
+    clean
+        The records.
+    data
+        The bytes they were made of.
+    line
+        Physical line of the first byte.
+    layout
+        How the records are written.
+    """
+
+    faults: tuple[Fault, ...] = ()
+
+    def __init__(self, clean: Clean, data: bytes, *, line: int, layout: Layout) -> None:
+        self.columns = clean.columns
+        self._end = clean.end
+        self._lines = clean.lines
+        self._data = data
+        self._line = line
+        self._mark = layout.line_end
+        self._spans: tuple[Places, Places] | None = None
+
+    def line(self, row: int) -> int:
+        """Return the physical line on which a row's record begins."""
+        _check(row, self.columns.num_rows)
+        if self._lines <= self.columns.num_rows:  # no record goes over several lines
+            return self._line + row
+        return self._line + self._data.count(self._mark, 0, int(self._starts_and_ends()[0][row]))
+
+    def row_text(self, row: int) -> str:
+        """Return a row's record as it stands in the file, without its line end."""
+        _check(row, self.columns.num_rows)
+        starts, ends = self._starts_and_ends()
+        text = self._data[starts[row] : ends[row]]
+        ended = self._mark == b"\n" and ends[row] < self._end
+        return (text.removesuffix(b"\r") if ended else text).decode()
+
+    def _starts_and_ends(self) -> tuple[Places, Places]:
+        if self._spans is None:
+            self._spans = record_spans(self._data[: self._end], self._mark)
+        return self._spans
+
+
+class CarefulBatch:
+    """Records of a block that was read record by record.
+
+    Parameters
+    ----------
+    found
+        Good records and faults in the order of the file; no blank lines but those that are records of a
+        file of one column.
+    data
+        The bytes they were made of.
+    layout
+        How the records are written.
+    """
+
+    def __init__(self, found: Iterable[Record], data: bytes, *, layout: Layout) -> None:
+        rows: list[Sequence[bytes]] = []
+        faults: list[Fault] = []
+        self._places: list[tuple[int, int, int]] = []
+        for line, start, end, fields, reason in found:
+            if reason:
+                text = data[start:end].decode()
+                faults.append(Fault(line=line, column=None, value=text, reason=reason, row=text))
+            else:
+                rows.append(fields or (b"",))
+                self._places.append((line, start, end))
+        width = layout.columns or 0
+        values = zip(*rows, strict=True) if rows else [()] * width
+        arrays = [pa.array(column, pa.string()) for column in values]
+        self.columns = pa.table(arrays, names=[f"c{i}" for i in range(width)])
+        self.faults = tuple(faults)
+        self._data = data
+
+    def line(self, row: int) -> int:
+        """Return the physical line on which a row's record begins."""
+        _check(row, self.columns.num_rows)
+        return self._places[row][0]
+
+    def row_text(self, row: int) -> str:
+        """Return a row's record as it stands in the file, without its line end."""
+        _check(row, self.columns.num_rows)
+        _, start, end = self._places[row]
+        return self._data[start:end].decode()
+
+
+class BlankBatch:
+    """Blank lines that are records of a file of one column.
+
+    Parameters
+    ----------
+    rows
+        How many there are, one after the other.
+    line
+        Physical line of the first.
+    """
+
+    faults: tuple[Fault, ...] = ()
+
+    def __init__(self, rows: int, *, line: int) -> None:
+        self.columns = pa.table([pa.array(np.full(rows, ""), pa.string())], names=["c0"])
+        self._line = line
+
+    def line(self, row: int) -> int:
+        """Return the physical line of a row."""
+        _check(row, self.columns.num_rows)
+        return self._line + row
+
+    def row_text(self, row: int) -> str:
+        """Return what stands there: nothing."""
+        _check(row, self.columns.num_rows)
+        return ""
+
+
+def _check(row: int, rows: int) -> None:
+    if not 0 <= row < rows:
+        raise IndexError(f"row {row} of a batch of {rows}")
