@@ -22,12 +22,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -209,31 +206,17 @@ def _write_pandas(out: Path, rfm: Any, retention: Any, transitions: Any) -> None
     pq.write_table(_sorted(transitions, keys), out / "transitions.parquet")
 
 
-def run(peer: str, path: Path, out: Path | None = None) -> dict[str, float]:
-    """Run one peer as a process of its own and return its seconds, processor seconds and peak memory."""
-    command = [sys.executable, __file__, "--peer", peer, "--file", str(path)]
-    started = time.perf_counter()
-    process = subprocess.Popen([*command, *(["--out", str(out)] if out else [])])
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{peer} ended with exit code {process.returncode}; its error stands above")
-    # Linux counts kilobytes, macOS bytes
-    peak_mb = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1024)
-    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": peak_mb}
-
-
 def check_equal(path: Path) -> None:
     """Compare the three results of all that give them; end here if they differ."""
     import pyarrow.parquet as pq
+    from processes import run
 
     with tempfile.TemporaryDirectory() as folder:
         tables = {}
         for peer in ANSWERING:
             out = Path(folder) / peer
             out.mkdir()
-            run(peer, path, out)
+            run(__file__, peer, path, out)
             tables[peer] = {name: pq.read_table(out / f"{name}.parquet") for name in RESULTS}
     for name in RESULTS:
         ours = tables["cemlab"][name]
@@ -260,6 +243,7 @@ def main() -> None:
 
 def compare(*, rows: int, customers: int, repeats: int) -> dict[str, Any]:
     """Return the medians and ratios over all peers; the peers take turns, so that drift hits all alike."""
+    from processes import run
     from transactions import transactions_file
 
     path = transactions_file(rows=rows, customers=customers)
@@ -271,7 +255,7 @@ def compare(*, rows: int, customers: int, repeats: int) -> dict[str, Any]:
     for turn in range(repeats):
         for peer in PEERS:
             if not peer.startswith("pandas") or turn < 3:  # they take long
-                runs[peer].append(run(peer, path))
+                runs[peer].append(run(__file__, peer, path))
         print(f"turn {turn + 1} of {repeats}", flush=True)
 
     def median(peer: str, what: str) -> float:

@@ -1,26 +1,24 @@
-"""The command line: ``cemlab check``, ``cemlab run`` and ``cemlab fetch``.
+"""The command line: ``cemlab check``, ``cemlab load``, ``cemlab run`` and ``cemlab fetch``.
 
-What goes wrong on purpose is one line on standard error and exit code 2; a notebook that fails
-while it runs is exit code 1.
+What goes wrong on purpose is one line on standard error and exit code 2; a file that is rejected, or a
+notebook that fails while it runs, is exit code 1.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cemlab.errors import CemlabError, DataError
-from cemlab.markup import join_words
 
 if TYPE_CHECKING:
-    from cemlab.data.company import Company, CompanyReport
-    from cemlab.notebook.catalogue import Runnable
+    from cemlab.data.company import Company
+    from cemlab.data.intake.plan import Settings
 
 app = typer.Typer(
     name="cemlab",
@@ -29,6 +27,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+_SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="A cemlab.toml that does not lie beside the data.")
+]
 
 
 def main() -> None:
@@ -42,20 +44,65 @@ def main() -> None:
 
 @app.command()
 def check(
-    folder: Annotated[str, typer.Argument(help="Folder with the tables, one CSV or Parquet file each.")],
+    folder: Annotated[str, typer.Argument(help="Folder with the tables: CSV, Excel or Parquet files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a programme to read.")] = False,
+    settings: _SettingsFile = None,
+    quarantine: Annotated[
+        Path | None, typer.Option(help="Folder for the rows that were set aside, one CSV file each.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="File for the answer as an HTML page.")] = None,
+    propose: Annotated[
+        Path | None, typer.Option(help="File for the proposed cemlab.toml, where there is none yet.")
+    ] = None,
 ) -> None:
-    """Say what a company's folder holds, what is missing, and which notebooks can run on it."""
-    from cemlab.data.company import Company
-    from cemlab.notebook import catalogue
+    """Say what a company's folder holds, what is wrong with it, and which notebooks can run on it."""
+    from cemlab.data.intake import export
+    from cemlab.present import check_report
 
-    company = Company.open(folder)
-    report = company.check()
-    notebooks = catalogue.runnable({name: table.columns for name, table in company.tables.items()})
+    with _progress(Path(folder)) as advance:
+        report = check_report.check(Path(folder), settings=_settings(settings), advance=advance)
+    if quarantine is not None:
+        export.write_quarantine(report.files, quarantine)
+    if page is not None:
+        from cemlab.present.check_page import write_check_page
+
+        write_check_page(report, page)
+    if propose is not None:
+        export.write_proposal(report.proposal, propose)
     if as_json:
-        print(json.dumps(_as_json(report, notebooks), indent=2))
+        report.write_json(sys.stdout)
     else:
-        _show(report, notebooks)
+        from rich.console import Console
+
+        report.show(Console())
+    if report.rejected:
+        sys.exit(1)
+
+
+@app.command()
+def load(
+    folder: Annotated[Path, typer.Argument(help="Folder with the tables: CSV, Excel or Parquet files.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables as Parquet files.")],
+    settings: _SettingsFile = None,
+    quarantine: Annotated[
+        Path | None, typer.Option(help="Folder for the rows that were set aside; OUT/_quarantine if not given.")
+    ] = None,
+) -> None:
+    """Check a company's folder and write its tables as Parquet files, which open at once from then on."""
+    from cemlab.data.intake import export
+
+    with _progress(folder) as advance:
+        files = export.load(folder, out=out, settings=_settings(settings), advance=advance)
+    export.write_quarantine(files, quarantine or out / "_quarantine")
+    for report in files:
+        aside = report.records - report.accepted
+        print(
+            f"{report.file}: {report.messages[0]}"
+            if report.verdict == "reject"
+            else f"{report.file}: {report.accepted:,} of {report.records:,} rows loaded, {aside:,} set aside"
+        )
+    if any(report.verdict == "reject" for report in files):
+        sys.exit(1)
 
 
 @app.command()
@@ -99,56 +146,33 @@ def fetch(
 
 def _refuse_what_cannot_run(names: list[str], company: Company) -> None:
     from cemlab.notebook import catalogue
+    from cemlab.present.check_report import lacks
 
     columns = {name: table.columns for name, table in company.tables.items()}
     wanted = {catalogue.find(name).name for name in names}
     for entry in catalogue.runnable(columns):
         if entry.notebook.name in wanted and not entry.can_run:
-            raise DataError(f"{company.info.name}: {entry.notebook.name} cannot run on it; {_lacks(entry)}")
+            raise DataError(f"{company.info.name}: {entry.notebook.name} cannot run on it; {lacks(entry)}")
 
 
-def _lacks(entry: Runnable) -> str:
-    """Say what a notebook lacks."""
-    tables = [f"the table {name}" for name in entry.missing_tables]
-    columns = [
-        f"the column(s) {', '.join(missing)} of {name}" for name, missing in entry.missing_columns.items()
-    ]
-    return f"it needs {join_words([*tables, *columns])}"
+def _settings(path: Path | None) -> Settings | None:
+    if path is None:
+        return None
+    from cemlab.data.intake.settings import read_settings
+
+    return read_settings(path)
 
 
-def _as_json(report: CompanyReport, notebooks: Sequence[Runnable]) -> dict[str, object]:
-    return {
-        "company": report.name,
-        "tables": [asdict(table) for table in report.tables],
-        "absent": list(report.absent),
-        "notebooks": [
-            {
-                "name": entry.notebook.name,
-                "question": entry.notebook.question,
-                "can_run": entry.can_run,
-                "missing_tables": list(entry.missing_tables),
-                "missing_columns": {name: list(missing) for name, missing in entry.missing_columns.items()},
-            }
-            for entry in notebooks
-        ],
-    }
-
-
-def _show(report: CompanyReport, notebooks: Sequence[Runnable]) -> None:
+@contextmanager
+def _progress(folder: Path) -> Iterator[Callable[[int], None] | None]:
+    """Show how much of the folder was read: a bar on a terminal, nothing anywhere else."""
+    if not sys.stderr.isatty():
+        yield None
+        return
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text  # data is shown as it is: Text reads no markup
+    from rich.progress import Progress
 
-    console = Console()
-    tables = Table("Table", "One row is", "Rows", "Not there", "Further columns", title=Text(report.name))
-    for table in report.tables:
-        cells = (table.table, table.row, f"{table.rows:,}", ", ".join(table.missing), ", ".join(table.extra))
-        tables.add_row(*map(Text, cells))
-    console.print(tables)
-    absent = ", ".join(report.absent) or "none"
-    console.print(Text(f"Tables of the data contract that are absent: {absent}\n"))
-    answers = Table("Notebook", "Question", "Can run?")
-    for entry in notebooks:
-        verdict = "yes" if entry.can_run else f"no: {_lacks(entry)}"
-        answers.add_row(*map(Text, (entry.notebook.name, entry.notebook.question, verdict)))
-    console.print(answers)
+    files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("Reading", total=sum(path.stat().st_size for path in files))
+        yield lambda n: bars.advance(task, n)

@@ -10,13 +10,14 @@ import pytest
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 LITTLE = {
     "bg_nbd.py": ["--customers", "3000"],
+    "intake.py": ["--rows", "3000", "--repeats", "1"],
     "counts.py": ["--rows", "3000", "--customers", "200", "--repeats", "1"],
 }
 
 
 def test_every_runnable_benchmark_is_known_here():
-    # transactions.py is the generator that counts.py reads from
-    assert {path.name for path in BENCHMARKS.glob("*.py")} == {*LITTLE, "transactions.py"}
+    # transactions.py is the generator that counts.py reads from, processes.py runs the peers
+    assert {path.name for path in BENCHMARKS.glob("*.py")} == {*LITTLE, "transactions.py", "processes.py"}
 
 
 @pytest.mark.parametrize("name", LITTLE)

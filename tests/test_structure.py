@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # The lowest floor first. A module may import from its own floor and from those below.
 FLOORS = [
-    {"errors", "places", "markup", "evidence", "chart", "result"},
+    {"errors", "places", "files", "markup", "spreadsheet", "evidence", "chart", "result"},
     {"stats"},
     {"data"},
     {"loyalty", "survival"},

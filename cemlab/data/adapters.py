@@ -14,7 +14,7 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 
-from cemlab.data import engine, intake, sfo
+from cemlab.data import engine, sfo, strict
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.data.contract import TABLES, Form
 from cemlab.data.published import LINE, Adapted, count, file_form, read_text
@@ -61,7 +61,7 @@ def adapt(dataset: Dataset, path: Path) -> Company:
     text = connection.create_table("published", read_text(path, adapter.columns))
     adapted = adapter.make(text, where=path.name)
     tables = {
-        name: connection.create_table(name, intake.apply_contract(table, TABLES[name], where=path.name))
+        name: connection.create_table(name, strict.apply_contract(table, TABLES[name], where=path.name))
         for name, table in adapted.tables.items()
     }
     connection.drop_table("published")
@@ -126,7 +126,7 @@ def _cdnow(text: ir.Table, *, where: str, sample: bool = False) -> Adapted:
         revenue=field(7),
         **({"sample_customer": field(2)} if sample else {}),
     )
-    bought = intake.apply_contract(parsed, _CDNOW_FORM, where=where)
+    bought = strict.apply_contract(parsed, _CDNOW_FORM, where=where)
     n = count(bought, free=bought.revenue == 0)
     repeated = n["all"] - count(bought.distinct())["all"]
     notes = (
@@ -158,7 +158,7 @@ _RETAIL_FORM = file_form(
 
 def _online_retail(text: ir.Table, *, where: str) -> Adapted:
     """One row a line that was sold: with a customer, not cancelled, of some pieces at some price."""
-    raw = intake.apply_contract(text, _RETAIL_FORM, where=where)
+    raw = strict.apply_contract(text, _RETAIL_FORM, where=where)
     # each line is left out for the first reason that applies, so that the counts add up
     reasons = {
         "no_customer": raw.CustomerID.isnull(),
@@ -175,7 +175,7 @@ def _online_retail(text: ir.Table, *, where: str) -> Adapted:
         time=lines.InvoiceDate,
         order=lines.InvoiceNo,
         units=lines.Quantity,
-        revenue=(lines.Quantity * lines.UnitPrice).cast(intake.MONEY),
+        revenue=(lines.Quantity * lines.UnitPrice).cast(strict.MONEY),
         product=lines.StockCode,
         country=lines.Country,
     )
@@ -228,7 +228,7 @@ _TELCO_FORM = file_form(
 
 def _telco(text: ir.Table, *, where: str) -> Adapted:
     """One row a customer, and one a contract; durations in months; why somebody left is not recorded."""
-    raw = intake.apply_contract(
+    raw = strict.apply_contract(
         text.mutate(TotalCharges=text.TotalCharges.strip().nullif("")), _TELCO_FORM, where=where
     )
     customers = raw.select(
@@ -279,7 +279,7 @@ _ROSSI_FORM = file_form("rossi", filled=tuple(_ROSSI), forms=_ROSSI)
 def _rossi(text: ir.Table, *, where: str) -> Adapted:
     """One row a man; the covariates stay the numbers that were published, for comparison with them."""
     # the file has no identifier: its row number, in its own order, stands for one
-    raw = intake.apply_contract(text.mutate(row=text.rowid() + 1), _ROSSI_FORM, where=where)
+    raw = strict.apply_contract(text.mutate(row=text.rowid() + 1), _ROSSI_FORM, where=where)
     customer = raw.row.cast("string")
     spells = raw.select(
         customer=customer, duration=raw.week, cause=ibis.ifelse(raw.arrest, "unknown", "none")
@@ -309,7 +309,7 @@ def _two_segment_retention(text: ir.Table, *, where: str) -> Adapted:
     make, with cause ``unknown``, or the last renewal made, with cause ``none``; so the Kaplan–Meier
     estimate after k renewals is the published share of year k + 1.
     """
-    raw = intake.apply_contract(text, _RETENTION_FORM, where=where)
+    raw = strict.apply_contract(text, _RETENTION_FORM, where=where)
     left = ibis.union(*(raw.select(plan=ibis.literal(s), year=raw.Year, there=raw[s]) for s in _SEGMENTS))
     last = raw.aggregate(start=raw["Regular"].max(), years=raw.Year.max()).to_pyarrow().to_pylist()[0]
     start, years = int(last["start"]), int(last["years"])

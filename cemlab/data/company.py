@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +15,16 @@ from urllib.parse import unquote, urlsplit
 import ibis
 
 from cemlab.data.contract import TABLES
-from cemlab.errors import NotFoundError, OptionError, one_of
+from cemlab.data.lines import rows
+from cemlab.errors import DataError, LeftOutWarning, NotFoundError, OptionError, one_of
 from cemlab.markup import html_table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
+
+    from cemlab.data.intake import FileReport, Intake
+    from cemlab.data.intake.plan import Settings
 
 
 # Days without a date in any table after which a last date is taken for planned or mistyped.
@@ -73,6 +78,12 @@ class TableReport:
         The columns of the contract that are not; none of them is required.
     extra
         Columns that the contract does not know; they are kept as they are.
+    blanks
+        By column, in how many rows it has no value; columns without blanks are not named.
+    first_day, last_day, days
+        The span of its dates, and how many different days stand in it; None and 0 where it has no dates.
+    copies
+        How many rows equal an earlier one in every column.
     """
 
     table: str
@@ -81,6 +92,11 @@ class TableReport:
     columns: tuple[str, ...]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
+    blanks: Mapping[str, int] = field(default_factory=dict)
+    first_day: date | None = None
+    last_day: date | None = None
+    days: int = 0
+    copies: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +149,8 @@ class Company:
         What is said of the company as a whole.
     tables
         Ibis tables by their names in the contract, typed and checked.
+    files
+        What became of each file they were read from, with the rows that were set aside.
 
     Examples
     --------
@@ -144,6 +162,7 @@ class Company:
 
     info: CompanyInfo
     tables: Mapping[str, ir.Table] = field(repr=False)
+    files: tuple[FileReport, ...] = field(default=(), repr=False)
 
     @classmethod
     def open(
@@ -151,11 +170,15 @@ class Company:
         path_or_url: str | Path,
         *,
         name: str | None = None,
-        currency: str = "",
-        duration_unit: str = "days",
+        currency: str | None = None,
+        duration_unit: str | None = None,
         as_of: date | None = None,
+        settings: Settings | None = None,
     ) -> Company:
-        """Open a folder of CSV or Parquet files, one file a table, named as in the data contract.
+        """Open a folder of CSV, Excel or Parquet files, named as in the data contract or in ``cemlab.toml``.
+
+        Rows that break the contract are set aside, with a :class:`~cemlab.errors.LeftOutWarning` that says
+        how many and why; a file that is no good as a whole is an error.
 
         Parameters
         ----------
@@ -169,28 +192,70 @@ class Company:
             The unit of durations recorded without dates.
         as_of
             The last day observed; if not given, the last date that stands in any table.
+        settings
+            How to read the files; what the folder's ``cemlab.toml`` says, if not given. What it says of name,
+            currency, unit and last day holds where the argument is not given.
 
         Returns
         -------
         Company
-            Its tables on an embedded DuckDB that can read nothing outside the folder.
+            Its tables on an embedded DuckDB that can read nothing outside the folder but copies of its own;
+            what was set aside stands in ``info.notes`` and ``files``.
 
         Raises
         ------
         NotFoundError, DataError, ColumnError, OptionError
             If the folder or its files are not what the contract states; one line says where and what to do.
         """
-        from cemlab.data import engine, intake
+        from cemlab.data import intake
 
-        folder = _folder(path_or_url)
-        sources = intake.find_sources(folder)
-        connection = engine.connect(folder)
-        tables = {key: intake.read(connection, source) for key, source in sources.items()}
-        title = name or folder.resolve().name
+        taken = intake.take_in(_folder(path_or_url), settings=settings)
+        if taken.rejected:
+            fault = taken.rejected[0].fault
+            assert fault is not None  # a rejected file has one
+            raise fault
+        opened = cls.of_intake(taken)
+        for report in taken.files:
+            if report.records and not report.accepted:
+                raise DataError(f"{opened.info.name}: no row could be taken in. {report.set_aside()}")
+        for note in opened.info.notes:
+            warnings.warn(note, LeftOutWarning, stacklevel=2)
+        given = {"name": name, "currency": currency, "duration_unit": duration_unit, "as_of": as_of}
+        said = {key: value for key, value in given.items() if value is not None}
+        if name is not None:
+            said["source"] = name
+        return replace(opened, info=replace(opened.info, **said))
+
+    @classmethod
+    def of_intake(cls, taken: Intake) -> Company:
+        """Return the company whose folder was taken in, with the tables that could be.
+
+        Parameters
+        ----------
+        taken
+            From :func:`cemlab.data.intake.take_in`.
+
+        Raises
+        ------
+        DataError
+            If there was no file that could be a table.
+        """
+        if not taken.files:
+            raise DataError(
+                f"{taken.folder} holds no table; put CSV, Excel or Parquet files there, named as in the data "
+                "contract, e.g. transactions.csv"
+            )
+        said = taken.settings
+        name = said.name or taken.folder.resolve().name
         info = CompanyInfo(
-            name=title, source=title, currency=currency, duration_unit=duration_unit, as_of=as_of
+            name=name,
+            source=name,
+            currency=said.currency or "",
+            duration_unit=said.duration_unit or "days",
+            as_of=said.as_of,
+            notes=tuple(filter(None, (report.set_aside() for report in taken.files))),
         )
-        return cls(info=info, tables=tables)
+        return cls(info=info, tables=taken.tables, files=taken.files)
 
     def __post_init__(self) -> None:
         for key in self.tables:
@@ -247,25 +312,38 @@ class Company:
 
     def check(self) -> CompanyReport:
         """Say what is there and what is missing, table by table."""
-        reports = []
-        for name, table in self.tables.items():
-            known = tuple(column.name for column in TABLES[name].columns)
-            reports.append(
-                TableReport(
-                    table=name,
-                    row=TABLES[name].row,
-                    rows=int(table.count().to_pyarrow().as_py()),
-                    columns=tuple(c for c in known if c in table.columns),
-                    missing=tuple(c for c in known if c not in table.columns),
-                    extra=tuple(c for c in table.columns if c not in known),
-                )
-            )
+        reports = tuple(_table_report(name, table) for name, table in self.tables.items())
         absent = tuple(name for name in TABLES if name not in self.tables)
-        return CompanyReport(name=self.info.name, tables=tuple(reports), absent=absent)
+        return CompanyReport(name=self.info.name, tables=reports, absent=absent)
 
     def _repr_html_(self) -> str:
         told = f"<p>{html.escape(self.info.source)}</p>" if self.info.source != self.info.name else ""
         return f"{self.check()._repr_html_()}{told}"
+
+
+def _table_report(name: str, table: ir.Table) -> TableReport:
+    known = tuple(column.name for column in TABLES[name].columns)
+    dates = [c.name for c in TABLES[name].columns if c.form in ("date", "time") and c.name in table.columns]
+    # the first date of the contract is the one that says when the row happened
+    day = table[dates[0]].cast("date") if dates else ibis.null("date")
+    # internal names: a column of the file may be called anything
+    blanks = {f"c{i}": table[column].isnull().sum().coalesce(0) for i, column in enumerate(table.columns)}
+    (found,) = rows(
+        table.aggregate(n=table.count(), first=day.min(), last=day.max(), days=day.nunique(), **blanks)
+    )
+    return TableReport(
+        table=name,
+        row=TABLES[name].row,
+        rows=found["n"],
+        columns=tuple(c for c in known if c in table.columns),
+        missing=tuple(c for c in known if c not in table.columns),
+        extra=tuple(c for c in table.columns if c not in known),
+        blanks={c: found[f"c{i}"] for i, c in enumerate(table.columns) if found[f"c{i}"]},
+        first_day=found["first"],
+        last_day=found["last"],
+        days=found["days"],
+        copies=found["n"] - int(rows(table.distinct().count().as_table())[0].popitem()[1]),
+    )
 
 
 def _last_days(table: ir.Table, column: str) -> list[date]:

@@ -18,16 +18,16 @@ _HARDENING = (
 )
 
 
-def connect(folder: Path | None = None) -> Any:
-    """Open an embedded DuckDB that can read below one folder only.
+def connect(*folders: Path) -> Any:
+    """Open an embedded DuckDB that can read below some folders only.
 
-    Nothing outside the folder can be read or written, by path, by link or by traversal; no
+    Nothing outside these folders can be read or written, by path, by link or by traversal; no
     extension is installed or loaded; the configuration is locked; the session's time zone is UTC.
 
     Parameters
     ----------
-    folder
-        The folder that holds the company's files; without one, no file at all can be read.
+    *folders
+        The folders that hold the company's files; without any, no file at all can be read.
 
     Returns
     -------
@@ -47,10 +47,10 @@ def connect(folder: Path | None = None) -> Any:
     spill = Path(tempfile.gettempdir()) / f"cemlab-{uuid.uuid4().hex}"
     connection = ibis.duckdb.connect(":memory:", temp_directory=spill)
     raw = connection.con
-    if folder is not None:
+    if folders:
         # a folder's name is data: sqlglot writes it as a literal (binding it as a parameter would make
         # DuckDB import pandas, half a second for nothing)
-        allowed = expressions.convert([str(folder.resolve())]).sql("duckdb")
+        allowed = expressions.convert([str(folder.resolve()) for folder in folders]).sql("duckdb")
         raw.execute(f"SET allowed_directories = {allowed}")
     # its progress bar prints even into a pipe
     raw.execute("SET enable_progress_bar = false")

@@ -42,7 +42,7 @@ class Adapted:
 def file_form(
     name: str, *, filled: tuple[str, ...] = (), forms: Mapping[str, Form | tuple[str, ...]]
 ) -> Table:
-    """State what a published file holds, so that intake can check and type it.
+    """State what a published file holds, so that it can check and type it.
 
     Parameters
     ----------

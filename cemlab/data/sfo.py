@@ -7,7 +7,7 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-from cemlab.data import intake
+from cemlab.data import strict
 from cemlab.data.contract import Form
 from cemlab.data.published import Adapted, count, file_form
 
@@ -80,7 +80,7 @@ def adapt(text: ir.Table, *, where: str) -> Adapted:
     The file gives the day without the month. Of the months of 2017 only May has its 10th on the
     Wednesday that the file states.
     """
-    raw = intake.apply_contract(text, _FORM, where=where)
+    raw = strict.apply_contract(text, _FORM, where=where)
     day = ibis.literal("2017-05-") + raw.INTDATE.lpad(2, "0")
     surveys = raw.select(
         customer=raw.RESPNUM,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from markupsafe import Markup
 
 from cemlab.evidence import GRADES
-from cemlab.notebook.files import write_atomically
+from cemlab.files import write_atomically
 from cemlab.notebook.parameters import DECLARED, INJECTED, has_tag
 from cemlab.notebook.sanitise import sanitise_html
 
@@ -112,7 +112,7 @@ def write_page(
     contents: list[tuple[str, str]] = []
     blocks = _with_anchors(_blocks(notebook), contents)
     text = (
-        _templates()
+        templates()
         .get_template("page.html.j2")
         .render(
             title=title,
@@ -145,12 +145,12 @@ def write_index(entries: Sequence[PageEntry], path: Path) -> Path:
     pathlib.Path
         `path`.
     """
-    write_atomically(path, _templates().get_template("index.html.j2").render(entries=entries))
+    write_atomically(path, templates().get_template("index.html.j2").render(entries=entries))
     return path
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = Path(__file__).parent / "templates" / "cemlab"

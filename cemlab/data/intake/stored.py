@@ -1,0 +1,129 @@
+"""Parquet files: rows that have types already are checked where they lie, and stay there if all are good."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from cemlab.data.intake import grammar
+from cemlab.data.intake.batch import Fault
+from cemlab.data.intake.plan import ColumnRule, Filter
+from cemlab.data.intake.written import RECORD, Broken, together, told_of_filter, verdict_of
+
+_VERDICT = "cemlab_verdict"
+#: DuckDB's name for the index of a row in its file.
+ROW = "file_row_number"
+
+
+class StoredTyping:
+    """Types the rows of one Parquet file.
+
+    Parameters
+    ----------
+    raw
+        The file on the engine, with the index of each row.
+    rules
+        The columns of the table.
+    as_they_are
+        The columns that nobody described: kept in the type they have.
+    filters, decimal, thousands
+        As for :class:`~cemlab.data.intake.written.WrittenTyping`.
+    """
+
+    def __init__(
+        self,
+        raw: ir.Table,
+        *,
+        rules: Sequence[ColumnRule],
+        as_they_are: Collection[str],
+        filters: Sequence[Filter] = (),
+        decimal: str = ".",
+        thousands: str = "",
+    ) -> None:
+        self._raw = raw
+        self._rules = tuple(rules)
+        self._filters = tuple(filters)
+        self._as_they_are = frozenset(as_they_are)
+        checked = {rule.name: self._checked(rule) for rule in rules}
+        self._values = {name: value for name, (_, value) in checked.items()}
+        self._flags = {f"b{i}": broken for i, (broken, _) in enumerate(checked.values())}
+        self._verdict = verdict_of(
+            filters,
+            list(self._flags.values()),
+            column=self._text,
+            marks={"decimal": decimal, "thousands": thousands},
+        )
+
+    def n_broken(self) -> int:
+        """Count the rows that are set aside."""
+        return int((self._verdict != 0).sum().coalesce(0).to_pyarrow().as_py())
+
+    def good(self) -> ir.Table:
+        """Return the accepted rows, typed, with their place."""
+        rows = self._raw.select(**self._values, **{RECORD: self._raw[ROW], _VERDICT: self._verdict})
+        return rows.filter(rows[_VERDICT] == 0).drop(_VERDICT)
+
+    def broken(self) -> Iterator[Broken]:
+        """Yield the rows that are set aside, in the order of the file."""
+        columns = [name for name in self._raw.columns if name != ROW]
+        # internal names: a column of the file may be called as one of ours
+        shown = {f"c{i}": self._raw[name] for i, name in enumerate(columns)}
+        rows = self._raw.select(**shown, **self._flags, **{RECORD: self._raw[ROW], _VERDICT: self._verdict})
+        rows = rows.filter(rows[_VERDICT] != 0).order_by(RECORD)
+        for batch in rows.to_pyarrow_batches():
+            for found in batch.to_pylist():
+                record = {name: found[f"c{i}"] for i, name in enumerate(columns)}
+                yield self._told(found, record)
+
+    def _told(self, found: dict[str, Any], record: dict[str, Any]) -> Broken:
+        line, row = found[RECORD], _row_text(record)
+        if found[_VERDICT] < 0:
+            f, reason = told_of_filter(self._filters, found[_VERDICT])
+            fault = Fault(line=line, column=f.column, value=_shown(record[f.column]), reason=reason, row=row)
+            return Broken(fault=fault, kind=reason)
+        faults = []
+        for i, rule in enumerate(self._rules):
+            if found[f"b{i}"]:
+                names = rule.multiply or (rule.source or rule.name,)
+                value = " × ".join(_shown(record.get(name, rule.constant)) for name in names)
+                faults.append((" × ".join(names), value, grammar.reason(value, rule)))
+        return together(faults, line=line, row=row)
+
+    def _checked(self, rule: ColumnRule) -> tuple[ir.BooleanValue, ir.Value]:
+        if rule.name in self._as_they_are:
+            return ibis.literal(False), self._raw[rule.source]
+        if rule.multiply is not None:
+            return grammar.product_value(*(self._text(name) for name in rule.multiply), rule)
+        if rule.source is None:
+            return grammar.text_value(ibis.literal(rule.constant), rule)
+        return grammar.typed_value(self._raw[rule.source], rule)
+
+    def _text(self, column: str) -> ir.StringValue:
+        return self._raw[column].cast("string").fill_null("")
+
+
+def stored_rows(raw: ir.Table, places: Collection[int]) -> Iterator[tuple[int, dict[str, str], str]]:
+    """Yield place, values as text and the whole text of some rows of a Parquet file."""
+    columns = [name for name in raw.columns if name != ROW]
+    # internal names: a column of the file may be called as one of ours
+    shown = raw.select(**{f"c{i}": raw[name] for i, name in enumerate(columns)}, place=raw[ROW])
+    wanted = ibis.memtable(pa.table({"place": pa.array(sorted(places), pa.int64())}))
+    found = shown.semi_join(wanted, "place").order_by("place")
+    for batch in found.to_pyarrow_batches():
+        for row in batch.to_pylist():
+            record = {name: row[f"c{i}"] for i, name in enumerate(columns)}
+            yield row["place"], {name: _shown(value) for name, value in record.items()}, _row_text(record)
+
+
+def _row_text(record: dict[str, Any]) -> str:
+    """Write a row that has no text of its own, by column."""
+    return json.dumps(record, ensure_ascii=False, default=str)
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,199 @@
+"""Batches of text into typed rows: the engine checks every value, and broken rows come back with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cemlab.data.intake import grammar
+from cemlab.data.intake.batch import Batch, Fault
+from cemlab.data.intake.plan import ColumnRule, Filter
+
+# The name under which a batch stands in the engine, and the column that says which rule a row breaks first.
+_BATCH = "cemlab_batch"
+_VERDICT = "verdict"
+
+#: The place of a row in its file, kept beside the columns where rules between rows need it.
+RECORD = "cemlab_record"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """A row that was set aside, with the kind of its fault for counting."""
+
+    fault: Fault
+    kind: str
+
+
+class WrittenTyping:
+    """Types the batches of one file.
+
+    Parameters
+    ----------
+    connection
+        The engine.
+    header
+        The columns of the file.
+    rules
+        The columns of the table, in the order in which they shall stand.
+    filters
+        Rows to leave out, asked before anything is found fault with.
+    decimal, thousands
+        The marks of numbers that filters compare.
+    with_places
+        Whether to keep the place of each row, under :data:`RECORD`.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        header: Sequence[str],
+        rules: Sequence[ColumnRule],
+        filters: Sequence[Filter] = (),
+        decimal: str = ".",
+        thousands: str = "",
+        with_places: bool = False,
+    ) -> None:
+        self._with_places = with_places
+        self._connection = connection
+        # names from the file never reach the engine: columns are c0, c1, … there
+        self._internal = {name: f"c{i}" for i, name in enumerate(header)}
+        self._position = {name: i for i, name in enumerate(header)}
+        self._rules = tuple(rules)
+        self._filters = tuple(filters)
+        self._marks = {"decimal": decimal, "thousands": thousands}
+        self._compiled: tuple[str, ...] = ()
+
+    def split(self, batch: Batch) -> tuple[pa.Table, list[Broken]]:
+        """Return the good rows, typed and named as in the table, and the broken ones."""
+        typed = self._run(batch.columns, query=0)
+        verdicts = typed.column(_VERDICT)
+        rows = self._named(typed)
+        if self._with_places:
+            places = [batch.line(row) for row in range(rows.num_rows)]
+            rows = rows.append_column(RECORD, pa.array(places, pa.int64()))
+        wrong = verdicts.to_numpy().nonzero()[0]
+        if not wrong.size:
+            return rows, []
+        return rows.filter(pc.equal(verdicts, 0)), list(self._broken(batch, wrong.tolist()))
+
+    def empty(self) -> pa.Table:
+        """Return a table without rows, typed and named as the good rows are."""
+        names = list(self._internal.values())
+        rows = self._named(self._run(pa.table({name: pa.array([], pa.string()) for name in names}), query=0))
+        return rows.append_column(RECORD, pa.array([], pa.int64())) if self._with_places else rows
+
+    def missing(self, batch: Batch) -> Iterator[tuple[str, str, int]]:
+        """Yield column of the file, declared missing code and how often it stands there."""
+        for rule in self._rules:
+            if rule.missing and rule.source is not None:
+                values = batch.columns.column(self._internal[rule.source])
+                counted = pc.value_counts(values.filter(pc.is_in(values, pa.array(rule.missing))))
+                for entry in counted.to_pylist():
+                    yield rule.source, entry["values"], entry["counts"]
+
+    def _queries(self, table: ir.Table) -> tuple[ir.Table, ir.Table]:
+        checked = [self._checked(table, rule) for rule in self._rules]
+        verdict = verdict_of(
+            self._filters,
+            [broken for broken, _ in checked],
+            column=lambda name: table[self._internal[name]],
+            marks=self._marks,
+        )
+        typed = {f"t{i}": value for i, (_, value) in enumerate(checked)}
+        flags = {f"b{i}": broken for i, (broken, _) in enumerate(checked)}
+        return table.select(**typed, **{_VERDICT: verdict}), table.select(**flags, **{_VERDICT: verdict})
+
+    def _checked(self, table: ir.Table, rule: ColumnRule) -> tuple[ir.BooleanValue, ir.Value]:
+        if rule.multiply is not None:
+            left, right = (table[self._internal[name]] for name in rule.multiply)
+            return grammar.product_value(left, right, rule)
+        if rule.source is None:
+            return grammar.text_value(ibis.literal(rule.constant), rule)
+        return grammar.text_value(table[self._internal[rule.source]], rule)
+
+    def _run(self, columns: pa.Table, *, query: int) -> pa.Table:
+        """Run one of the two queries over columns of text: for all rows, or what is wrong with broken ones."""
+        connection = self._connection
+        connection.con.register(_BATCH, columns)
+        if not self._compiled:
+            # once a file: Ibis takes longer to compile a query than the engine to run it
+            queries = self._queries(connection.table(_BATCH))
+            self._compiled = tuple(str(connection.compile(each)) for each in queries)
+        return connection.con.sql(self._compiled[query]).to_arrow_table()
+
+    def _named(self, typed: pa.Table) -> pa.Table:
+        return typed.drop_columns([_VERDICT]).rename_columns([rule.name for rule in self._rules])
+
+    def _broken(self, batch: Batch, rows: list[int]) -> Iterator[Broken]:
+        wrong = batch.columns.take(rows)
+        flags = self._run(wrong, query=1).to_pylist()
+        texts = wrong.to_pylist()
+        for row, flag, text in zip(rows, flags, texts, strict=True):
+            line, record = batch.line(row), batch.row_text(row)
+            if flag[_VERDICT] < 0:
+                f, reason = told_of_filter(self._filters, flag[_VERDICT])
+                value = text[self._internal[f.column]]
+                fault = Fault(line=line, column=f.column, value=value, reason=reason, row=record)
+                yield Broken(fault=fault, kind=reason)
+                continue
+            faults = [self._told(rule, text) for i, rule in enumerate(self._rules) if flag[f"b{i}"]]
+            faults.sort(key=lambda told: self._position.get(told[0], -1))
+            yield together(faults, line=line, row=record)
+
+    def _told(self, rule: ColumnRule, text: dict[str, str]) -> tuple[str, str, str]:
+        """Return column, value and reason of one broken value."""
+        if rule.multiply is not None:
+            left, right = (text[self._internal[name]] for name in rule.multiply)
+            column, value = " × ".join(rule.multiply), f"{left} × {right}"
+        elif rule.source is None:
+            column, value = rule.name, str(rule.constant)
+        else:
+            column, value = rule.source, text[self._internal[rule.source]]
+        return column, value, grammar.reason(value, rule)
+
+
+def verdict_of(
+    filters: Sequence[Filter],
+    broken: Sequence[ir.BooleanValue],
+    *,
+    column: Callable[[str], ir.StringValue],
+    marks: Mapping[str, str],
+) -> ir.IntegerValue:
+    """Return what becomes of a row: 0 if it is good, above 0 if a column is broken, below 0 if a filter hits it.
+
+    The filters are asked first and in their order: what the user does not want is not found fault with. A
+    row that a filter cannot judge is not let through.
+    """
+    n = len(filters)
+    first = []
+    for i, f in enumerate(filters):
+        first.append((grammar.filter_hit(column, f, **marks), -1 - i))
+        first.append((grammar.filter_doubt(column, f, **marks), -1 - n - i))
+    first += [(flag, 1 + i) for i, flag in enumerate(broken)]
+    return ibis.cases(*first, else_=0).cast("int32")
+
+
+def told_of_filter(filters: Sequence[Filter], verdict: int) -> tuple[Filter, str]:
+    """Return the filter for which a row was set aside, and the reason to give."""
+    doubt, i = divmod(-1 - verdict, len(filters))
+    f = filters[i]
+    return f, f"is no number, so the filter {f.reason!r} cannot judge it" if doubt else f.reason
+
+
+def together(faults: list[tuple[str, str, str]], *, line: int, row: str) -> Broken:
+    """Make one entry of all the (column, value, reason) for which a row was set aside."""
+    column, value, reason = faults[0]
+    # the kind is the reason without the value, so that rows with the same fault are counted together
+    kind = reason.replace(repr(value[:80]), "").strip(" :,;")
+    others = "".join(f"; also column {name!r}: {why}" for name, _, why in faults[1:])
+    return Broken(
+        fault=Fault(line=line, column=column, value=value, reason=reason + others, row=row), kind=kind
+    )
