@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cemlab.data.intake.batch import Batch, Reader
@@ -87,27 +88,33 @@ class DelimitedReader:
         self._blank_lines = list(head.blank[:_LINES_NAMED])
         self._blanks = len(head.blank)
         self._pending_line = self._pending = 0  # blank lines just passed, which are records if one follows
-        self._report()
+        self._report(self._stream.packed)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the records in the order of the file; can be asked for once."""
         records = 0
-        with self._stream:
-            data, final = self._rest, False
-            self._rest = b""
+        # one block is read and checked while the caller works on the one before
+        with self._stream, ThreadPoolExecutor(1, thread_name_prefix="cemlab-intake") as ahead:
+            coming, final = ahead.submit(self._next_block), False
             while not final:
-                self._check_line_ends(data)
-                chunk = self._stream.read(BLOCK_BYTES)
-                final = len(chunk) < BLOCK_BYTES
-                self._check_line_ends(chunk)
-                data = data + chunk if data else chunk
-                batches, used = self._block(data, final=final)
+                batches, packed, final = coming.result()
+                if not final:
+                    coming = ahead.submit(self._next_block)
+                self._report(packed)
                 for batch in batches:
                     records += batch.columns.num_rows + len(batch.faults)
                     yield batch
-                data = data[used:]
-                self._report()
         self._tell(records)
+
+    def _next_block(self) -> tuple[list[Batch], int, bool]:
+        """Return the next records, how many bytes of the file were read, and whether they are the last."""
+        chunk = self._stream.read(BLOCK_BYTES)
+        final = len(chunk) < BLOCK_BYTES
+        data = self._rest + chunk if self._rest else chunk
+        self._check_line_ends(data)
+        batches, used = self._block(data, final=final)
+        self._rest = data[used:]
+        return batches, self._stream.packed, final
 
     def _block(self, data: bytes, *, final: bool) -> tuple[list[Batch], int]:
         """Return the records at the beginning of `data`, and how many bytes they are."""
@@ -183,11 +190,11 @@ class DelimitedReader:
         if not records:
             self.messages.append("no records below the header")
 
-    def _report(self) -> None:
+    def _report(self, packed: int) -> None:
         """Tell how many bytes of the file were read since the last time."""
-        if self._advance is not None and self._stream.packed > self._advanced:
-            self._advance(self._stream.packed - self._advanced)
-            self._advanced = self._stream.packed
+        if self._advance is not None and packed > self._advanced:
+            self._advance(packed - self._advanced)
+            self._advanced = packed
 
 
 def _delimiter(path: Path, dialect: Dialect) -> str:

@@ -16,7 +16,7 @@ UNPACKED_RATIO = 100
 #: unless it is small anyway (bytes).
 UNPACKED_FLOOR = 128 << 20
 
-_PIECE = 4 << 20  # packed bytes asked for at once
+_PIECE = 8 << 20  # packed bytes asked for at once
 _PROBE = 4096  # bytes in which an encoding or a format shows itself
 _UNPACKERS = {".gz": "gzip", ".zst": "zstd"}
 _BOM = "\ufeff".encode()
@@ -105,6 +105,10 @@ class TextStream:
     def close(self) -> None:
         """Close the file; closing twice does no harm."""
         self._file.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):  # a reader of which only the header was wanted
+            self.close()
 
     def read(self, size: int) -> bytes:
         """Return about `size` bytes of the text, fewer only at its end, b"" after it.

@@ -79,12 +79,14 @@ def clean_records(data: bytes, layout: Layout, *, final: bool) -> Clean | None:
     units = np.frombuffer(data, np.uint8, count=end)
     ends = int(np.count_nonzero(units == layout.line_end[0]))
     rows = ends + (not data.endswith(layout.line_end, 0, end))
-    if _has_control(data, units, layout, ends=ends) or _has_blank_lines(data, units, layout, rows, quotes):
+    if _has_control(data, units, layout, ends=ends):
         return None
     if quotes is not None:
         quotes = quotes[: np.searchsorted(quotes, end)]
         if not _quotes_in_place(units, quotes, layout):
             return None
+    if _has_blank_lines(data, units, layout, rows, quotes):
+        return None
     columns = _parse(data, layout, quotes, end)
     if columns is None:
         return None
@@ -151,11 +153,11 @@ def _has_blank_lines(data: bytes, units: Bytes, layout: Layout, rows: int, quote
     if quotes is None:
         delimiters = int(np.count_nonzero(units == layout.delimiter[0]))
         return delimiters != rows * ((layout.columns or 0) - 1)
-    return (
-        data.startswith(one_blank)
-        or data.find(mark * 2, 0, end) >= 0
-        or data.find(mark + b"\r" + mark, 0, end) >= 0
-    )
+    # a line end, a \r of its own perhaps, and a line end again
+    places = np.flatnonzero(units == mark[0])
+    apart = np.diff(places)
+    returns = places[1:][apart == 2] - 1
+    return data.startswith(one_blank) or bool((apart == 1).any()) or bool((units[returns] == _RETURN).any())
 
 
 def _quotes_in_place(units: Bytes, quotes: Places, layout: Layout) -> bool:
