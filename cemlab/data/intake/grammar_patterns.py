@@ -77,10 +77,17 @@ class Format:
     strptime: str
 
 
-def invisible_pattern(*, wide: bool) -> str:
-    r"""Return the character class of what cannot be seen; `wide` in RE2's way of writing, ``\x{200b}``."""
-    write = r"\x{{{:x}}}-\x{{{:x}}}" if wide else r"\U{:08x}-\U{:08x}"
-    return "[" + "".join(write.format(*ends) for ends in _INVISIBLE) + "]"
+def invisible_pattern() -> str:
+    """Return the class of characters that cannot be seen, for Python."""
+    return "[" + "".join(r"\U{:08x}-\U{:08x}".format(*ends) for ends in _INVISIBLE) + "]"
+
+
+def id_pattern() -> str:
+    """Return the pattern of identifiers, for RE2: nothing invisible, no spaces at the ends."""
+    hidden = "".join(r"\x{{{:x}}}-\x{{{:x}}}".format(*ends) for ends in _INVISIBLE)
+    spaces = "".join(rf"\x{{{ord(char):x}}}" for char in SPACES)
+    ends, between = f"[^{hidden}{spaces}]", f"[^{hidden}]"
+    return f"{ends}(?:{between}*{ends})?"
 
 
 def number_pattern(form: Numeric, *, decimal: str, thousands: str) -> str:

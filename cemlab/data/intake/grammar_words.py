@@ -29,7 +29,7 @@ Value = str | bool | int | float | Decimal | date | datetime
 FIRST_DAY: Final = date(1900, 1, 1)
 LAST_DAY: Final = date(2100, 12, 31)
 
-_INVISIBLE = re.compile(invisible_pattern(wide=False))
+_INVISIBLE = re.compile(invisible_pattern())
 _NUMERIC = ("integer", "number", "money", "share")
 _TYPES = {"integer": int, "number": float, "share": float, "money": Decimal}
 _WANTED: Final[dict[Form, str]] = {
@@ -157,6 +157,9 @@ def reason(value: str, rule: ColumnRule) -> str:
     >>> reason("1_975", ColumnRule(name="units", form="integer"))
     "'1_975' is not an integer: at most 18 digits and nothing else, e.g. 42"
     """
+    if rule.multiply is not None and " × " in value:
+        left, _, right = value.partition(" × ")
+        return product_reason(left, right, replace(rule, multiply=None))
     if value == "":
         return "is blank, but every row needs a value"
     shown = repr(value[:80])
