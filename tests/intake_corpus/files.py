@@ -139,7 +139,7 @@ def _compressed() -> Iterator[Case]:
 def _other_kinds() -> Iterator[Case]:
     zipped = _zip("transactions.csv", _TEXT)
     book = _zip("[Content_Types].xml", b"<Types/>")
-    html = b"<html><head><title>Export</title></head><body><table><tr><td>customer</td></tr></table></body></html>"
+    html = b"<html><head><title>Export</title></head><body><p>customer</p></body></html>"
     for name, content, says in (
         ("zip", zipped, "zip"),
         ("workbook", book, "xlsx|excel|zip|workbook"),

@@ -25,6 +25,7 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("braces", "{0.__class__} {{7*7}} ${jndi:ldap://x} %s %(x)s"),
     ("markup-of-a-terminal", "[bold red]x[/bold red] [link=http://x]y[/link]"),
     ("internal-name-record", "cemlab_record"),
+    ("internal-name-file", "cemlab_file"),
     ("internal-name-line", "__line__"),
     ("internal-name-c0", "c0"),
     ("internal-name-c1", "c1"),

@@ -189,7 +189,8 @@ def _whole() -> Iterator[Case]:
     )
     yield one_file("parquet-without-its-head", good[4:], reject("parquet|damaged"), file=_FILE)
     middle = bytearray(good)
-    middle[-30:-10] = bytes(20)
+    footer = int.from_bytes(good[-8:-4], "little")
+    middle[-8 - footer : -8 - footer // 2] = bytes(footer - footer // 2)
     yield one_file("parquet-with-a-broken-footer", bytes(middle), reject(), file=_FILE)
     yield one_file(
         "parquet-with-a-flipped-bit", _flipped(), reject("checksum|damaged|CRC|corrupt"), file=_FILE

@@ -254,14 +254,10 @@ def _mapped() -> Iterator[Case]:
         encoding="cp1252",
     )
     toml = (
-        (
-            f'{_T}files = ["Umsatz 2026.csv"]\nencoding = "cp1252"\ndelimiter = ";"\n'
-            'decimal = ","\nthousands = "."\n'
-            '[tables.transactions.columns]\ncustomer = "Kundennummer"\n'
-            'date = {{ from = "Datum", formats = ["%d.%m.%Y"] }}\nrevenue = {{ from = "Umsatz" }}\n'
-        )
-        .replace("{{", "{")
-        .replace("}}", "}")
+        f'{_T}files = ["Umsatz 2026.csv"]\nencoding = "cp1252"\ndelimiter = ";"\n'
+        'decimal = ","\nthousands = "."\n'
+        '[tables.transactions.columns]\ncustomer = "Kundennummer"\n'
+        'date = { from = "Datum", formats = ["%d.%m.%Y"] }\nrevenue = { from = "Umsatz" }\n'
     )
     outcome = quarantine(3, Aside(line=4, column="Datum", value="06.01.26"))
     contents = Contents(
