@@ -24,7 +24,10 @@ from cemlab.data.registry import DATASETS, Dataset
 from cemlab.errors import DataError, DatasetUnavailableError, NotFoundError
 
 BODY = b"week,arrest\n20,1\n17,1\n"
-NAMES = ("cdnow", "cdnow_sample", "online_retail", "telco", "sfo_2017", "rossi", "two_segment_retention")
+NAMES = (
+    "cdnow", "cdnow_sample", "online_retail", "telco", "sfo_2017", "rossi", "two_segment_retention",
+    "water_survey",
+)  # fmt: skip
 
 
 @dataclass
@@ -126,7 +129,7 @@ REAL_DATA = places.cache_folder()
 # --- the registry ---------------------------------------------------------------------------------
 
 
-def test_the_registry_holds_the_seven_data_sets() -> None:
+def test_the_registry_holds_the_data_sets_by_name() -> None:
     assert tuple(DATASETS) == NAMES
     assert all(name == dataset.name for name, dataset in DATASETS.items())
 

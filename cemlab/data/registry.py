@@ -247,6 +247,25 @@ _ALL = (
         source="Customer retention of two segments (figures published by Fader & Hardie 2007)",
         coding=("begins with a UTF-8 byte order mark",),
     ),
+    Dataset(
+        name="water_survey",
+        title="Survey of water customers",
+        row="a questionnaire, finished or broken off",
+        file="water_customer_survey.csv",
+        address=_github(
+            "pprevos/r4h2o", "9db7209aa0df30c76f3fbf7e05a7b0ff261c8110", "data/customer_survey.csv"
+        ),
+        sha256="942e6767ccd4df3f6954d53ce0530e5f84fe91ae0274a36fa1d00b9802ba2551",
+        size=186_331,
+        licence="CC BY-SA 4.0",
+        citation="Prevos, P. Survey of tap water customers (2015), in: R4H2O, data science for water.",
+        source="Survey of water customers (Prevos, R4H2O), CC BY-SA 4.0",
+        coding=(
+            "two header rows: names, then the questions; NA = no answer",
+            "term: why the survey tool sent somebody away",
+            "items 1 to 7; p01, p02 and p07 to p10 are to be reversed",
+        ),
+    ),
 )
 
 #: All public data sets, by name.
