@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from cemlab.data.intake import parquet
-from cemlab.errors import DataError
+from cemlab.errors import CemlabError, DataError
 
 
 _PREFIX = ".cemlab-"
@@ -64,33 +65,49 @@ class Staging:
         self._n += 1
         writer = Writer(self.folder / f"{name}-{self._n}.parquet")
         try:
-            yield writer
+            try:
+                yield writer
+            finally:
+                writer.close()
         except OSError as error:
+            if isinstance(error, CemlabError):
+                raise
             raise DataError(
                 f"no more rows can be kept in {self.folder.parent} ({error.strerror or error}); make room there, "
                 "or name another temporary folder in TMPDIR"
             ) from error
-        finally:
-            writer.close()
 
 
 class Writer:
-    """Writes typed rows to one Parquet file, which is made with the first of them."""
+    """Writes typed rows to one Parquet file, in a thread of its own while the next rows are made ready."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows = 0
         self._file: Any = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="cemlab-writer")
+        self._last: Future[None] | None = None
 
     def write(self, rows: pa.Table) -> None:
-        """Append rows; the first call fixes the columns, also when it has no rows."""
+        """Append rows; the first call fixes the columns, also when it has no rows.
+
+        Rows are held until the ones before are written, so that no more than two calls' worth wait.
+        """
+        self._finish_last()
         if self._file is None:
             self._file = parquet.writer(self.path, rows.schema)
         if rows.num_rows:
-            self._file.write_table(rows)
-        self.rows += rows.num_rows
+            self._last = self._thread.submit(self._file.write_table, rows)
 
     def close(self) -> None:
         """Finish the file."""
-        if self._file is not None:
-            self._file.close()
+        try:
+            self._finish_last()
+        finally:
+            self._thread.shutdown()
+            if self._file is not None:
+                self._file.close()
+
+    def _finish_last(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()

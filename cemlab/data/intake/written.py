@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import ibis
 import ibis.expr.types as ir
@@ -13,11 +13,15 @@ import pyarrow.compute as pc
 
 from cemlab.data.intake import grammar
 from cemlab.data.intake.batch import Batch, Fault
+from cemlab.data.intake.plain import may_be_plain, plain_values
 from cemlab.data.intake.plan import ColumnRule, Filter
 
 # The name under which a batch stands in the engine, and the column that says which rule a row breaks first.
 _BATCH = "cemlab_batch"
 _VERDICT = "verdict"
+
+# All columns with the verdict on each row; the same without those that are plain; what is wrong with each.
+_Query = Literal["all", "not plain", "flags"]
 
 #: The place of a row in its file, kept beside the columns where rules between rows need it.
 RECORD = "cemlab_record"
@@ -69,11 +73,11 @@ class WrittenTyping:
         self._rules = tuple(rules)
         self._filters = tuple(filters)
         self._marks = {"decimal": decimal, "thousands": thousands}
-        self._compiled: tuple[str, ...] = ()
+        self._compiled: dict[_Query, str] = {}
 
     def split(self, batch: Batch) -> tuple[pa.Table, list[Broken]]:
         """Return the good rows, typed and named as in the table, and the broken ones."""
-        typed = self._run(batch.columns, query=0)
+        typed = self._typed(batch.columns)
         verdicts = typed.column(_VERDICT)
         rows = self._named(typed)
         if self._with_places:
@@ -87,7 +91,7 @@ class WrittenTyping:
     def empty(self) -> pa.Table:
         """Return a table without rows, typed and named as the good rows are."""
         names = list(self._internal.values())
-        rows = self._named(self._run(pa.table({name: pa.array([], pa.string()) for name in names}), query=0))
+        rows = self._named(self._run(pa.table({name: pa.array([], pa.string()) for name in names}), "all"))
         return rows.append_column(RECORD, pa.array([], pa.int64())) if self._with_places else rows
 
     def missing(self, batch: Batch) -> Iterator[tuple[str, str, int]]:
@@ -99,17 +103,38 @@ class WrittenTyping:
                 for entry in counted.to_pylist():
                     yield rule.source, entry["values"], entry["counts"]
 
-    def _queries(self, table: ir.Table) -> tuple[ir.Table, ir.Table]:
-        checked = [self._checked(table, rule) for rule in self._rules]
+    def _typed(self, columns: pa.Table) -> pa.Table:
+        """Return the values of a batch, typed, under internal names, with the verdict on each row."""
+        plain: dict[str, pa.ChunkedArray] = {}
+        for i, rule in enumerate(self._rules):
+            if may_be_plain(rule):
+                assert rule.source is not None  # else it could not be plain
+                values = plain_values(columns.column(self._internal[rule.source]), rule)
+                if values is None:
+                    return self._run(columns, "all")
+                plain[f"t{i}"] = values
+        typed = self._run(columns, "not plain")
+        for name, values in plain.items():
+            typed = typed.append_column(name, values)
+        return typed.select([*(f"t{i}" for i in range(len(self._rules))), _VERDICT])
+
+    def _query(self, table: ir.Table, what: _Query) -> ir.Table:
+        checked = {
+            i: self._checked(table, rule)
+            for i, rule in enumerate(self._rules)
+            if what != "not plain" or not may_be_plain(rule)
+        }
         verdict = verdict_of(
             self._filters,
-            [broken for broken, _ in checked],
+            [broken for broken, _ in checked.values()],
             column=lambda name: table[self._internal[name]],
             marks=self._marks,
         )
-        typed = {f"t{i}": value for i, (_, value) in enumerate(checked)}
-        flags = {f"b{i}": broken for i, (broken, _) in enumerate(checked)}
-        return table.select(**typed, **{_VERDICT: verdict}), table.select(**flags, **{_VERDICT: verdict})
+        if what == "flags":
+            shown = {f"b{i}": broken for i, (broken, _) in checked.items()}
+        else:
+            shown = {f"t{i}": value for i, (_, value) in checked.items()}
+        return table.select(**shown, **{_VERDICT: verdict})
 
     def _checked(self, table: ir.Table, rule: ColumnRule) -> tuple[ir.BooleanValue, ir.Value]:
         if rule.multiply is not None:
@@ -119,22 +144,21 @@ class WrittenTyping:
             return grammar.text_value(ibis.literal(rule.constant), rule)
         return grammar.text_value(table[self._internal[rule.source]], rule)
 
-    def _run(self, columns: pa.Table, *, query: int) -> pa.Table:
-        """Run one of the two queries over columns of text: for all rows, or what is wrong with broken ones."""
+    def _run(self, columns: pa.Table, what: _Query) -> pa.Table:
+        """Run a query over columns of text."""
         connection = self._connection
         connection.con.register(_BATCH, columns)
-        if not self._compiled:
+        if what not in self._compiled:
             # once a file: Ibis takes longer to compile a query than the engine to run it
-            queries = self._queries(connection.table(_BATCH))
-            self._compiled = tuple(str(connection.compile(each)) for each in queries)
-        return connection.con.sql(self._compiled[query]).to_arrow_table()
+            self._compiled[what] = str(connection.compile(self._query(connection.table(_BATCH), what)))
+        return connection.con.sql(self._compiled[what]).to_arrow_table()
 
     def _named(self, typed: pa.Table) -> pa.Table:
         return typed.drop_columns([_VERDICT]).rename_columns([rule.name for rule in self._rules])
 
     def _broken(self, batch: Batch, rows: list[int]) -> Iterator[Broken]:
         wrong = batch.columns.take(rows)
-        flags = self._run(wrong, query=1).to_pylist()
+        flags = self._run(wrong, "flags").to_pylist()
         texts = wrong.to_pylist()
         for row, flag, text in zip(rows, flags, texts, strict=True):
             line, record = batch.line(row), batch.row_text(row)
@@ -178,7 +202,7 @@ def verdict_of(
         first.append((grammar.filter_hit(column, f, **marks), -1 - i))
         first.append((grammar.filter_doubt(column, f, **marks), -1 - n - i))
     first += [(flag, 1 + i) for i, flag in enumerate(broken)]
-    return ibis.cases(*first, else_=0).cast("int32")
+    return ibis.cases(*first, else_=0).cast("int32") if first else ibis.literal(0, "int32")
 
 
 def told_of_filter(filters: Sequence[Filter], verdict: int) -> tuple[Filter, str]:
