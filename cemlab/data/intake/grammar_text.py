@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from inspect import Parameter, Signature
-from typing import cast
+from typing import Any, cast
 
 import ibis
 import ibis.expr.types as ir
@@ -40,7 +40,7 @@ _PLAIN = "[!-~]+"  # no spaces and nothing invisible, without looking further
 _ID = id_pattern()
 
 
-def _builtin(name: str, takes: tuple[str, ...], gives: str) -> Callable[..., ir.Value]:
+def builtin(name: str, takes: tuple[Any, ...], gives: str) -> Callable[..., ir.Value]:
     """Declare a function that the engine has and Ibis does not know."""
 
     def declared(*arguments): ...  # type: ignore[no-untyped-def]
@@ -53,11 +53,11 @@ def _builtin(name: str, takes: tuple[str, ...], gives: str) -> Callable[..., ir.
     )
 
 
-matches = _builtin("regexp_full_match", ("string", "string"), "boolean")
-_trim = _builtin("trim", ("string", "string"), "string")
-_strptime = _builtin("try_strptime", ("string", "string"), "timestamp")
-_as_utc = _builtin("timezone", ("string", "timestamp"), "timestamp('UTC')")
-in_zone = _builtin("timezone", ("string", "timestamp('UTC')"), "timestamp")
+matches = builtin("regexp_full_match", ("string", "string"), "boolean")
+_trim = builtin("trim", ("string", "string"), "string")
+_strptime = builtin("try_strptime", ("string", "string"), "timestamp")
+_as_utc = builtin("timezone", ("string", "timestamp"), "timestamp('UTC')")
+in_zone = builtin("timezone", ("string", "timestamp('UTC')"), "timestamp")
 
 
 def text_value(text: ir.StringValue, rule: ColumnRule) -> tuple[ir.BooleanValue, ir.Value]:
@@ -100,6 +100,7 @@ def text_value(text: ir.StringValue, rule: ColumnRule) -> tuple[ir.BooleanValue,
 
 
 def broken(typed: ir.Value, absent: ir.BooleanValue, rule: ColumnRule) -> ir.BooleanValue:
+    """Return which rows break a rule: no value, and neither blank where it may be."""
     # what holds for nearly every row is asked first: the engine computes `typed` once and little else
     return ibis.cases((typed.notnull(), False), (absent, rule.required), else_=True)
 
@@ -132,6 +133,7 @@ def _trimmed(text: ir.StringValue) -> ir.StringValue:
 
 
 def only(valid: ir.BooleanValue, value: ir.Value) -> ir.Value:
+    """Return the values that are valid, null for the others."""
     return valid.ifelse(value, ibis.null(value.type()))
 
 
@@ -154,6 +156,7 @@ def _grammar(value: ir.StringValue, rule: ColumnRule) -> ir.Value:
 
 
 def unmarked(value: ir.StringValue, decimal: str, thousands: str) -> ir.StringValue:
+    """Return numbers without thousands marks and with a decimal point."""
     value = value.replace(thousands, "") if thousands else value
     return value if decimal == "." else value.replace(decimal, ".")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import ibis
@@ -73,11 +74,14 @@ def _written(value: ir.Value) -> ir.StringValue:
 
 
 def _is_code(value: ir.Value, missing: tuple[str, ...]) -> ir.BooleanValue:
-    codes = value.cast("string").isin(missing)
-    if not value.type().is_numeric():
-        return codes
-    amounts = [ibis.literal(code).try_cast("float64") for code in missing]
-    return codes | value.cast("float64").isin(amounts).fill_null(False)
+    kind = value.type()
+    codes = value.cast("string").isin(missing).fill_null(False)
+    for code in missing if kind.is_numeric() else ():
+        if re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]{1,7})?", code):
+            # as text, for 98 is 98.0; a float is compared as a float, everything else exactly
+            amount = float(code) if kind.is_floating() else ibis.literal(code).try_cast("decimal(38, 7)")
+            codes = codes | (value == amount).fill_null(False)
+    return codes
 
 
 def _convertible(value: ir.Value, rule: ColumnRule) -> ir.Value:
@@ -127,7 +131,7 @@ def _from_moment(value: ir.Value, rule: ColumnRule) -> ir.Value:
                 f"column {rule.source or rule.name!r}: its times have the zone {kind.timezone}; declare the "
                 'zone into which to turn them, e.g. time_zone = "Europe/Berlin"'
             )
-        value = in_zone(rule.time_zone, value)
+        value = in_zone(rule.time_zone, value.cast("timestamp('UTC')"))
     if rule.form == "date":
         return only(value == value.truncate("D"), value.date())
     moment = value.cast("timestamp")
