@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from cemlab.data.contract import Column, Table
 
@@ -164,14 +165,18 @@ def likeness(name: str, column: Column) -> tuple[int, str]:
     >>> likeness("Kunden-Nr.", table("transactions").columns[0])
     (2, "a usual name of 'customer'")
     """
-    given, own = fold(name), fold(column.name)
+    return _likeness(fold(name), column.name)
+
+
+@lru_cache(maxsize=2**14)
+def _likeness(given: str, column: str) -> tuple[int, str]:
+    own, usual = fold(column), _COLUMNS.get(column, "").split()
     if not given:
         return 0, ""
     if given == own:
         return 3, "the same name but for capitals, spaces and signs"
-    usual = _COLUMNS.get(column.name, "").split()
     if given in usual:
-        return 2, f"a usual name of {column.name!r}"
+        return 2, f"a usual name of {column!r}"
     # short names are alike by chance; a slip of the pen changes one letter in six or fewer
     close = [other for other in (own, *usual) if min(len(given), len(other)) >= 6 and _alike(given, other)]
     return (1, f"spelt much like {close[0]!r}") if close else (0, "")
@@ -192,4 +197,5 @@ def table_words(table: Table) -> frozenset[str]:
 def _alike(one: str, other: str) -> bool:
     if abs(len(one) - len(other)) > 3:
         return False
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= 0.85
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.quick_ratio() >= 0.85 and matcher.ratio() >= 0.85

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Iterable
 
@@ -48,6 +49,13 @@ def comment(text: str) -> str:
     # up to here\n[company]
     """
     return "# " + "".join(_escaped(char) if _unseen(char) else char for char in text)
+
+
+def comments(text: str) -> list[str]:
+    """Return a sentence as comments of TOML, broken into lines between words."""
+    return textwrap.wrap(
+        comment(text), 104, subsequent_indent="# ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def shown(value: str, most: int = 40) -> str:

@@ -35,7 +35,7 @@ COLUMN_KEYS = (
 RESERVED = ("cemlab_record", "cemlab_file")
 
 _THOUSANDS = (".", ",", "'", " ", "\u00a0", "\u202f", "\u2009", "")
-_SIGNS = ("%Y", "%y", "%m", "%-m", "%d", "%-d", "%H", "%M", "%S")
+_SIGNS = ("%Y", "%y", "%m", "%-m", "%d", "%-d", "%H", "%-H", "%M", "%S")
 _SIGN = re.compile(r"%-?.?", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PLAIN: Mapping[Form, tuple[str, str]] = {
@@ -135,13 +135,15 @@ def _format_fault(text: str) -> str:
         times = sum(sign in names for sign in signs)
         if times != 1:
             return f"names the {what} {'twice' if times == 2 else f'{times} times'} where it must once"
-    for sign, before in (("%H", None), ("%M", "%H"), ("%S", "%M")):
-        if signs.count(sign) > 1:
+    hours = [sign for sign in signs if sign in ("%H", "%-H")]
+    for sign, times, needs in (("%H", len(hours), True), ("%M", signs.count("%M"), bool(hours)),
+                               ("%S", signs.count("%S"), "%M" in signs)):  # fmt: skip
+        if times > 1:
             return f"has {sign} more than once"
-        if sign in signs and before is not None and before not in signs:
-            return f"has {sign} without {before}"
-    if re.search(r"%-[md]%|%[YymdHMS]%-", text):
-        return "has %-d or %-m side by side with another sign, so that it cannot be told where it ends"
+        if times and not needs:
+            return f"has {sign} without {'%M' if sign == '%S' else '%H'}"
+    if re.search(r"%-[mdH]%|%[YymdHMS]%-", text):
+        return "has %-d, %-m or %-H side by side with another sign, so that it cannot be told where it ends"
     return ""
 
 

@@ -97,9 +97,15 @@ def text_of(value: object, key: Key, *, example: str = "") -> str:
         raise key.refusal(f"{shown(value)} is no text; allowed is text in quotes{eg}")
     if not value.strip():
         raise key.refusal(f"the text is blank; give a text{eg}, or leave the key out")
-    if not value.isprintable() and any(ord(char) < 32 or 127 <= ord(char) < 160 for char in value):
+    if not one_line_text(value):
         raise key.refusal(f"{shown(value)} holds a control character; give a text of one line{eg}")
     return value
+
+
+def one_line_text(text: str) -> bool:
+    """Return whether a text may stand in the settings: not blank, no control and no half characters."""
+    bad = any(ord(char) < 32 or 127 <= ord(char) < 160 or 0xD800 <= ord(char) <= 0xDFFF for char in text)
+    return bool(text.strip()) and not bad
 
 
 def texts_of(value: object, key: Key, *, example: str = "") -> tuple[str, ...]:

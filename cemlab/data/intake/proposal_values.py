@@ -1,0 +1,405 @@
+"""Guesses of how the values of a column are written, each with its reason, or with its doubt."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from cemlab.data.contract import Column, Form
+from cemlab.data.intake.proposal_text import shown
+from cemlab.data.intake.settings_columns import NUMERIC
+
+Setting = str | int | bool | tuple[str, ...] | dict[str, str]
+
+#: Scales that the contract tells in words.
+SCALES: Mapping[str, tuple[int, int]] = {
+    "nps": (0, 10), "csat": (1, 5), "ces": (1, 7), "value_for_money": (1, 10),
+}  # fmt: skip
+_WORDS_FOR_NOTHING = frozenset(
+    "na|n/a|n.a.|nan|null|none|nil|-|--|?|.|#n/a|#na|#n/v|#nv|k.a.|keine angabe|missing|unknown|unbekannt|"  # noqa: SIM905
+    "(null)|\\n|nd|n.d.|s/o|0000-00-00".split("|")
+)
+_FAR_DATES = re.compile(r"9999-12-31.*|1900-01-01.*|1899-12-3.*|1970-01-01.*|31[./]12[./]9999.*|12/31/9999.*")
+_CODES = ("-1", "-9", "-99", "-999", "98", "99", "998", "999", "9999", "99999")
+_TRUE = frozenset(("yes", "y", "ja", "j", "oui", "o", "si", "sí", "s", "t", "wahr", "vrai", "verdadero", "x"))
+_FALSE = frozenset(("no", "n", "nein", "non", "f", "falsch", "faux", "falso"))
+_FLAGS = frozenset(("true", "false", "TRUE", "FALSE", "True", "False", "1", "0"))
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
+_DATE = re.compile(
+    r"(?:(?P<y>\d{4})(?P<ys>[-./ ])(?P<ym>\d{1,2})(?P=ys)(?P<yd>\d{1,2})"
+    r"|(?P<a>\d{1,2})(?P<s>[-./ ])(?P<b>\d{1,2})(?P=s)(?P<z>\d{4}|\d{2})|(?P<run>(?:19|20)\d{6}))"
+    r"(?:(?P<t>[ T])(?P<h>\d{1,2}):\d{2}(?P<sec>:\d{2})?)?",
+    re.ASCII,
+)
+_ISO_FORMATS: Mapping[Form, str] = {"date": "%Y-%m-%d", "time": "%Y-%m-%d %H:%M:%S"}
+_PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_GROUPED = re.compile(r"-?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
+#: Pairs of decimal and thousands marks, the plainer ones first.
+_MARKS = (
+    (",", ""), (",", "."), (".", ","), (",", " "), (".", "'"), (",", "\u00a0"), (",", "\u202f"),
+    (".", " "), (",", "\u2009"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """What could not be told: the question, and what to add to the settings if it is so."""
+
+    question: str
+    keys: Mapping[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """How the values of one column seem to be written.
+
+    Parameters
+    ----------
+    keys
+        Settings of the column, by the keys of ``cemlab.toml``.
+    reasons
+        A sentence for each.
+    doubts
+        What could not be told.
+    unfit
+        Whether most values are nothing that the column's form allows, however they are written.
+    """
+
+    keys: Mapping[str, Setting]
+    reasons: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
+    unfit: bool = False
+
+
+def guess(column: Column, values: Iterable[str]) -> Guess:
+    """Return how the values of a column of the contract seem to be written.
+
+    Examples
+    --------
+    >>> from cemlab.data.contract import table
+    >>> found = guess(table("transactions").columns[1], ["31.01.2025", "01.02.2025"])
+    >>> found.keys, found.reasons[0]
+    ({'formats': ('%d.%m.%Y',)}, '1 of 2 dates decide for day-first (first number above 12), 0 against')
+    """
+    making = _Making(Counter(values))
+    making.spaces(column.form)
+    making.nothing(column)
+    if column.form in ("date", "time"):
+        making.dates(column.form)
+    elif column.form in NUMERIC:
+        making.numbers()
+    elif column.form == "flag":
+        making.flags()
+    elif column.form == "id":
+        making.identifiers()
+    if column.allowed:
+        making.choices(column.allowed)
+    if column.name in SCALES:
+        making.scale(*SCALES[column.name])
+    return Guess(
+        keys=making.keys,
+        reasons=tuple(making.reasons),
+        doubts=tuple(making.doubts),
+        unfit=2 * making.unfit > making.counts.total(),
+    )
+
+
+class _Making:
+    """The guess while it is made, over distinct values with their counts."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self.keys: dict[str, Setting] = {}
+        self.reasons: list[str] = []
+        self.doubts: list[Doubt] = []
+        self.missing: list[str] = []
+        self.unfit = 0
+        self.counts = Counter({value: n for value, n in counts.items() if value})
+
+    def spaces(self, form: Form) -> None:
+        padded = {value: n for value, n in self.counts.items() if value != value.strip()}
+        if padded and form != "text":
+            example = max(padded, key=lambda value: padded[value])
+            self.keys["trim"] = True
+            self.reasons.append(f"{_n(sum(padded.values()))} with spaces around them, e.g. {shown(example)}")
+        self.stripped: Counter[str] = Counter()
+        for value, n in self.counts.items():
+            if value.strip():
+                self.stripped[value.strip() if form != "text" else value] += n
+
+    def nothing(self, column: Column) -> None:
+        """Ask about texts that stand for no value."""
+        if column.form == "text" and not column.allowed:
+            return
+        for value, n in self.stripped.items():
+            far = column.form in ("date", "time") and _FAR_DATES.fullmatch(value)
+            if (value.casefold() in _WORDS_FOR_NOTHING and value not in column.allowed) or far:
+                self._ask_missing(value, n)
+        if column.form in NUMERIC and column.name not in SCALES:
+            self._ask_codes()
+
+    def _ask_codes(self) -> None:
+        numbers = sorted(float(v) for v in self.stripped if _PLAIN.fullmatch(v) and v not in _CODES)
+        if not numbers:
+            return
+        for code in _CODES:
+            # a code stands apart from the values: negative among positive ones, or far above the highest
+            apart = float(code) < 0 <= numbers[0] or float(code) > 3 * max(numbers[-1], 1)
+            if code in self.stripped and apart:
+                self._ask_missing(code, self.stripped[code])
+
+    def _ask_missing(self, value: str, n: int) -> None:
+        self.missing.append(value)
+        written = [v for v in self.counts if v.strip() == value]
+        self.doubts.append(
+            Doubt(
+                question=f"{shown(value)} stands in {_n(n)}: does it mean that there is no value?",
+                keys={"missing": tuple(written or [value])},
+            )
+        )
+
+    def _meant(self) -> Counter[str]:
+        return Counter({value: n for value, n in self.stripped.items() if value not in self.missing})
+
+    def dates(self, form: Form) -> None:
+        meant = self._meant()
+        iso = _ISO_TIME if form == "time" else _ISO
+        shapes: dict[tuple[str, ...], Counter[str]] = {}
+        other: Counter[str] = Counter()
+        for value, n in meant.items():
+            match = _DATE.fullmatch(value)
+            if iso.fullmatch(value) or (form == "time" and _ISO.fullmatch(value)):
+                shapes.setdefault(("iso",), Counter())[value] += n
+            elif match:
+                shapes.setdefault(_shape(match), Counter())[value] += n
+            else:
+                other[value] += n
+        formats: list[str] = []
+        for shape, values in sorted(shapes.items(), key=lambda entry: -sum(entry[1].values())):
+            if shape == ("iso",):
+                formats.append(_ISO_FORMATS[form])
+            elif shape[0] == "last":
+                formats += self._day_or_month(shape, values)
+            else:
+                formats.append(_format(shape, "%Y", _month(values), _day(values)))
+                self.reasons.append(f"{_n(sum(values.values()))} such as {shown(next(iter(values)))}")
+        if formats not in ([], [_ISO_FORMATS[form]]):
+            self.keys["formats"] = tuple(dict.fromkeys(formats))
+        self._tell_other(
+            other, "no date that numbers tell" if form == "date" else "no time that numbers tell"
+        )
+
+    def _day_or_month(self, shape: tuple[str, ...], values: Counter[str]) -> list[str]:
+        """Return the formats of dates with the year last; none where day and month cannot be told apart."""
+        pairs = {value: _pair(value) for value in values}
+        total = sum(values.values())
+        first = sum(n for value, n in values.items() if pairs[value][0] > 12)
+        second = sum(n for value, n in values.items() if pairs[value][1] > 12)
+        day_first = _two_formats(shape, values, day_first=True)
+        month_first = _two_formats(shape, values, day_first=False)
+        if first and not second:
+            decide = f"{first:,} of {total:,} dates decide for day-first"
+            self.reasons.append(f"{decide} (first number above 12), 0 against")
+            return day_first
+        if second and not first:
+            self.reasons.append(
+                f"{second:,} of {total:,} dates decide for month-first (second number above 12), 0 against"
+            )
+            return month_first
+        if first:
+            why = f"{first:,} of {total:,} dates decide for day-first and {second:,} against: two ways are mixed"
+        else:
+            why = f"none of {total:,} dates decides, all numbers are 12 or less"
+        question = f"{shown(next(iter(values)))}: is the first number the day or the month? {why}; if the"
+        for unit, formats in (("day", day_first), ("month", month_first)):
+            self.doubts.append(
+                Doubt(question=f"{question} {unit} is first:", keys={"formats": tuple(formats)})
+            )
+        return []
+
+    def numbers(self) -> None:
+        meant = self._meant()
+        odd = Counter({value: n for value, n in meant.items() if not _PLAIN.fullmatch(value)})
+        points = [value for value in meant if value not in odd and "." in value]
+        fits = {
+            marks: Counter({v: n for v, n in odd.items() if _number(*marks).fullmatch(v)}) for marks in _MARKS
+        }
+        # the first of equals is the plainer one
+        decimal, thousands = best = max(fits, key=lambda marks: fits[marks].total())
+        if not fits[best]:
+            self._ask_thousands(points)
+        elif best == (",", "") and fits[best] == fits[".", ","]:
+            self._ask_comma(next(iter(fits[best])))
+        else:
+            if best == (",", "") and points and all(_GROUPED.fullmatch(value) for value in points):
+                thousands = "."
+            self.keys["decimal"] = decimal
+            if thousands:
+                self.keys["thousands"] = thousands
+            self.reasons.append(
+                f"{_n(fits[best].total())} of {meant.total():,} such as {shown(next(iter(fits[best])))}"
+            )
+            strange = [value for value in points if decimal == "," and not _GROUPED.fullmatch(value)]
+            if strange:
+                self.doubts.append(Doubt(question=f"but {shown(strange[0])} has a point as its decimal mark"))
+        self._tell_other(Counter({v: n for v, n in odd.items() if v not in fits[best]}), "no number")
+
+    def _ask_comma(self, example: str) -> None:
+        question = (
+            f"{shown(example)}: is the comma the decimal mark, or does it part thousands? Nothing decides"
+        )
+        self.doubts.append(Doubt(question=f"{question}; if it is the decimal mark:", keys={"decimal": ","}))
+        self.doubts.append(Doubt(question=f"{question}; if it parts thousands:", keys={"thousands": ","}))
+
+    def _ask_thousands(self, points: list[str]) -> None:
+        if points and all(_GROUPED.fullmatch(value) for value in points):
+            question = f"{shown(points[0])}: every point has three digits behind it; if it parts thousands:"
+            self.doubts.append(Doubt(question=question, keys={"decimal": ",", "thousands": "."}))
+
+    def flags(self) -> None:
+        meant = self._meant()
+        odd = [value for value in meant if value not in _FLAGS]
+        known = {value: _flag(value) for value in odd}
+        if odd and all(known.values()):
+            self.keys["values"] = {value: str(known[value]) for value in odd}
+            self.reasons.append("words for true and false: " + _counted(Counter({v: meant[v] for v in odd})))
+        else:
+            self._tell_other(Counter({value: meant[value] for value in odd}), "neither true nor false")
+
+    def identifiers(self) -> None:
+        meant = self._meant()
+        floats = sum(n for value, n in meant.items() if re.fullmatch(r"[0-9]+\.0", value))
+        if floats and floats == sum(meant.values()):
+            self.keys["remove_suffix"] = ".0"
+            self.reasons.append(
+                f'all {_n(floats)} are whole numbers that end in ".0": they were once numbers'
+            )
+        elif floats:
+            self.doubts.append(
+                Doubt(
+                    question=f'{_n(floats)} of {sum(meant.values()):,} end in ".0": take that off?',
+                    keys={"remove_suffix": ".0"},
+                )
+            )
+
+    def choices(self, allowed: tuple[str, ...]) -> None:
+        meant = self._meant()
+        odd = [value for value in meant if value not in allowed]
+        same: dict[str, str] = {
+            value: value.strip().casefold() for value in odd if value.strip().casefold() in allowed
+        }
+        if same:
+            self.keys["values"] = same
+            self.reasons.append("the same words in other letters: " + ", ".join(shown(v) for v in same))
+        rest = Counter({value: meant[value] for value in odd if value not in same})
+        if rest and all(_flag(value) or value in _FLAGS for value in rest) and "unknown" in allowed:
+            mapped = {value: "unknown" if _yes(value) else "none" for value in rest}
+            self.doubts.append(
+                Doubt(
+                    question=f"{_counted(rest)}: if yes means that the customer left, nobody knows why:",
+                    keys={"values": {**same, **mapped}},
+                )
+            )
+        elif rest:
+            self.doubts.append(
+                Doubt(
+                    question=f"{_counted(rest)} are none of {', '.join(allowed)}: say what each means, e.g.",
+                    keys={"values": {**same, **dict.fromkeys(list(rest)[:10], allowed[-1])}},
+                )
+            )
+
+    def scale(self, low: int, high: int) -> None:
+        self.keys["minimum"], self.keys["maximum"] = low, high
+        beyond = [
+            value for value in self._meant() if _PLAIN.fullmatch(value) and not low <= float(value) <= high
+        ]
+        for value in beyond:
+            self._ask_missing(value, self.stripped[value])
+
+    def _tell_other(self, other: Counter[str], what: str) -> None:
+        self.unfit += other.total()
+        if other:
+            self.doubts.append(Doubt(question=f"{what}: {_counted(other)}; such rows will be set aside"))
+
+
+def _n(count: int) -> str:
+    return "1 value" if count == 1 else f"{count:,} values"
+
+
+def _counted(values: Counter[str]) -> str:
+    told = ", ".join(f"{shown(value)} {n:,} ×" for value, n in values.most_common(8))
+    return told + (f" and {len(values) - 8:,} more" if len(values) > 8 else "")
+
+
+def _yes(value: str) -> bool:
+    return value.casefold() in _TRUE or value in ("true", "TRUE", "True", "1")
+
+
+def _flag(value: str) -> str | None:
+    word = value.casefold()
+    return "true" if word in _TRUE else "false" if word in _FALSE else None
+
+
+def _number(decimal: str, thousands: str) -> re.Pattern[str]:
+    whole = rf"(?:\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+)" if thousands else r"\d+"
+    return re.compile(rf"-?{whole}(?:{re.escape(decimal)}\d+)?", re.ASCII)
+
+
+def _shape(match: re.Match[str]) -> tuple[str, ...]:
+    time = (
+        ""
+        if match["t"] is None
+        else f"{match['t']}{'h' if len(match['h']) == 1 else 'hh'}{match['sec'] and 's'}"
+    )
+    if match["run"]:
+        return ("run", "", "4", time)
+    if match["y"]:
+        return ("first", match["ys"], "4", time)
+    return ("last", match["s"], str(len(match["z"])), time)
+
+
+def _time_format(time: str) -> str:
+    if not time:
+        return ""
+    hour = "%H" if time[1:3] == "hh" else "%-H"
+    return f"{time[0]}{hour}:%M{':%S' if time.endswith('s') else ''}"
+
+
+def _format(shape: tuple[str, ...], year: str, month: str, day: str) -> str:
+    kind, mark, _, time = shape
+    if kind == "run":
+        return "%Y%m%d" + _time_format(time)
+    return mark.join((year, month, day)) + _time_format(time)
+
+
+def _pair(value: str) -> tuple[int, int]:
+    match = _DATE.fullmatch(value)
+    assert match is not None  # only dates come here
+    return int(match["a"]), int(match["b"])
+
+
+def _two_formats(shape: tuple[str, ...], values: Iterable[str], *, day_first: bool) -> list[str]:
+    """Return the formats of dates with the year last: padded with noughts, not padded, or both."""
+    texts = [(match["a"], match["b"]) for match in map(_DATE.fullmatch, values) if match]
+    signs = []
+    for place in (0, 1):
+        name = "d" if (place == 0) == day_first else "m"
+        single = any(len(pair[place]) == 1 for pair in texts)
+        nought = any(pair[place].startswith("0") for pair in texts)
+        signs.append([f"%{name}"] * (nought or not single) + [f"%-{name}"] * single)
+    year = "%Y" if shape[2] == "4" else "%y"
+    return [shape[1].join((one, two, year)) + _time_format(shape[3]) for one in signs[0] for two in signs[1]]
+
+
+def _month(values: Iterable[str]) -> str:
+    return _sign("m", [match["ym"] for match in map(_DATE.fullmatch, values) if match and match["ym"]])
+
+
+def _day(values: Iterable[str]) -> str:
+    return _sign("d", [match["yd"] for match in map(_DATE.fullmatch, values) if match and match["yd"]])
+
+
+def _sign(name: str, texts: list[str]) -> str:
+    return f"%-{name}" if any(len(text) == 1 for text in texts) else f"%{name}"
