@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from tests.intake_corpus.case import Aside, Case, Contents, accept, lines, one_file, quarantine
+from tests.intake_corpus.case import Aside, Case, Contents, Outcome, accept, lines, one_file, quarantine
 
 _HEADER = ("customer", "date", "revenue")
 _CELLS = ("C1", date(2026, 1, 5), Decimal(1))
@@ -24,8 +24,6 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("python", "__import__('os').system('touch owned')"),
     ("braces", "{0.__class__} {{7*7}} ${jndi:ldap://x} %s %(x)s"),
     ("markup-of-a-terminal", "[bold red]x[/bold red] [link=http://x]y[/link]"),
-    ("internal-name-record", "cemlab_record"),
-    ("internal-name-file", "cemlab_file"),
     ("internal-name-line", "__line__"),
     ("internal-name-c0", "c0"),
     ("internal-name-c1", "c1"),
@@ -97,6 +95,10 @@ def _names() -> Iterator[Case]:
         content = lines(f"customer,date,revenue,{_quoted(column)}", "C1,2026-01-05,1,x")
         contents = Contents(columns=(*_HEADER, column), rows=((*_CELLS, "x"),))
         yield one_file(f"column-name-{name}", content, accept(1), contents=contents)
+    # names that begin as our own do may be refused, but never mixed up with ours
+    for column in ("cemlab_record", "cemlab_file"):
+        content = lines(f"customer,date,revenue,{column}", "C1,2026-01-05,1,x")
+        yield one_file(f"column-name-{column}", content, Outcome(verdict="accept|reject"))
     columns = tuple(column for _, column in _NAMES)
     content = lines(
         ",".join(map(_quoted, (*columns, *_HEADER))),

@@ -333,8 +333,8 @@ def _mapped() -> Iterator[Case]:
     outcome = quarantine(
         6,
         Aside(line=5),
-        Aside(line=6, value="x", column="Quantity"),
-        Aside(line=7, value="1e3", column="Quantity"),
+        Aside(line=6, says="'x'"),
+        Aside(line=7, says="'1e3'"),
     )
     contents = Contents(
         columns=_COLUMNS,
