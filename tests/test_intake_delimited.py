@@ -488,6 +488,8 @@ def test_every_text_is_read_as_the_rules_say(tmp_path, text, columns, block):
         assert outcome(path, columns) == expected
         patch.setattr(delimited, "clean_records", lambda *_, **__: None)
         assert outcome(path, columns) == expected
+        patch.setattr(delimited, "weed_records", lambda *_, **__: None)
+        assert outcome(path, columns) == expected
 
 
 @settings(FILES, max_examples=300)
@@ -497,7 +499,7 @@ def test_every_text_is_read_as_the_rules_say(tmp_path, text, columns, block):
     block=st.sampled_from([1, 5, 17, 1 << 20]),
     line_end=st.sampled_from(["\n", "\r\n", "\r"]),
 )
-def test_the_fast_and_the_careful_way_agree(tmp_path, text, columns, block, line_end):
+def test_all_ways_agree_whatever_the_blocks(tmp_path, text, columns, block, line_end):
     path = tmp_path / "fuzz.csv"
     path.write_bytes(text.replace("\r", "").replace("\n", line_end).encode())
     names = tuple(f"n{i}" for i in range(columns))
@@ -513,6 +515,8 @@ def test_the_fast_and_the_careful_way_agree(tmp_path, text, columns, block, line
         patch.setattr(delimited, "BLOCK_BYTES", block)
         assert everything() == whole
         patch.setattr(delimited, "clean_records", lambda *_, **__: None)
+        assert everything() == whole
+        patch.setattr(delimited, "weed_records", lambda *_, **__: None)
         assert everything() == whole
 
 

@@ -10,9 +10,10 @@ from cemlab.data.intake.batch import Batch, Reader
 from cemlab.data.intake.plan import Dialect
 from cemlab.data.intake.records import Record, Tokenizer
 from cemlab.data.intake.streams import TextStream
-from cemlab.data.intake.text_batches import BlankBatch, CarefulBatch, CleanBatch
+from cemlab.data.intake.text_batches import BlankBatch, CarefulBatch, CleanBatch, WeededBatch
 from cemlab.data.intake.text_blocks import clean_records
 from cemlab.data.intake.text_header import read_head
+from cemlab.data.intake.text_weeding import weed_records
 from cemlab.errors import DataError
 
 #: Text that is looked at at once (bytes).
@@ -123,6 +124,11 @@ class DelimitedReader:
             batch = CleanBatch(clean, data, line=self._line, layout=self._layout)
             self._line += clean.lines
             return [*self._blank_records(), batch], clean.end
+        weeded = weed_records(data, self._layout, line=self._line, final=final) if data else None
+        if weeded is not None and weeded.end:
+            self._skip_blanks([record.line for record in weeded.apart if record.blank])
+            self._line, line = self._line + weeded.lines, self._line
+            return [WeededBatch(weeded, data, line=line, layout=self._layout)], weeded.end
         tokens = Tokenizer(data, self._layout, line=self._line, final=final)
         found = list(tokens.records())
         batches = self._one_column(found) if self._layout.columns == 1 else self._without_blanks(found)

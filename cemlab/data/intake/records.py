@@ -12,6 +12,7 @@ from cemlab.errors import DataError
 #: The longest record that is read (bytes).
 RECORD_LIMIT = 16 << 20
 
+_LOW_CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
@@ -105,7 +106,9 @@ class Tokenizer:
         self._layout = layout
         self._final = final
         returns = layout.line_end == b"\n" and b"\r" in data
-        self._suspicious = returns or _CONTROL.search(data) is not None
+        # a look at the whole is far cheaper than one at each record
+        controls = b"\xc2" in data or len(data.translate(None, _LOW_CONTROLS)) < len(data)
+        self._suspicious = returns or controls
 
     def records(self) -> Iterator[Record]:
         """Yield records, blank lines and faults in the order of the file.

@@ -10,6 +10,7 @@ import pyarrow as pa
 from cemlab.data.intake.batch import Fault
 from cemlab.data.intake.records import Layout, Record
 from cemlab.data.intake.text_blocks import Clean, Places, record_spans
+from cemlab.data.intake.text_weeding import Weeded
 
 
 class CleanBatch:
@@ -36,6 +37,7 @@ class CleanBatch:
         self._data = data
         self._line = line
         self._mark = layout.line_end
+        self._places = _Lines(data, layout.line_end, first=line)
         self._spans: tuple[Places, Places] | None = None
 
     def line(self, row: int) -> int:
@@ -43,7 +45,7 @@ class CleanBatch:
         _check(row, self.columns.num_rows)
         if self._lines <= self.columns.num_rows:  # no record goes over several lines
             return self._line + row
-        return self._line + self._data.count(self._mark, 0, int(self._starts_and_ends()[0][row]))
+        return self._places.of(int(self._starts_and_ends()[0][row]))
 
     def row_text(self, row: int) -> str:
         """Return a row's record as it stands in the file, without its line end."""
@@ -77,13 +79,12 @@ class CarefulBatch:
         rows: list[Sequence[bytes]] = []
         faults: list[Fault] = []
         self._places: list[tuple[int, int, int]] = []
-        for line, start, end, fields, reason in found:
-            if reason:
-                text = data[start:end].decode()
-                faults.append(Fault(line=line, column=None, value=text, reason=reason, row=text))
+        for record in found:
+            if record.reason:
+                faults.append(_fault(record, data))
             else:
-                rows.append(fields or (b"",))
-                self._places.append((line, start, end))
+                rows.append(record.fields or (b"",))
+                self._places.append((record.line, record.start, record.end))
         width = layout.columns or 0
         values = zip(*rows, strict=True) if rows else [()] * width
         arrays = [pa.array(column, pa.string()) for column in values]
@@ -101,6 +102,54 @@ class CarefulBatch:
         _check(row, self.columns.num_rows)
         _, start, end = self._places[row]
         return self._data[start:end].decode()
+
+
+class WeededBatch:
+    """Records of a block of which some were set aside.
+
+    Parameters
+    ----------
+    weeded
+        The records.
+    data
+        The bytes they were made of.
+    line
+        Physical line of the first byte.
+    layout
+        How the records are written.
+    """
+
+    def __init__(self, weeded: Weeded, data: bytes, *, line: int, layout: Layout) -> None:
+        self.columns = weeded.columns
+        self.faults = tuple(_fault(record, data) for record in weeded.apart if not record.blank)
+        self._weeded = weeded
+        self._data = data
+        self._lines = _Lines(data, layout.line_end, first=line)
+
+    def line(self, row: int) -> int:
+        """Return the physical line on which a row's record begins."""
+        _check(row, self.columns.num_rows)
+        return self._lines.of(int(self._weeded.starts[row]))
+
+    def row_text(self, row: int) -> str:
+        """Return a row's record as it stands in the file, without its line end."""
+        _check(row, self.columns.num_rows)
+        return self._data[self._weeded.starts[row] : self._weeded.ends[row]].decode()
+
+
+class _Lines:
+    """The physical lines of places in a block, counted when the first is asked for."""
+
+    def __init__(self, data: bytes, line_end: bytes, *, first: int) -> None:
+        self._data = data
+        self._line_end = line_end[0]
+        self._first = first
+        self._ends: Places | None = None
+
+    def of(self, place: int) -> int:
+        if self._ends is None:
+            self._ends = np.flatnonzero(np.frombuffer(self._data, np.uint8) == self._line_end)
+        return self._first + int(np.searchsorted(self._ends, place))
 
 
 class BlankBatch:
@@ -129,6 +178,11 @@ class BlankBatch:
         """Return what stands there: nothing."""
         _check(row, self.columns.num_rows)
         return ""
+
+
+def _fault(record: Record, data: bytes) -> Fault:
+    text = data[record.start : record.end].decode()
+    return Fault(line=record.line, column=None, value=text, reason=record.reason, row=text)
 
 
 def _check(row: int, rows: int) -> None:

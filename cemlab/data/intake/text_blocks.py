@@ -97,6 +97,15 @@ def clean_records(data: bytes, layout: Layout, *, final: bool) -> Clean | None:
     return Clean(columns=columns, end=end, lines=ends)
 
 
+def parse_records(data: bytes, layout: Layout) -> pa.Table | None:
+    """Return the fields of well-formed records, one row for each; None if they do not all have as many."""
+    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == _QUOTE) if b'"' in data else None
+    if data:
+        return _parse(data, layout, quotes, len(data))
+    names = [f"c{i}" for i in range(layout.columns or 0)]
+    return pa.schema([(name, pa.string()) for name in names]).empty_table()
+
+
 def record_spans(data: bytes, line_end: bytes) -> tuple[Places, Places]:
     """Return where each of several clean records begins, and where its line end stands, shape (rows,)."""
     units = np.frombuffer(data, np.uint8)
