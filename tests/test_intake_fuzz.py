@@ -1,7 +1,7 @@
 """Intake on files that were mutated at random: nothing is lost, nothing crashes, nothing is made up.
 
-``CEMLAB_FUZZ=10000`` runs as many files and new ones each time; without it a few hundred run, the same
-ones each time.
+``CEMLAB_FUZZ=10000 pytest -n 2 tests/test_intake_fuzz.py`` runs as many files, new ones each time; without
+it a few hundred run, the same ones each time.
 """
 
 from __future__ import annotations
@@ -32,15 +32,20 @@ from tests.intake_corpus.compare import plain
 from tests.intake_corpus.oracle import UnsureError, judge
 from tests.intake_corpus.sheets import day, number, workbook
 
-_FILES = int(os.environ.get("CEMLAB_FUZZ", "400"))
+_FILES = int(os.environ.get("CEMLAB_FUZZ", "300"))
+# New files are made in several runs, so that all cores have something to do; the same ones in one.
+_RUNS = 4 if "CEMLAB_FUZZ" in os.environ else 1
 # A file of a few kilobytes is done in milliseconds; half a minute is a hang.
 _HANGS = 30
 
 
+in_runs = pytest.mark.parametrize("run", range(_RUNS))
+
+
 def fuzz(files: int) -> settings:
-    """Return the settings of a test that is to run on so many files."""
+    """Return the settings of a test that is to run on so many files, all its runs together."""
     return settings(
-        max_examples=files,
+        max_examples=max(1, files // _RUNS),
         deadline=None,
         database=None,
         derandomize="CEMLAB_FUZZ" not in os.environ,
@@ -331,10 +336,11 @@ def _file(header: str) -> str:
     return "transactions.csv" if header == _PURCHASES else "contacts.csv"
 
 
+@in_runs
 @fuzz(_FILES // 4)
 @given(made=_bodies(quotes=False), mutations=st.lists(_MUTATIONS, max_size=3))
 @example(made=(_PURCHASES, "C1,2026-01-05,1,10.00,tea\n"), mutations=[("insert", 3, 0, b"\0")])
-def test_lines_without_quotes(made: tuple[str, str], mutations: list[Mutation]) -> None:
+def test_lines_without_quotes(made: tuple[str, str], mutations: list[Mutation], run: int) -> None:
     header, text = made
     body = mutated(text.encode(), [m for m in mutations if b'"' not in m[3]])
     assume(b'"' not in body)
@@ -349,9 +355,10 @@ def test_lines_without_quotes(made: tuple[str, str], mutations: list[Mutation]) 
         occurs(said, content)
 
 
+@in_runs
 @fuzz(_FILES // 4)
 @given(made=_bodies(quotes=True), mutations=st.lists(_MUTATIONS, max_size=3), packed=st.booleans())
-def test_lines_with_quotes(made: tuple[str, str], mutations: list[Mutation], packed: bool) -> None:
+def test_lines_with_quotes(made: tuple[str, str], mutations: list[Mutation], packed: bool, run: int) -> None:
     header, text = made
     body = mutated(text.encode(), mutations)
     content = f"{header}\n".encode() + body
@@ -444,9 +451,10 @@ def _as_mutated(name: str, content: bytes, said: Taken) -> None:
         assert cell in decoded or cell.replace('"', '""') in decoded
 
 
-@fuzz(max(1, _FILES // 2 // len(_CLEAN)))
+@in_runs
+@fuzz(_FILES // 2 // len(_CLEAN))
 @given(mutations=st.tuples(*(st.lists(_MUTATIONS, min_size=1, max_size=4) for _ in _CLEAN)))
-def test_files_of_every_kind(mutations: tuple[list[Mutation], ...]) -> None:
+def test_files_of_every_kind(mutations: tuple[list[Mutation], ...], run: int) -> None:
     files = {
         name: mutated(clean, each) for (name, clean), each in zip(_CLEAN.items(), mutations, strict=True)
     }
@@ -494,9 +502,10 @@ _KEYS = st.sampled_from(
 )
 
 
+@in_runs
 @fuzz(_FILES // 8)
 @given(pairs=st.dictionaries(_KEYS, _VALUES, max_size=3), mutations=st.lists(_MUTATIONS, max_size=2))
-def test_settings_of_any_kind(pairs: dict[str, str], mutations: list[Mutation]) -> None:
+def test_settings_of_any_kind(pairs: dict[str, str], mutations: list[Mutation], run: int) -> None:
     """Settings are understood or refused in one line; the data behind them obey the invariant."""
     toml = "[tables.transactions]\n" + "".join(f"{key} = {value}\n" for key, value in pairs.items())
     files = {"transactions.csv": _TEXT, "cemlab.toml": mutated(toml.encode(), mutations)}

@@ -205,7 +205,7 @@ _BAD: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "time": (
-        "time|hour|form|zone|offset|blank|missing|exist",
+        "time|hour|day|form|zone|offset|blank|missing",
         (
             "2026-01-05 24:00:00",
             "2026-01-05 25:00",
