@@ -20,7 +20,7 @@ from cemlab.data.contract import Form
 from cemlab.data.intake.plan import ColumnRule, Dialect
 from cemlab.data.intake.workbook import open_workbook
 from cemlab.data.intake.workbook_parts import shape
-from cemlab.errors import DataError
+from cemlab.errors import ColumnError, DataError
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
@@ -126,7 +126,7 @@ class Read:
 
 
 def refused(path: Path, dialect: Dialect | None = None) -> str:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises((DataError, ColumnError)) as caught:
         Read(path, dialect)
     text = str(caught.value)
     assert "\n" not in text
@@ -626,6 +626,11 @@ def test_lines_above_and_records_below_the_header_are_skipped(path):
     assert read.rows == {6: ("x", "1")}
 
 
+def test_more_records_to_skip_than_there_are_is_refused(path):
+    text = refused(made(path, [["a"], ["x"]]), Dialect(skip_below_header=2))
+    assert "2 records below the header are to be skipped" in text
+
+
 def test_names_are_given_where_there_is_no_header(path):
     read = Read(made(path, [["x", 1], ["y", 2]]), Dialect(names=("a", "b")))
     assert read.header == ("a", "b")
@@ -639,17 +644,17 @@ def test_names_stand_as_they_are(path):
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        (["a", None, "b"], "row 1: column B has no name"),
-        (["a", "  ", "b"], "column B has no name"),
-        ([None, "a"], "column A has no name"),
+        (["a", None, "b"], "row 1: column 2 of 3 has no name"),
+        (["a", "  ", "b"], "column 2 of 3 has no name"),
+        ([None, "a"], "column 1 of 2 has no name"),
         (["a", 2024], "row 1, column B: the header holds '2024', which is no text"),
         (["a", date(2024, 1, 1)], "holds '2024-01-01', which is no text"),
         (["a", True], "which is no text"),
         (["a", "=B5"], "which is no text"),
-        (["a", "a"], "the same name twice"),
-        (["a", "A "], "the same name twice"),
-        (["é", "e\u0301"], "the same name twice"),
-        (["a", "b\nc"], "line break or control character"),
+        (["a", "a"], "'a' stands twice"),
+        (["a", "A "], "differs too little"),
+        (["é", "e\u0301"], "differs too little"),
+        (["a", "b\nc"], "control characters or line ends"),
         ([f"c{i}" for i in range(4097)], "4,097 columns; allowed are 4,096"),
     ],
 )

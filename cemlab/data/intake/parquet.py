@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cemlab.data.intake.folder import open_regular
-from cemlab.errors import DataError
+from cemlab.data.intake.text_header import check_header
+from cemlab.errors import CemlabError, DataError
 
 _MAGIC, _ENCRYPTED = b"PAR1", b"PARE"
 _LEAST = 12  # bytes: the magic twice and the length of the footer
@@ -41,9 +41,9 @@ def verify(path: Path) -> int:
     Raises
     ------
     DataError
-        If it is no Parquet file, truncated, damaged or encrypted, has columns within columns, or has
-        names that are blank, hold control characters or are there twice (capitals, spaces around a name
-        and Unicode forms don't tell names apart).
+        If it is no Parquet file, truncated, damaged or encrypted, or has columns within columns.
+    ColumnError
+        If a column's name is missing or not clearly different from another one's.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def verify(path: Path) -> int:
             for batch in stored.iter_batches(batch_size=_ROWS, use_threads=True):
                 batch.validate(full=True)
                 rows += batch.num_rows
-    except DataError:
+    except CemlabError:
         raise
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         # a damaged length asks for more memory than there is
@@ -124,24 +124,15 @@ def _check_magic(file: BinaryIO, name: str) -> None:
 
 
 def _check_columns(schema: pa.Schema, name: str) -> None:
-    seen: dict[str, str] = {}
+    if not schema.names:
+        raise DataError(f"{name}: has no columns; {_AGAIN}")
+    check_header(schema.names, where=name)
     for field in schema:
-        shown = repr(field.name[:80])
-        if not field.name.strip():
-            raise DataError(f"{name}: a column has no name; name it where the file is made")
-        if any(unicodedata.category(char) == "Cc" for char in field.name):
-            raise DataError(f"{name}: the column {shown} has control characters in its name; rename it")
-        alike = unicodedata.normalize("NFKC", field.name).strip().casefold()
-        if alike in seen:
-            raise DataError(f"{name}: the columns {seen[alike]} and {shown} have the same name; rename one")
-        seen[alike] = shown
         if pa.types.is_nested(field.type):
             raise DataError(
-                f"{name}: the column {shown} holds several values a row ({field.type!s:.80}); "
+                f"{name}: the column {field.name[:80]!r} holds several values a row ({field.type!s:.80}); "
                 "allowed is one value a row; write each of them as a column of its own"
             )
-    if not seen:
-        raise DataError(f"{name}: has no columns; {_AGAIN}")
 
 
 def _cause(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from cemlab.data.intake.workbook_package import opened
 from cemlab.data.intake.workbook_parts import Package, Sheet, read_package
 from cemlab.data.intake.workbook_rows import letters
 from cemlab.data.intake.workbook_sheet import choose_sheet, merged_areas, read_header, read_sheet
+from cemlab.errors import DataError
 
 Rules = Callable[[tuple[str, ...]], Mapping[str, ColumnRule]]
 
@@ -56,8 +57,9 @@ def open_workbook(
     ------
     DataError
         If the file is no workbook, damaged, protected or too large when unpacked; if it holds macros or
-        links to other workbooks, or several sheets and none was declared; or if its header cannot be
-        understood.
+        links to other workbooks, or several sheets and none was declared; or if its header is no text.
+    ColumnError
+        If a name in the header is missing or not clearly different from another one.
     """
     with opened(path, limit=dialect.max_unpacked_bytes) as archive:
         package = read_package(archive, path.name)
@@ -123,6 +125,11 @@ class _WorkbookReader:
                         now = min(size, size * rows.consumed // max(unpacked, 1))
                         self.advance(now - said)
                         said = now
+        if skip:
+            raise DataError(
+                f"{self.path.name}: {self.dialect.skip_below_header} records below the header are "
+                "to be skipped, and the sheet has fewer; change skip_below_header"
+            )
         if builder.filled:
             yield builder.batch()
         self.advance(size - said)

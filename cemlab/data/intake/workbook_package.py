@@ -13,7 +13,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from cemlab.data.intake.folder import open_regular
-from cemlab.errors import DataError
+from cemlab.errors import CemlabError, DataError
 
 #: What to do about a file that cannot be read to its end.
 DAMAGED = "open it in Excel and save it anew, or get it anew from where it was made"
@@ -52,7 +52,7 @@ def opened(path: Path, *, limit: int | None = None) -> Iterator[zipfile.ZipFile]
         except (ParseError, DefusedXmlException) as error:
             kind = "holds XML entities, which no workbook needs" if _entities(error) else "holds broken XML"
             raise DataError(f"{path.name}: {kind}; {DAMAGED}") from error
-        except DataError:
+        except CemlabError:
             raise
         except (ValueError, IndexError, KeyError) as error:
             reason = str(error.args[0])[:120] if error.args else type(error).__name__

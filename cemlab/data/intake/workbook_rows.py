@@ -59,7 +59,8 @@ class SheetRows:
         self._stream = stream
         self._done: list[Row] = []
         self._row: Row | None = None
-        self._number = 0
+        self._number, self._name = 0, ""  # of the row
+        self._columns: dict[str, int] = {}  # by letters
         self._cell: Cell | None = None
         self._column = 0
         self._text: list[str] = []
@@ -86,7 +87,7 @@ class SheetRows:
             number = int(attributes.get("r", self._number + 1))
             if not self._number < number <= _LAST_ROW:
                 raise ValueError(f"row {number} stands after row {self._number}")
-            self._number, self._column = number, 0
+            self._number, self._name, self._column = number, str(number), 0
             self._row = Row(number, attributes.get("hidden") in ("1", "true"))
         elif tag == "rPh":
             self._phonetic = True
@@ -122,10 +123,17 @@ class SheetRows:
 
     def _next_column(self, reference: str | None) -> int:
         if reference is None:
-            column, row = self._column + 1, self._number
+            column = self._column + 1
         else:
-            column, row = position(reference)
-        if not self._column < column <= _LAST_COLUMN or row != self._number:
+            name = reference.rstrip("0123456789")
+            known = self._columns.get(name)
+            if known is None or reference[len(name) :] != self._name:
+                known, row = position(reference)
+                if row != self._number:
+                    raise ValueError(f"cell {reference[:20]} stands in row {self._number}")
+                self._columns[name] = known
+            column = known
+        if not self._column < column <= _LAST_COLUMN:
             raise ValueError(f"cell {reference} is out of its place in row {self._number}")
         return column
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from zipfile import ZipFile
 
 from cemlab.data.intake.plan import Dialect
+from cemlab.data.intake.text_header import check_header
 from cemlab.data.intake.workbook_cells import CellText
 from cemlab.data.intake.workbook_parts import Package, Sheet
 from cemlab.data.intake.workbook_rows import Cell, Row, SheetRows, letters, position
 from cemlab.errors import DataError, one_of
 
-_COLUMNS = 4_096
 _MERGED = b"mergeCell"
 
 
@@ -73,8 +72,7 @@ def read_header(
                 names[cell.column - 1] = _header_text(cell, row, texts, name=name)
             while not names[-1]:
                 names.pop()
-            _check_names(names, where=f"{name}, row {row.number}")
-            return tuple(names), row.number
+            return check_header(names, where=f"{name}, row {row.number}"), row.number
     raise DataError(f"{name}: has no header, the sheet is empty below row {dialect.skip_lines}")
 
 
@@ -117,25 +115,3 @@ def _header_text(cell: Cell, row: Row, texts: CellText, *, name: str) -> str:
             "it as such, or declare skip_lines in cemlab.toml if the header stands lower"
         )
     return text
-
-
-def _check_names(names: list[str], *, where: str) -> None:
-    if len(names) > _COLUMNS:
-        raise DataError(f"{where}: the header has {len(names):,} columns; allowed are {_COLUMNS:,}")
-    seen: dict[str, str] = {}
-    for i, name in enumerate(names, start=1):
-        if not name.strip():
-            raise DataError(
-                f"{where}: column {letters(i)} has no name; every column wants one, so name it, or declare "
-                "skip_lines in cemlab.toml if the header stands lower"
-            )
-        if any(unicodedata.category(char) == "Cc" for char in name):
-            raise DataError(
-                f"{where}: the name {name[:80]!r} holds a line break or control character; rename it"
-            )
-        alike = unicodedata.normalize("NFKC", name).strip().casefold()
-        if alike in seen:
-            raise DataError(
-                f"{where}: {seen[alike][:80]!r} and {name[:80]!r} are the same name twice; rename one"
-            )
-        seen[alike] = name
