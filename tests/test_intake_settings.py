@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import hypothesis
 import pytest
@@ -14,13 +16,23 @@ from hypothesis import strategies as st
 from cemlab.data.contract import FORMS, TABLES, table
 from cemlab.data.intake import settings as module
 from cemlab.data.intake import settings_columns
-from cemlab.data.intake.plan import ColumnRule, Dialect, Filter, Settings, TableRule, TableSettings
+from cemlab.data.intake.plan import (
+    ColumnRule,
+    Comparison,
+    Dialect,
+    Filter,
+    RowRule,
+    Settings,
+    TableRule,
+    TableSettings,
+)
 from cemlab.data.intake.plan_rules import column_rules, overlooked
 from cemlab.data.intake.proposal_text import toml_key, toml_text
 from cemlab.data.intake.settings import read_settings, settings_beside
 from cemlab.data.intake.settings_columns import check_formats
 from cemlab.data.intake.settings_keys import Key
 from cemlab.errors import CemlabError, ColumnError, DataError, NotFoundError, OptionError
+from cemlab.places import bundled
 
 
 @pytest.fixture
@@ -178,6 +190,15 @@ def test_everything_that_can_be_said_is_taken(read):
         TableRule(rule="one-event", columns=("entry", "cause"), by="customer", no_event="none yet"),
         TableRule(rule="unique", columns=("customer", "entry")),
     )
+
+
+def test_the_reference_explains_every_key_and_its_example_is_read(read):
+    page = (bundled("data") / "README.md").read_text(encoding="utf-8")
+    section = page.split("## cemlab.toml\n")[1].split("\n## ")[0]
+    (example,) = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
+    assert set(read(example).tables) == {"transactions", "surveys", "subscriptions"}
+    keys = {*module._TABLE_KEYS, *settings_columns.COLUMN_KEYS, *get_args(Comparison), *get_args(RowRule)}
+    assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", section)] == []
 
 
 def test_an_empty_file_says_nothing(read):

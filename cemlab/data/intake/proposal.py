@@ -206,8 +206,8 @@ def _table(table: Table, files: Sequence[Looked]) -> list[str]:
         lines += [line for doubt in file.doubts for line in comments(f"doubt: {doubt}")]
         if not any(file is other for other in alike):
             lines += comments(
-                f"doubt: it is written otherwise than {shown(first.file)} or has other columns, so it is left "
-                "out here; if it belongs to the table, make it alike and add it to files"
+                f"doubt: it is written otherwise than {shown(first.file)} or has other columns, so it is "
+                "left out here; if it belongs to the table, make it alike and add it to files"
             )
     if len(alike) < len(files) or any(file.file.split(".")[0] != table.name for file in alike):
         lines.append(f"files = {toml_list(dict.fromkeys(file.file for file in alike))}")
@@ -237,8 +237,8 @@ def _columns(table: Table, file: Looked) -> list[str]:
             blanks = sum(not value.strip() for value in values)
             if blanks and column.name in table.required:
                 lines += comments(
-                    f"doubt: {blanks:,} of {len(values):,} are blank; the table needs {column.name!r}, so these "
-                    "rows will be set aside"
+                    f"doubt: {blanks:,} of {len(values):,} are blank; the table needs {column.name!r}, so "
+                    "these rows will be set aside"
                 )
     product = _product(table, file.header, there=taken)
     lines += product
@@ -296,11 +296,9 @@ def _product(table: Table, header: Sequence[str], *, there: Mapping[str, tuple[s
     line = f"revenue = {{ multiply = {toml_list((quantities[0], prices[0]))} }}"
     told = f"{shown(quantities[0])} × {shown(prices[0])}"
     if "revenue" in there:
-        return [
-            comment(f"  doubt: is revenue perhaps {told}? Then instead of the line above:"),
-            comment(f"  {line}"),
-        ]
-    return [comment(f"revenue: no column is called so, but {told} would be it"), line]
+        doubt = f"doubt: is revenue perhaps {told}? Then instead of its line above:"
+        return [*comments(doubt), comment(line)]
+    return [*comments(f"revenue: no column is called so, but {told} would be it"), line]
 
 
 def _line(name: str, keys: Mapping[str, Setting]) -> str:

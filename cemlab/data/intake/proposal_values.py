@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cemlab.data.contract import Column, Form
+from cemlab.data.intake.proposal_dates import date_formats
 from cemlab.data.intake.proposal_text import shown
 from cemlab.data.intake.settings_columns import NUMERIC
 
@@ -26,15 +27,6 @@ _CODES = ("-1", "-9", "-99", "-999", "98", "99", "998", "999", "9999", "99999")
 _TRUE = frozenset(("yes", "y", "ja", "j", "oui", "o", "si", "sí", "s", "t", "wahr", "vrai", "verdadero", "x"))
 _FALSE = frozenset(("no", "n", "nein", "non", "f", "falsch", "faux", "falso"))
 _FLAGS = frozenset(("true", "false", "TRUE", "FALSE", "True", "False", "1", "0"))
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
-_DATE = re.compile(
-    r"(?:(?P<y>\d{4})(?P<ys>[-./ ])(?P<ym>\d{1,2})(?P=ys)(?P<yd>\d{1,2})"
-    r"|(?P<a>\d{1,2})(?P<s>[-./ ])(?P<b>\d{1,2})(?P=s)(?P<z>\d{4}|\d{2})|(?P<run>(?:19|20)\d{6}))"
-    r"(?:(?P<t>[ T])(?P<h>\d{1,2}):\d{2}(?P<sec>:\d{2})?)?",
-    re.ASCII,
-)
-_ISO_FORMATS: Mapping[Form, str] = {"date": "%Y-%m-%d", "time": "%Y-%m-%d %H:%M:%S"}
 _PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _GROUPED = re.compile(r"-?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
 #: Pairs of decimal and thousands marks, the plainer ones first.
@@ -164,60 +156,13 @@ class _Making:
         return Counter({value: n for value, n in self.stripped.items() if value not in self.missing})
 
     def dates(self, form: Form) -> None:
-        meant = self._meant()
-        iso = _ISO_TIME if form == "time" else _ISO
-        shapes: dict[tuple[str, ...], Counter[str]] = {}
-        other: Counter[str] = Counter()
-        for value, n in meant.items():
-            match = _DATE.fullmatch(value)
-            if iso.fullmatch(value) or (form == "time" and _ISO.fullmatch(value)):
-                shapes.setdefault(("iso",), Counter())[value] += n
-            elif match:
-                shapes.setdefault(_shape(match), Counter())[value] += n
-            else:
-                other[value] += n
-        formats: list[str] = []
-        for shape, values in sorted(shapes.items(), key=lambda entry: -sum(entry[1].values())):
-            if shape == ("iso",):
-                formats.append(_ISO_FORMATS[form])
-            elif shape[0] == "last":
-                formats += self._day_or_month(shape, values)
-            else:
-                formats.append(_format(shape, "%Y", _month(values), _day(values)))
-                self.reasons.append(f"{_n(sum(values.values()))} such as {shown(next(iter(values)))}")
-        if formats not in ([], [_ISO_FORMATS[form]]):
-            self.keys["formats"] = tuple(dict.fromkeys(formats))
-        self._tell_other(
-            other, "no date that numbers tell" if form == "date" else "no time that numbers tell"
-        )
-
-    def _day_or_month(self, shape: tuple[str, ...], values: Counter[str]) -> list[str]:
-        """Return the formats of dates with the year last; none where day and month cannot be told apart."""
-        pairs = {value: _pair(value) for value in values}
-        total = sum(values.values())
-        first = sum(n for value, n in values.items() if pairs[value][0] > 12)
-        second = sum(n for value, n in values.items() if pairs[value][1] > 12)
-        day_first = _two_formats(shape, values, day_first=True)
-        month_first = _two_formats(shape, values, day_first=False)
-        if first and not second:
-            decide = f"{first:,} of {total:,} dates decide for day-first"
-            self.reasons.append(f"{decide} (first number above 12), 0 against")
-            return day_first
-        if second and not first:
-            self.reasons.append(
-                f"{second:,} of {total:,} dates decide for month-first (second number above 12), 0 against"
-            )
-            return month_first
-        if first:
-            why = f"{first:,} of {total:,} dates decide for day-first and {second:,} against: two ways are mixed"
-        else:
-            why = f"none of {total:,} dates decides, all numbers are 12 or less"
-        question = f"{shown(next(iter(values)))}: is the first number the day or the month? {why}; if the"
-        for unit, formats in (("day", day_first), ("month", month_first)):
-            self.doubts.append(
-                Doubt(question=f"{question} {unit} is first:", keys={"formats": tuple(formats)})
-            )
-        return []
+        found = date_formats(self._meant(), form)
+        if found.formats:
+            self.keys["formats"] = found.formats
+        self.reasons += found.reasons
+        for question, formats in found.either:
+            self.doubts.append(Doubt(question=question, keys={"formats": formats}))
+        self._tell_other(found.other, f"no {form} that numbers tell")
 
     def numbers(self) -> None:
         meant = self._meant()
@@ -345,61 +290,3 @@ def _flag(value: str) -> str | None:
 def _number(decimal: str, thousands: str) -> re.Pattern[str]:
     whole = rf"(?:\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+)" if thousands else r"\d+"
     return re.compile(rf"-?{whole}(?:{re.escape(decimal)}\d+)?", re.ASCII)
-
-
-def _shape(match: re.Match[str]) -> tuple[str, ...]:
-    time = (
-        ""
-        if match["t"] is None
-        else f"{match['t']}{'h' if len(match['h']) == 1 else 'hh'}{match['sec'] and 's'}"
-    )
-    if match["run"]:
-        return ("run", "", "4", time)
-    if match["y"]:
-        return ("first", match["ys"], "4", time)
-    return ("last", match["s"], str(len(match["z"])), time)
-
-
-def _time_format(time: str) -> str:
-    if not time:
-        return ""
-    hour = "%H" if time[1:3] == "hh" else "%-H"
-    return f"{time[0]}{hour}:%M{':%S' if time.endswith('s') else ''}"
-
-
-def _format(shape: tuple[str, ...], year: str, month: str, day: str) -> str:
-    kind, mark, _, time = shape
-    if kind == "run":
-        return "%Y%m%d" + _time_format(time)
-    return mark.join((year, month, day)) + _time_format(time)
-
-
-def _pair(value: str) -> tuple[int, int]:
-    match = _DATE.fullmatch(value)
-    assert match is not None  # only dates come here
-    return int(match["a"]), int(match["b"])
-
-
-def _two_formats(shape: tuple[str, ...], values: Iterable[str], *, day_first: bool) -> list[str]:
-    """Return the formats of dates with the year last: padded with noughts, not padded, or both."""
-    texts = [(match["a"], match["b"]) for match in map(_DATE.fullmatch, values) if match]
-    signs = []
-    for place in (0, 1):
-        name = "d" if (place == 0) == day_first else "m"
-        single = any(len(pair[place]) == 1 for pair in texts)
-        nought = any(pair[place].startswith("0") for pair in texts)
-        signs.append([f"%{name}"] * (nought or not single) + [f"%-{name}"] * single)
-    year = "%Y" if shape[2] == "4" else "%y"
-    return [shape[1].join((one, two, year)) + _time_format(shape[3]) for one in signs[0] for two in signs[1]]
-
-
-def _month(values: Iterable[str]) -> str:
-    return _sign("m", [match["ym"] for match in map(_DATE.fullmatch, values) if match and match["ym"]])
-
-
-def _day(values: Iterable[str]) -> str:
-    return _sign("d", [match["yd"] for match in map(_DATE.fullmatch, values) if match and match["yd"]])
-
-
-def _sign(name: str, texts: list[str]) -> str:
-    return f"%-{name}" if any(len(text) == 1 for text in texts) else f"%{name}"
