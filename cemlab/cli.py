@@ -85,7 +85,8 @@ def load(
     out: Annotated[Path, typer.Option(help="Folder for the tables as Parquet files.")],
     settings: _SettingsFile = None,
     quarantine: Annotated[
-        Path | None, typer.Option(help="Folder for the rows that were set aside; OUT/_quarantine if not given.")
+        Path | None,
+        typer.Option(help="Folder for the rows set aside; OUT/_quarantine if not given."),
     ] = None,
 ) -> None:
     """Check a company's folder and write its tables as Parquet files, which open at once from then on."""

@@ -62,8 +62,8 @@ def bad_folders(tmp_path):
     return {
         "no such folder": (["check", nowhere], "no folder at"),
         "empty folder": (["check", str(empty)], "holds no table"),
-        "unknown table": (["check", str(unknown)], "no table in the data contract named 'sales'"),
-        "no key": (["check", str(keyless)], "'customer' is missing"),
+        "run on an unknown table": (["run", "03", "--data", str(unknown)], "contract named 'sales'"),
+        "run without a key": (["run", "03", "--data", str(keyless)], "'customer' is missing"),
         "no such notebook": (["run", "03-loyality-defection"], "did you mean '03-loyalty-defection'"),
         "run on no folder": (["run", "03", "--data", nowhere], "no folder at"),
         "run without its table": (["run", "03", "--data", str(other)], "it needs the table transactions"),
@@ -76,8 +76,8 @@ def bad_folders(tmp_path):
     [
         "no such folder",
         "empty folder",
-        "unknown table",
-        "no key",
+        "run on an unknown table",
+        "run without a key",
         "no such notebook",
         "run on no folder",
         "run without its table",

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import ibis
 
 from cemlab.data.contract import TABLES
-from cemlab.data.lines import rows
+from cemlab.data.engine import rows
 from cemlab.errors import DataError, LeftOutWarning, NotFoundError, OptionError, one_of
 from cemlab.markup import html_table
 
@@ -220,11 +220,16 @@ class Company:
                 raise DataError(f"{opened.info.name}: no row could be taken in. {report.set_aside()}")
         for note in opened.info.notes:
             warnings.warn(note, LeftOutWarning, stacklevel=2)
-        given = {"name": name, "currency": currency, "duration_unit": duration_unit, "as_of": as_of}
-        said = {key: value for key, value in given.items() if value is not None}
-        if name is not None:
-            said["source"] = name
-        return replace(opened, info=replace(opened.info, **said))
+        said = opened.info
+        info = replace(
+            said,
+            name=name or said.name,
+            source=name or said.source,
+            currency=said.currency if currency is None else currency,
+            duration_unit=duration_unit or said.duration_unit,
+            as_of=as_of or said.as_of,
+        )
+        return replace(opened, info=info)
 
     @classmethod
     def of_intake(cls, taken: Intake) -> Company:
@@ -325,11 +330,12 @@ def _table_report(name: str, table: ir.Table) -> TableReport:
     known = tuple(column.name for column in TABLES[name].columns)
     dates = [c.name for c in TABLES[name].columns if c.form in ("date", "time") and c.name in table.columns]
     # the first date of the contract is the one that says when the row happened
-    day = table[dates[0]].cast("date") if dates else ibis.null("date")
+    day = table[dates[0]].cast("date") if dates else None
+    span = {} if day is None else {"first": day.min(), "last": day.max(), "days": day.nunique()}
     # internal names: a column of the file may be called anything
-    blanks = {f"c{i}": table[column].isnull().sum().coalesce(0) for i, column in enumerate(table.columns)}
+    blanks = {f"c{i}": table.count(where=table[column].isnull()) for i, column in enumerate(table.columns)}
     (found,) = rows(
-        table.aggregate(n=table.count(), first=day.min(), last=day.max(), days=day.nunique(), **blanks)
+        table.aggregate(n=table.count(), **span, **blanks)
     )
     return TableReport(
         table=name,
@@ -339,9 +345,9 @@ def _table_report(name: str, table: ir.Table) -> TableReport:
         missing=tuple(c for c in known if c not in table.columns),
         extra=tuple(c for c in table.columns if c not in known),
         blanks={c: found[f"c{i}"] for i, c in enumerate(table.columns) if found[f"c{i}"]},
-        first_day=found["first"],
-        last_day=found["last"],
-        days=found["days"],
+        first_day=found.get("first"),
+        last_day=found.get("last"),
+        days=found.get("days", 0),
         copies=found["n"] - int(rows(table.distinct().count().as_table())[0].popitem()[1]),
     )
 

@@ -16,7 +16,8 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from cemlab.data.lines import MONEY, Money, Occasion, days_between, purchases, rows
+from cemlab.data.engine import rows
+from cemlab.data.lines import MONEY, Money, Occasion, days_between, purchases
 from cemlab.data.tiers import DEFAULT_TIERS, NO_PURCHASE, check_tiers
 from cemlab.data.windows import purchase_pairs, repeat_purchases
 from cemlab.errors import DataError, OptionError, one_of

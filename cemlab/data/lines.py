@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection
 from typing import Any, Literal, get_args
 
 import ibis.expr.types as ir
 
+from cemlab.data.engine import rows
 from cemlab.errors import ColumnError, DataError, OptionError, one_of
 
 Occasion = Literal["line", "day", "order"]
@@ -80,15 +80,6 @@ def days_between(earlier: Any, later: Any) -> Any:
     Only for dates: between times of day, engines disagree on whether to count midnights or full days.
     """
     return later.delta(earlier, unit="day")
-
-
-def rows(table: ir.Table) -> list[dict[str, Any]]:
-    """Fetch a small table without importing pandas, which takes as long as counting ten million lines."""
-    with warnings.catch_warnings():
-        # ibis 12 fetches batches by a method that DuckDB 1.5 calls by another name
-        warnings.simplefilter("ignore", DeprecationWarning)
-        found: list[dict[str, Any]] = table.to_pyarrow_batches().read_all().to_pylist()
-    return found
 
 
 def _amounts(transactions: ir.Table, money: Collection[Money] | None) -> list[Money]:

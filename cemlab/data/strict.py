@@ -36,7 +36,10 @@ def apply_contract(raw: ir.Table, table: Table, *, where: str) -> ir.Table:
     """
     missing = [name for name in table.required if name not in raw.columns]
     if missing:
-        raise ColumnError(f"{where}: the columns {', '.join(missing)} are missing; it has {', '.join(raw.columns)}")
+        there = ", ".join(raw.columns)
+        raise ColumnError(
+            f"{where}: the columns {', '.join(missing)} are missing; it has {there}"
+        )
     columns = [column for column in map(table.column, raw.columns) if column is not None]
     checked = {column.name: grammar.typed_value(raw[column.name], _rule(table, column)) for column in columns}
     # one pass counts what is wrong; only where something is, a second one finds the first place.

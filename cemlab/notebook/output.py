@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from cemlab.errors import OptionError
-from cemlab.notebook.catalogue import NotebookInfo
 from cemlab.files import write_atomically
+from cemlab.notebook.catalogue import NotebookInfo
 from cemlab.notebook.kernel import Execution
 from cemlab.notebook.page import PageEntry, write_index, write_page
 

@@ -151,6 +151,7 @@ def write_index(entries: Sequence[PageEntry], path: Path) -> Path:
 
 @cache
 def templates() -> Environment:
+    """Return the templates of our pages; whatever enters them is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = Path(__file__).parent / "templates" / "cemlab"

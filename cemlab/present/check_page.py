@@ -1,4 +1,4 @@
-"""The answer of ``cemlab check`` as one HTML page: no script, nothing fetched, every text from data escaped."""
+"""The answer of ``cemlab check`` as one HTML page: no script, nothing fetched, all text from data escaped."""
 
 from __future__ import annotations
 
@@ -31,18 +31,22 @@ def write_check_page(report: CheckReport, path: Path) -> Path:
         `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    page = templates().get_template("check.html.j2").render(
-        title=f"{report.company.name}: what came in, and what can run",
-        date=datetime.date.today().isoformat(),
-        version=__version__,
-        summary=_summary(report),
-        files=_table(_files(report)),
-        told=[line for each in report.files for line in told(each)],
-        tables=_table(_tables(report)) if report.company.tables else "",
-        remarks=[f"{table.table}: {line}" for table in report.company.tables for line in remarks(table)],
-        absent=report.company.absent,
-        notebooks=_table(_notebooks(report)),
-        proposal=report.proposal,
+    page = (
+        templates()
+        .get_template("check.html.j2")
+        .render(
+            title=f"{report.company.name}: what came in, and what can run",
+            date=datetime.date.today().isoformat(),
+            version=__version__,
+            summary=_summary(report),
+            files=_table(_files(report)),
+            told=[line for each in report.files for line in told(each)],
+            tables=_table(_tables(report)) if report.company.tables else "",
+            remarks=[f"{table.table}: {line}" for table in report.company.tables for line in remarks(table)],
+            absent=report.company.absent,
+            notebooks=_table(_notebooks(report)),
+            proposal=report.proposal,
+        )
     )
     write_atomically(path, page)
     return path
@@ -54,8 +58,8 @@ def _summary(report: CheckReport) -> str:
     rejected = sum(each.verdict == "reject" for each in report.files)
     can_run = sum(entry.can_run for entry in report.notebooks)
     return (
-        f"{records:,} records in {len(report.files)} file(s): {records - aside:,} accepted, {aside:,} set aside; "
-        f"{rejected} file(s) rejected. {can_run} of {len(report.notebooks)} notebooks can run."
+        f"{records:,} records in {len(report.files)} file(s): {records - aside:,} accepted, "
+        f"{aside:,} set aside; {rejected} file(s) rejected. {can_run} of {len(report.notebooks)} notebooks can run."
     )
 
 
@@ -87,8 +91,6 @@ def _tables(report: CheckReport) -> pd.DataFrame:
                 "One row is": table.row,
                 "Rows": table.rows,
                 "Dates": span(table),
-                "Columns": ", ".join((*table.columns, *table.extra)),
-                "Not there": ", ".join(table.missing),
             }
             for table in report.company.tables
         ]

@@ -14,6 +14,8 @@ from rich.text import Text  # data is shown as it is: Text reads no markup
 
 from cemlab.data.company import Company, CompanyReport, TableReport
 from cemlab.data.intake import FileReport, Settings, take_in
+from cemlab.data.intake.proposal import propose_for
+from cemlab.data.intake.settings import FILE_NAME
 from cemlab.markup import join_words, percent
 from cemlab.notebook.catalogue import Runnable, runnable
 
@@ -38,7 +40,7 @@ def check(
     taken = take_in(folder, settings=settings, advance=advance)
     company = Company.of_intake(taken).check()
     there = {table.table: (*table.columns, *table.extra) for table in company.tables}
-    named = settings is not None or (folder / SETTINGS_FILE).exists()
+    named = settings is not None or (folder / FILE_NAME).exists()
     return CheckReport(
         files=taken.files,
         company=company,
@@ -121,14 +123,15 @@ class CheckReport:
                 console.print(Text(f"  {table.table}: {line}"))
         absent = join_words(self.company.absent) or "none"
         console.print(Text(f"\nTables of the data contract that are absent: {absent}\n"))
-        answers = Table("Notebook", "Question", "Can run?")
+        answers = _grid("Notebook", "Question", "Can run?")
         for entry in self.notebooks:
             verdict = "yes" if entry.can_run else f"no: {lacks(entry)}"
             answers.add_row(*map(Text, (entry.notebook.name, entry.notebook.question, verdict)))
         console.print(answers)
 
     def _files_table(self) -> Table:
-        files = Table("File", "Verdict", title=Text(self.company.name))
+        files = _grid("File", "Verdict")
+        files.title = Text(self.company.name)
         for name in ("Records", "Accepted", "Set aside"):
             files.add_column(name, justify="right")
         for report in self.files:
@@ -138,15 +141,23 @@ class CheckReport:
         return files
 
     def _tables_table(self) -> Table:
-        tables = Table("Table", "One row is", "Rows", "Dates", "Not there", "Further columns")
+        tables = _grid("Table", "One row is", "Dates")
+        tables.add_column("Rows", justify="right")
         for table in self.company.tables:
-            cells = (table.table, table.row, f"{table.rows:,}", span(table))
-            tables.add_row(*map(Text, (*cells, ", ".join(table.missing), ", ".join(table.extra))))
+            tables.add_row(*map(Text, (table.table, table.row, span(table), f"{table.rows:,}")))
         return tables
 
 
+def _grid(*names: str) -> Table:
+    """Return a table in which a long word is broken, not cut: nothing is hidden on a narrow terminal."""
+    grid = Table()
+    for name in names:
+        grid.add_column(name, overflow="fold")
+    return grid
+
+
 def told(report: FileReport) -> Iterator[str]:
-    """Yield what is to be said of a file, a line each: the common faults first, then what else was noticed."""
+    """Yield what is to be said of a file, a line each: the common faults, then what else was noticed."""
     for column, kind, count in report.quarantined.commonest():
         where = f"column {column!r}: " if column else ""
         yield f"{report.file}: {count:,} set aside: {where}{kind}"
@@ -164,6 +175,10 @@ def span(table: TableReport) -> str:
 
 def remarks(table: TableReport) -> Iterator[str]:
     """Yield what an analyst should know of a table before using it."""
+    if table.missing:
+        yield f"not there: {', '.join(table.missing)}"
+    if table.extra:
+        yield f"further columns, kept as they are: {', '.join(table.extra)}"
     if table.copies:
         yield f"{table.copies:,} rows equal an earlier one in every column; they were kept"
     for column, blanks in table.blanks.items():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from cemlab.data.contract import TABLES
+from cemlab.data.engine import batches
 from cemlab.data.intake.load import FileReport, Intake, take_in
 from cemlab.data.intake.parts import Advance
 from cemlab.data.intake.plan import Settings
@@ -61,8 +61,8 @@ def load(
     strangers = [name for name in TABLES if (out / f"{name}.parquet").exists() and name not in taken.tables]
     if strangers:
         raise DataError(
-            f"{out} holds {strangers[0]}.parquet, which {folder} does not give; two companies would be mixed: "
-            "remove it, or name another folder with --out"
+            f"{out} holds {strangers[0]}.parquet, which {folder} does not give; two companies "
+            "would be mixed: remove it, or name another folder with --out"
         )
     for name in taken.tables:
         os.replace(_whole_file(taken, name, out), out / f"{name}.parquet")  # noqa: PTH105 - atomic by promise
@@ -85,7 +85,7 @@ def _whole_file(taken: Intake, name: str, out: Path) -> Path:
     if name in taken.staged:
         return taken.staged[name]
     with Staging(out).writing(name) as writer:
-        reader = taken.tables[name].to_pyarrow_batches(chunk_size=1 << 17)
+        reader = batches(taken.tables[name])
         writer.write(reader.schema.empty_table())
         for batch in reader:
             writer.write(pa.Table.from_batches([batch]))

@@ -19,7 +19,7 @@ from cemlab.data.intake.folder import survey
 from cemlab.data.intake.parts import Advance, Part, TableIntake
 from cemlab.data.intake.plan import Settings
 from cemlab.data.intake.quarantine import Quarantine
-from cemlab.data.intake.rules import broken_rows
+from cemlab.data.intake.rules import FILE, broken_rows
 from cemlab.data.intake.settings import settings_beside
 from cemlab.data.intake.staging import Staging
 from cemlab.data.intake.stored import stored_rows
@@ -27,9 +27,6 @@ from cemlab.data.intake.written import RECORD
 from cemlab.errors import CemlabError, DataError
 
 Verdict = Literal["accept", "quarantine", "reject"]
-
-# Which file of its table a row is from, while rules between rows are checked.
-_FILE = "cemlab_file"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,7 +188,7 @@ def take_in(
 
 
 def _take_table(intake: TableIntake, parts: Sequence[Part]) -> ir.Table | None:
-    """Take in all files of one table; None if any of them was rejected, for a part would pass for the whole."""
+    """Take in all files of one table; None if one was rejected, for a part would pass for the whole."""
     for part in parts:
         if not part.rejected:
             try:
@@ -207,7 +204,7 @@ def _take_table(intake: TableIntake, parts: Sequence[Part]) -> ir.Table | None:
         return None
     if intake.row_rules:
         _apply_row_rules(intake, parts)
-    return _together(parts).drop(RECORD, _FILE)
+    return _together(parts).drop(RECORD, FILE)
 
 
 def _apply_row_rules(intake: TableIntake, parts: Sequence[Part]) -> None:
@@ -220,7 +217,7 @@ def _apply_row_rules(intake: TableIntake, parts: Sequence[Part]) -> None:
     found = broken_rows(_together(parts), intake.row_rules, place=place)
     by_file: dict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
     for row in found.to_pylist():
-        by_file[row[_FILE]][row[RECORD]] = (row["column"], row["reason"])
+        by_file[row[FILE]][row[RECORD]] = (row["column"], row["reason"])
     for i, broken in by_file.items():
         part = parts[i]
         names = {rule.name: rule.source or rule.name for rule in intake.rules(part, part.header)}
@@ -262,7 +259,7 @@ def _together(parts: Sequence[Part]) -> ir.Table:
                 for name, kind in types.items()
             },
             **({} if RECORD in types else {RECORD: ibis.literal(0, "int64")}),
-            **{_FILE: ibis.literal(i, "int64")},
+            **{FILE: ibis.literal(i, "int64")},
         )
         for i, part in enumerate(parts)
         if part.rows is not None

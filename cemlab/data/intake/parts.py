@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from cemlab.data.contract import Table
+from cemlab.data.engine import batches
 from cemlab.data.intake.batch import Reader
 from cemlab.data.intake.delimited import open_delimited
 from cemlab.data.intake.folder import Source
@@ -22,8 +23,8 @@ from cemlab.data.intake.plan_rules import column_rules
 from cemlab.data.intake.quarantine import Quarantine
 from cemlab.data.intake.staging import Staging
 from cemlab.data.intake.stored import ROW, StoredTyping
-from cemlab.data.intake.written import WrittenTyping, Broken
 from cemlab.data.intake.workbook import open_workbook
+from cemlab.data.intake.written import Broken, WrittenTyping
 from cemlab.errors import CemlabError
 
 Advance = Callable[[int], None]
@@ -129,7 +130,7 @@ class TableIntake:
             return open_workbook(
                 part.source.path,
                 self.said.dialect,
-                lambda header: {rule.source: rule for rule in self.rules(part, header) if rule.source},
+                lambda header: self._described(self.rules(part, header)),
                 advance=advance,
             )
         return open_delimited(part.source.path, self.said.dialect, advance=advance)
@@ -138,6 +139,13 @@ class TableIntake:
         """Return how the columns of the table come from a file with this header."""
         said = self.settings.tables.get(self.table.name)
         return column_rules(self.table, said, header, time_zone=self.settings.time_zone, where=part.label)
+
+    def _described(self, rules: tuple[ColumnRule, ...]) -> dict[str, ColumnRule]:
+        """Return by column of the file the rules of those that the contract or the settings describe."""
+        return {rule.source: rule for rule in rules if rule.source is not None and self._knows(rule)}
+
+    def _knows(self, rule: ColumnRule) -> bool:
+        return self.table.column(rule.name) is not None or rule.name in self.said.columns
 
     def _take_written(self, part: Part) -> None:
         reader = self.reader(part, advance=self.advance)
@@ -176,12 +184,11 @@ class TableIntake:
             str(part.source.path), table_name=f"stored_{uuid4().hex}", file_row_number=True
         )
         part.raw, part.header = raw, tuple(name for name in raw.columns if name != ROW)
-        described = {column.name for column in self.table.columns} | set(self.said.columns)
         rules = self.rules(part, part.header)
         stored = StoredTyping(
             raw,
             rules=rules,
-            as_they_are={rule.name for rule in rules} - described,
+            as_they_are={rule.name for rule in rules if not self._knows(rule)},
             filters=self.said.filters,
             **self._marks(),
         )
@@ -196,7 +203,7 @@ class TableIntake:
     def stage(self, part: Part, rows: ir.Table) -> None:
         """Keep the rows that are left of a part in a file of ours."""
         with self.staging.writing(self.table.name) as writer:
-            reader = rows.to_pyarrow_batches(chunk_size=1 << 17)
+            reader = batches(rows)
             writer.write(reader.schema.empty_table())
             for batch in reader:
                 writer.write(pa.Table.from_batches([batch]))

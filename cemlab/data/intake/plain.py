@@ -132,7 +132,7 @@ def _is_plain_integer(values: _Values) -> bool:
 
 
 def _is_plain_number(values: _Values) -> bool:
-    """Whether numbers are of digits and points, begin and end with a digit, and are not too long to be exact."""
+    """Whether numbers are digits and points, begin and end with a digit, and are short enough to be exact."""
     return bool(
         _NUMERIC[values.used].all()
         and _all_digits(values.first)
@@ -141,9 +141,10 @@ def _is_plain_number(values: _Values) -> bool:
     )
 
 
-def _is_any(values: _Values) -> bool:
-    """Whether the cast alone decides: Arrow takes a date of exactly ten characters, YYYY-MM-DD, and no other."""
-    return True
+def _is_plain_date(values: _Values) -> bool:
+    """Whether dates have ten characters; whether they are YYYY-MM-DD, Arrow's cast decides."""
+    lengths = values.ends - values.starts
+    return bool(lengths.min() == lengths.max() == len("YYYY-MM-DD"))
 
 
 def _all_digits(data: npt.NDArray[np.uint8]) -> bool:
@@ -161,7 +162,7 @@ _PLAIN: dict[Form, tuple[Callable[[_Values], bool], pa.DataType | None]] = {
     "text": (_is_plain_text, None),
     "integer": (_is_plain_integer, pa.int64()),
     "number": (_is_plain_number, pa.float64()),
-    "date": (_is_any, pa.date32()),
+    "date": (_is_plain_date, pa.date32()),
 }
 
 

@@ -1,4 +1,4 @@
-"""A private place for what was taken in: rows are kept there until they are used or given their final name."""
+"""A private place for what was taken in, until it is used or given its final name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from cemlab.data.intake import parquet
 from cemlab.errors import CemlabError, DataError
-
 
 _PREFIX = ".cemlab-"
 
@@ -52,7 +51,7 @@ class Staging:
     def __init__(self, beside: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=beside))
         self._n = 0
-        self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self._remove: Any = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def outlive(self, owner: object) -> None:
         """Let the folder stay for as long as an object that reads from it, instead of this one."""
@@ -73,8 +72,8 @@ class Staging:
             if isinstance(error, CemlabError):
                 raise
             raise DataError(
-                f"no more rows can be kept in {self.folder.parent} ({error.strerror or error}); make room there, "
-                "or name another temporary folder in TMPDIR"
+                f"no more rows can be kept in {self.folder.parent} ({error.strerror or error}); make room "
+                "there, or name another temporary folder in TMPDIR"
             ) from error
 
 

@@ -10,10 +10,11 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from cemlab.data.engine import batches
 from cemlab.data.intake import grammar
 from cemlab.data.intake.batch import Fault
 from cemlab.data.intake.plan import ColumnRule, Filter
-from cemlab.data.intake.written import RECORD, Broken, together, told_of_filter, verdict_of
+from cemlab.data.intake.written import RECORD, Broken, together, told_of_column, told_of_filter, verdict_of
 
 _VERDICT = "cemlab_verdict"
 #: DuckDB's name for the index of a row in its file.
@@ -75,7 +76,7 @@ class StoredTyping:
         shown = {f"c{i}": self._raw[name] for i, name in enumerate(columns)}
         rows = self._raw.select(**shown, **self._flags, **{RECORD: self._raw[ROW], _VERDICT: self._verdict})
         rows = rows.filter(rows[_VERDICT] != 0).order_by(RECORD)
-        for batch in rows.to_pyarrow_batches():
+        for batch in batches(rows):
             for found in batch.to_pylist():
                 record = {name: found[f"c{i}"] for i, name in enumerate(columns)}
                 yield self._told(found, record)
@@ -89,16 +90,16 @@ class StoredTyping:
         faults = []
         for i, rule in enumerate(self._rules):
             if found[f"b{i}"]:
-                names = rule.multiply or (rule.source or rule.name,)
-                value = " × ".join(_shown(record.get(name, rule.constant)) for name in names)
-                faults.append((" × ".join(names), value, grammar.reason(value, rule)))
+                text = {name: _shown(value) for name, value in record.items()}
+                faults.append(told_of_column(rule, text))
         return together(faults, line=line, row=row)
 
     def _checked(self, rule: ColumnRule) -> tuple[ir.BooleanValue, ir.Value]:
         if rule.name in self._as_they_are:
             return ibis.literal(False), self._raw[rule.source]
         if rule.multiply is not None:
-            return grammar.product_value(*(self._text(name) for name in rule.multiply), rule)
+            left, right = map(self._text, rule.multiply)
+            return grammar.product_value(left, right, rule)
         if rule.source is None:
             return grammar.text_value(ibis.literal(rule.constant), rule)
         return grammar.typed_value(self._raw[rule.source], rule)
@@ -114,7 +115,7 @@ def stored_rows(raw: ir.Table, places: Collection[int]) -> Iterator[tuple[int, d
     shown = raw.select(**{f"c{i}": raw[name] for i, name in enumerate(columns)}, place=raw[ROW])
     wanted = ibis.memtable(pa.table({"place": pa.array(sorted(places), pa.int64())}))
     found = shown.semi_join(wanted, "place").order_by("place")
-    for batch in found.to_pyarrow_batches():
+    for batch in batches(found):
         for row in batch.to_pylist():
             record = {name: row[f"c{i}"] for i, name in enumerate(columns)}
             yield row["place"], {name: _shown(value) for name, value in record.items()}, _row_text(record)

@@ -168,20 +168,10 @@ class WrittenTyping:
                 fault = Fault(line=line, column=f.column, value=value, reason=reason, row=record)
                 yield Broken(fault=fault, kind=reason)
                 continue
-            faults = [self._told(rule, text) for i, rule in enumerate(self._rules) if flag[f"b{i}"]]
+            named = {name: text[internal] for name, internal in self._internal.items()}
+            faults = [told_of_column(rule, named) for i, rule in enumerate(self._rules) if flag[f"b{i}"]]
             faults.sort(key=lambda told: self._position.get(told[0], -1))
             yield together(faults, line=line, row=record)
-
-    def _told(self, rule: ColumnRule, text: dict[str, str]) -> tuple[str, str, str]:
-        """Return column, value and reason of one broken value."""
-        if rule.multiply is not None:
-            left, right = (text[self._internal[name]] for name in rule.multiply)
-            column, value = " × ".join(rule.multiply), f"{left} × {right}"
-        elif rule.source is None:
-            column, value = rule.name, str(rule.constant)
-        else:
-            column, value = rule.source, text[self._internal[rule.source]]
-        return column, value, grammar.reason(value, rule)
 
 
 def verdict_of(
@@ -191,7 +181,7 @@ def verdict_of(
     column: Callable[[str], ir.StringValue],
     marks: Mapping[str, str],
 ) -> ir.IntegerValue:
-    """Return what becomes of a row: 0 if it is good, above 0 if a column is broken, below 0 if a filter hits it.
+    """Return what becomes of a row: 0 if good, above 0 if a column is broken, below 0 if a filter hits it.
 
     The filters are asked first and in their order: what the user does not want is not found fault with. A
     row that a filter cannot judge is not let through.
@@ -210,6 +200,16 @@ def told_of_filter(filters: Sequence[Filter], verdict: int) -> tuple[Filter, str
     doubt, i = divmod(-1 - verdict, len(filters))
     f = filters[i]
     return f, f"is no number, so the filter {f.reason!r} cannot judge it" if doubt else f.reason
+
+
+def told_of_column(rule: ColumnRule, record: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return column, value and reason of one broken value; `record` is the row by the names of the file."""
+    if rule.multiply is not None:
+        left, right = (record[name] for name in rule.multiply)
+        return " × ".join(rule.multiply), f"{left} × {right}", grammar.product_reason(left, right, rule)
+    if rule.source is None:
+        return rule.name, str(rule.constant), grammar.reason(str(rule.constant), rule)
+    return rule.source, record[rule.source], grammar.reason(record[rule.source], rule)
 
 
 def together(faults: list[tuple[str, str, str]], *, line: int, row: str) -> Broken:
