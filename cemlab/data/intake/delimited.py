@@ -11,13 +11,15 @@ from cemlab.data.intake.plan import Dialect
 from cemlab.data.intake.records import Record, Tokenizer
 from cemlab.data.intake.streams import TextStream
 from cemlab.data.intake.text_batches import BlankBatch, CarefulBatch, CleanBatch, WeededBatch
-from cemlab.data.intake.text_blocks import clean_records
+from cemlab.data.intake.text_blocks import Clean, clean_records
 from cemlab.data.intake.text_header import read_head
 from cemlab.data.intake.text_weeding import weed_records
 from cemlab.errors import DataError
 
 #: Text that is looked at at once (bytes).
 BLOCK_BYTES = 8 << 20
+#: The same where something is at fault, for faults weigh far more than rows.
+CAREFUL_BYTES = 1 << 20
 #: Text in which the line ends and, if it goes on, the header are looked for first (bytes).
 HEAD_BYTES = 1 << 20
 
@@ -89,6 +91,9 @@ class DelimitedReader:
         self._blank_lines = list(head.blank[:_LINES_NAMED])
         self._blanks = len(head.blank)
         self._pending_line = self._pending = 0  # blank lines just passed, which are records if one follows
+        self._size = BLOCK_BYTES
+        self._read_all = False
+        self._check_line_ends(self._rest)
         self._report(self._stream.packed)
 
     def batches(self) -> Iterator[Batch]:
@@ -109,24 +114,45 @@ class DelimitedReader:
 
     def _next_block(self) -> tuple[list[Batch], int, bool]:
         """Return the next records, how many bytes of the file were read, and whether they are the last."""
-        chunk = self._stream.read(BLOCK_BYTES)
-        final = len(chunk) < BLOCK_BYTES
-        data = self._rest + chunk if self._rest else chunk
-        self._check_line_ends(data)
-        batches, used = self._block(data, final=final)
-        self._rest = data[used:]
+        size, shrunk = self._size, CAREFUL_BYTES >= BLOCK_BYTES
+        while True:
+            data, final = self._look_at(size)
+            clean = clean_records(data, self._layout, final=final) if data else None
+            if clean is not None:
+                batches, used = self._without_care(data, clean), clean.end
+                size *= 2
+                break
+            if size == BLOCK_BYTES and not shrunk:
+                size, shrunk = CAREFUL_BYTES, True
+                continue
+            batches, used = self._with_care(data, final=final)
+            if used or final:
+                break
+            size, shrunk = 2 * size, True  # a record is longer than all of this
+        self._size = min(size, BLOCK_BYTES)
+        self._rest = self._rest[used:]
         return batches, self._stream.packed, final
 
-    def _block(self, data: bytes, *, final: bool) -> tuple[list[Batch], int]:
-        """Return the records at the beginning of `data`, and how many bytes they are."""
-        clean = clean_records(data, self._layout, final=final) if data else None
-        if clean is not None:
-            batch = CleanBatch(clean, data, line=self._line, layout=self._layout)
-            self._line += clean.lines
-            return [*self._blank_records(), batch], clean.end
+    def _look_at(self, size: int) -> tuple[bytes, bool]:
+        """Return about as many of the next bytes, and whether they are all that is left."""
+        if len(self._rest) < size and not self._read_all:
+            chunk = self._stream.read(size)
+            self._read_all = len(chunk) < size
+            self._check_line_ends(chunk)
+            self._rest += chunk
+        data = self._rest if len(self._rest) <= 2 * size else self._rest[:size]
+        return data, self._read_all and len(data) == len(self._rest)
+
+    def _without_care(self, data: bytes, clean: Clean) -> list[Batch]:
+        batch = CleanBatch(clean, data, line=self._line, layout=self._layout)
+        self._line += clean.lines
+        return [*self._blank_records(), batch]
+
+    def _with_care(self, data: bytes, *, final: bool) -> tuple[list[Batch], int]:
+        """Return the records at the beginning of `data`, of which some are at fault."""
         weeded = weed_records(data, self._layout, line=self._line, final=final) if data else None
         if weeded is not None and weeded.end:
-            self._skip_blanks([record.line for record in weeded.apart if record.blank])
+            self._skip_blanks(weeded.blank)
             self._line, line = self._line + weeded.lines, self._line
             return [WeededBatch(weeded, data, line=line, layout=self._layout)], weeded.end
         tokens = Tokenizer(data, self._layout, line=self._line, final=final)

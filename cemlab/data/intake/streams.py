@@ -294,8 +294,8 @@ def _utf_16(start: bytes) -> str | None:
     pairs = len(start) // 2
     if pairs >= 4:
         # mostly Latin text has a zero in every other byte
-        if start[1::2].count(0) > 0.4 * pairs and start[0::2].count(0) < 0.1 * pairs:
+        if start[1::2].count(0) > 0.75 * pairs and start[0::2].count(0) < 0.05 * pairs:
             return "utf-16-le"
-        if start[0::2].count(0) > 0.4 * pairs and start[1::2].count(0) < 0.1 * pairs:
+        if start[0::2].count(0) > 0.75 * pairs and start[1::2].count(0) < 0.05 * pairs:
             return "utf-16-be"
     return None

@@ -13,6 +13,7 @@ from cemlab.data.intake import records
 from cemlab.data.intake.records import Layout, Record, Tokenizer
 from cemlab.data.intake.text_blocks import Bytes, Places, parse_records
 
+_FEW = 8  # one record in so many may need care, beyond that it is faster to take care of all
 _QUOTE, _RETURN, _FEED, _TAB = 34, 13, 10, 9
 
 
@@ -27,7 +28,9 @@ class Weeded:
     starts, ends
         Where each good record stands in the bytes, without its line end, shape (rows,).
     apart
-        Faults and blank lines.
+        The faults.
+    blank
+        Lines of the blank lines.
     end
         Where the records end in the bytes, with the last line end.
     lines
@@ -38,6 +41,7 @@ class Weeded:
     starts: Places
     ends: Places
     apart: list[Record]
+    blank: list[int]
     end: int
     lines: int
 
@@ -59,7 +63,8 @@ def weed_records(data: bytes, layout: Layout, *, line: int, final: bool) -> Weed
     Returns
     -------
     Weeded or None
-        None where every record needs the careful way: files of one column, delimiters beyond ASCII.
+        None where every record needs the careful way: files of one column, delimiters beyond ASCII; or
+        where so many do that it is the faster one.
 
     Raises
     ------
@@ -76,22 +81,31 @@ def weed_records(data: bytes, layout: Layout, *, line: int, final: bool) -> Weed
     if len(layout.delimiter) != 1 or (layout.columns or 0) < 2 or len(data) > records.RECORD_LIMIT:
         return None
     block = _Block(data, layout, line=line, final=final)
+    if block.is_unruly():
+        return None
     starts, ends, tokenized = block.cut()
-    odd = block.odd(starts, ends)
+    blank = block.without_return(ends) == starts
+    odd = block.odd(starts, ends) & ~blank
+    if np.count_nonzero(odd) > len(starts) // _FEW + _FEW:
+        return None
+    good = ~odd & ~blank
     tokenized += [record for start in starts[odd].tolist() for record in block.tokenize(start)]
     tokenized.sort(key=lambda record: record.start)
     rows = [record for record in tokenized if record.fields]
-    columns = parse_records(_as_written(data[: block.end], layout, tokenized), layout)
-    kept = np.concatenate([starts[~odd], np.array([row.start for row in rows], np.intp)])
+    keep = np.ones(block.end, dtype=bool)
+    keep[starts[blank]] = keep[ends[blank]] = False
+    columns = parse_records(_as_written(data, keep, layout, tokenized), layout)
+    kept = np.concatenate([starts[good], np.array([row.start for row in rows], np.intp)])
     if columns is None or columns.num_rows != len(kept):
         return None
-    stops = np.concatenate([block.without_return(ends[~odd]), np.array([row.end for row in rows], np.intp)])
+    stops = np.concatenate([block.without_return(ends[good]), np.array([row.end for row in rows], np.intp)])
     order = np.argsort(kept, kind="stable")  # two runs in order already
     return Weeded(
         columns=columns,
         starts=kept[order],
         ends=stops[order],
-        apart=[record for record in tokenized if not record.fields],
+        apart=[record for record in tokenized if record.reason],
+        blank=sorted([*block.lines(starts[blank]), *(item.line for item in tokenized if item.blank)]),
         end=block.end,
         lines=int(np.searchsorted(block.line_ends, block.end)),
     )
@@ -110,11 +124,21 @@ class _Block:
         self._mark = layout.line_end[0]
         self._quotes: Places = np.flatnonzero(self._units == _QUOTE)
         self.line_ends: Places = np.flatnonzero(self._units == self._mark)
+        self._misplaced = self._find_misplaced()
+
+    def is_unruly(self) -> bool:
+        """Whether so many quotes are out of place that cutting around them is slow."""
+        return min(len(places) for places in self._misplaced) > len(self.line_ends) // _FEW + _FEW
+
+    def lines(self, starts: Places) -> list[int]:
+        """Return the physical lines of places."""
+        found: list[int] = (self._line + np.searchsorted(self.line_ends, starts)).tolist()
+        return found
 
     def tokenize(self, start: int) -> Iterator[Record]:
         """Yield the one record that begins at `start`, none if it may go on beyond the block."""
         self._tokens.position = start
-        self._tokens.line = self._line + int(np.searchsorted(self.line_ends, start))
+        (self._tokens.line,) = self.lines(np.array([start]))
         for record in self._tokens.records():
             yield record
             return
@@ -122,12 +146,11 @@ class _Block:
     def cut(self) -> tuple[Places, Places, list[Record]]:
         """Return where records begin and their line ends stand, and those cut with care for their quotes."""
         before = np.searchsorted(self._quotes, self.line_ends)
-        misplaced = self._misplaced()
         starts, ends, tokenized = [], [], []
         size = len(self._units)
         while self.end < size:
             first = int(np.searchsorted(self._quotes, self.end))
-            bad = misplaced[first % 2]
+            bad = self._misplaced[first % 2]
             at = int(np.searchsorted(bad, first))
             stop = int(self._quotes[bad[at]]) if at < len(bad) else size
             part = slice(*np.searchsorted(self.line_ends, [self.end, stop]))
@@ -146,7 +169,7 @@ class _Block:
         nothing = np.empty(0, np.intp)
         return np.concatenate([nothing, *starts]), np.concatenate([nothing, *ends]), tokenized
 
-    def _misplaced(self) -> tuple[Places, Places]:
+    def _find_misplaced(self) -> tuple[Places, Places]:
         """Return which quotes are out of place if the first of all opens a field, and if it closes one."""
         units, quotes = self._units, self._quotes
         last = len(units) - 1
@@ -177,7 +200,6 @@ class _Block:
         odd: npt.NDArray[np.bool_] = count(delimiters, within=False) != columns - 1
         # of records with lines of their own, the tokenizer decides whether they look like records
         odd |= count(self.line_ends, within=True) > 1
-        odd |= self.without_return(ends) == starts
         odd[self._owner(self._unwanted(), starts, ends)[0]] = True
         return odd
 
@@ -197,7 +219,7 @@ class _Block:
         unwanted[[_TAB, _FEED, _RETURN, self._layout.delimiter[0]]] = False
         leads, returns = np.flatnonzero(units == 0xC2), np.flatnonzero(units == _RETURN)
         last = len(units) - 1
-        leads = leads[units[leads + 1] < 0xA0]  # U+0080 to U+009F are C2 80 to C2 9F
+        leads = leads[units[np.minimum(leads + 1, last)] < 0xA0]  # U+0080 to U+009F are C2 80 to C2 9F
         returns = (
             returns[units[np.minimum(returns + 1, last)] != self._mark]
             if self._mark == _FEED
@@ -213,15 +235,20 @@ class _Block:
         return shorter
 
 
-def _as_written(data: bytes, layout: Layout, tokenized: list[Record]) -> bytes:
+def _as_written(data: bytes, keep: npt.NDArray[np.bool_], layout: Layout, tokenized: list[Record]) -> bytes:
     """Return the good records alone, with those that needed care written so that any reader agrees."""
+    units, whole = np.frombuffer(data, np.uint8), bool(keep.all())
+
+    def between(start: int, end: int) -> bytes:
+        return data[start:end] if whole else units[start:end][keep[start:end]].tobytes()
+
     pieces, start = [], 0
     for record in tokenized:
-        pieces.append(data[start : record.start])
+        pieces.append(between(start, record.start))
         if record.fields:
             quoted = [b'"%b"' % field.replace(b'"', b'""') for field in record.fields]
             pieces += [layout.delimiter.join(quoted), layout.line_end]
         after = data.find(layout.line_end, record.end)
-        start = len(data) if after < 0 else after + 1
-    pieces.append(data[start:])
+        start = len(keep) if after < 0 else after + 1
+    pieces.append(between(start, len(keep)))
     return b"".join(pieces)
