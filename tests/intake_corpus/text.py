@@ -46,6 +46,9 @@ def _quotes() -> Iterator[Case]:
         content = lines(_HEADER, _good(1, f'"two{end}lines"'), bad, _good(2), end=end)
         outcome = quarantine(3, Aside(line=4, column="revenue", value="abc"))
         yield one_file(f"line-number-after-a-quoted-newline-{name}", content, outcome)
+    content = lines(_HEADER, _good(1, '"two\nlines"'), bad).removesuffix(b"\n")
+    outcome = quarantine(2, Aside(line=4, column="revenue", value="abc"))
+    yield one_file("line-number-of-a-last-row-without-line-end", content, outcome)
     content = lines(_HEADER, _good(1, '"a\nb\n\n\nc"'), _good(2), '"C3\n",2026-01-05,1.00,tea', bad)
     aside = (Aside(line=8, column="customer", value="C3\n"), Aside(line=10, column="revenue", value="abc"))
     yield one_file("blank-lines-within-quotes-count-as-lines", content, quarantine(4, *aside))
@@ -342,6 +345,8 @@ def _duplicates() -> Iterator[Case]:
     content = lines(header, '"C1",north', 'C2,"so\nuth"', "C1,north")
     outcome = quarantine(3, Aside(line=5, column=key, says="line 2"))
     yield one_file("a-key-twice-after-a-quoted-newline", content, outcome, file="customers.csv")
+    content = content.removesuffix(b"\n")
+    yield one_file("a-key-twice-in-a-last-row-without-line-end", content, outcome, file="customers.csv")
 
 
 def cases() -> Iterator[Case]:
