@@ -154,8 +154,8 @@ def reason(value: str, rule: ColumnRule) -> str:
 
     Examples
     --------
-    >>> reason("1_975", ColumnRule(name="units", form="integer"))
-    "'1_975' is not an integer: at most 18 digits and nothing else, e.g. 42"
+    >>> reason("yes", ColumnRule(name="consent", form="flag"))
+    "'yes' is not one of true, false, 1, 0; map it with values"
     """
     if rule.multiply is not None and " × " in value:
         left, _, right = value.partition(" × ")
