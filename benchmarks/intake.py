@@ -142,7 +142,9 @@ def compare(*, rows: int, repeats: int) -> dict[str, Any]:
         **{f"ratio_{kind}_to_duckdb": ratio(kind, "duckdb", "seconds") for kind in FILES},
         **{f"ratio_{kind}_to_duckdb_cpu": ratio(kind, "duckdb", "cpu_seconds") for kind in FILES},
         **{f"ratio_{kind}_to_duckdb_parquet": ratio(kind, "duckdb_parquet", "seconds") for kind in FILES},
-        "peak_mb": round(max(one["peak_mb"] for (_, peer), ones in runs.items() if peer == "cemlab" for one in ones)),
+        "peak_mb": round(
+            max(one["peak_mb"] for (_, peer), ones in runs.items() if peer == "cemlab" for one in ones)
+        ),
         "seconds": {f"{kind} {peer}": round(median(kind, peer, "seconds"), 2) for kind, peer in runs},
     }
 

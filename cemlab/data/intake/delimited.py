@@ -154,7 +154,8 @@ class DelimitedReader:
         if weeded is not None and weeded.end:
             self._skip_blanks(weeded.blank)
             self._line, line = self._line + weeded.lines, self._line
-            return [WeededBatch(weeded, data, line=line, layout=self._layout)], weeded.end
+            batch = WeededBatch(weeded, data, line=line, layout=self._layout)
+            return [*self._blank_records(), batch], weeded.end
         tokens = Tokenizer(data, self._layout, line=self._line, final=final)
         found = list(tokens.records())
         batches = self._one_column(found) if self._layout.columns == 1 else self._without_blanks(found)

@@ -15,7 +15,7 @@ from cemlab.data.intake.parts import Advance
 from cemlab.data.intake.plan import Settings
 from cemlab.data.intake.proposal_text import toml_text
 from cemlab.data.intake.quarantine import rows_of
-from cemlab.data.intake.staging import Staging, clear_abandoned
+from cemlab.data.intake.staging import clear_abandoned
 from cemlab.errors import DataError, OptionError
 from cemlab.files import write_atomically
 from cemlab.spreadsheet import write_rows
@@ -65,7 +65,7 @@ def load(
             "would be mixed: remove it, or name another folder with --out"
         )
     for name in taken.tables:
-        os.replace(_whole_file(taken, name, out), out / f"{name}.parquet")  # noqa: PTH105 - atomic by promise
+        os.replace(_whole_file(taken, name), out / f"{name}.parquet")  # noqa: PTH105 - atomic by promise
     write_atomically(out / "cemlab.toml", _company_section(taken.settings))
     return taken.files
 
@@ -80,11 +80,11 @@ def _company_section(said: Settings) -> str:
     return "\n".join(["[company]", *told, ""])
 
 
-def _whole_file(taken: Intake, name: str, out: Path) -> Path:
+def _whole_file(taken: Intake, name: str) -> Path:
     """Return a finished file with exactly the rows and columns of a table."""
     if name in taken.staged:
         return taken.staged[name]
-    with Staging(out).writing(name) as writer:
+    with taken.staging.writing(name) as writer:
         reader = batches(taken.tables[name])
         writer.write(reader.schema.empty_table())
         for batch in reader:

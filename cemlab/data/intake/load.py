@@ -88,6 +88,8 @@ class Intake:
         The tables all of whose files could be taken in, typed as the contract states.
     staged
         Those of them that are one finished Parquet file of ours.
+    staging
+        The folder that holds what is kept of them.
     connection
         The engine they lie on.
     """
@@ -97,6 +99,7 @@ class Intake:
     files: tuple[FileReport, ...]
     tables: Mapping[str, ir.Table]
     staged: Mapping[str, Path] = field(repr=False)
+    staging: Staging = field(repr=False)
     connection: Any = field(repr=False)
 
     @property
@@ -152,11 +155,11 @@ def take_in(
     sources = survey(folder, settings)
     staging = Staging(stage_beside)
     connection = engine.connect(folder, staging.folder)
-    staging.outlive(connection)
+    staging.keep_with(connection)
     parts = [
         Part(
             source=source,
-            quarantine=Quarantine(staging.folder, f"aside-{i}"),
+            quarantine=Quarantine(staging, f"aside-{i}"),
             rejected=None if source.refusal is None else DataError(source.refusal),
         )
         for i, source in enumerate(sources)
@@ -183,6 +186,7 @@ def take_in(
             for name, (only, *others) in by_table.items()
             if name in tables and not others and only.staged and RECORD not in only.columns
         },
+        staging=staging,
         connection=connection,
     )
 

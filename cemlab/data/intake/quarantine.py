@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from cemlab.data.intake.batch import Fault
+from cemlab.data.intake.staging import Staging
 
 
 class Quarantine:
@@ -22,14 +23,14 @@ class Quarantine:
 
     Parameters
     ----------
-    folder
-        Where the rows may be kept meanwhile.
+    staging
+        Where the rows are kept meanwhile.
     name
         A plain name for that purpose.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder = folder
+    def __init__(self, staging: Staging, name: str) -> None:
+        self._staging = staging
         self._name = name
         self._runs: list[Path] = []
         self._open: IO[str] | None = None
@@ -39,7 +40,7 @@ class Quarantine:
     def add(self, fault: Fault, *, kind: str) -> None:
         """Keep a row, counted under its column and the kind of its fault."""
         if self._open is None:
-            path = self._folder / f"{self._name}-{len(self._runs)}.jsonl"
+            path = self._staging.folder / f"{self._name}-{len(self._runs)}.jsonl"
             self._open = path.open("w", encoding="utf-8")
             weakref.finalize(self, self._open.close)
             self._runs.append(path)
@@ -61,7 +62,7 @@ class Quarantine:
 
     def emptied(self) -> Quarantine:
         """Return one without rows, for a file of which nothing was taken."""
-        return Quarantine(self._folder, f"{self._name}-none")
+        return Quarantine(self._staging, f"{self._name}-none")
 
     def commonest(self, n: int = 5) -> list[tuple[str, str, int]]:
         """Return column, kind and count of the n most common faults."""

@@ -181,10 +181,14 @@ class Tokenizer:
                 place = after + len(delimiter)
                 continue
             close = self._closing(start, place)
-            after_close = self._line_end(close) if close is not None else None
-            if close is None or after_close is None:
+            if close is None:
                 return None
-            end = self._without_return(close, after_close)
+            if close > line_end:  # looked for only then: a record may have a million fields
+                after_close = self._line_end(close)
+                if after_close is None:
+                    return None
+                line_end = after_close
+                end = self._without_return(close, line_end)
             value = data[place + 1 : close]
             reason = reason or self._swallowed(value, start, place)
             fields.append(value.replace(b'""', b'"'))

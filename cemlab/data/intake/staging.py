@@ -39,7 +39,7 @@ def _lives(process: int) -> bool:
 
 
 class Staging:
-    """A folder of its own, which goes when its owner goes.
+    """A folder of its own, which goes when nothing refers to it any more.
 
     Parameters
     ----------
@@ -51,12 +51,11 @@ class Staging:
     def __init__(self, beside: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=beside))
         self._n = 0
-        self._remove: Any = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
-    def outlive(self, owner: object) -> None:
-        """Let the folder stay for as long as an object that reads from it, instead of this one."""
-        self._remove.detach()
-        self._remove = weakref.finalize(owner, shutil.rmtree, self.folder, ignore_errors=True)
+    def keep_with(self, owner: Any) -> None:
+        """Let the folder stay for as long as an object that reads from it."""
+        owner.cemlab_staging = self
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Writer]:

@@ -63,8 +63,8 @@ def weed_records(data: bytes, layout: Layout, *, line: int, final: bool) -> Weed
     Returns
     -------
     Weeded or None
-        None where every record needs the careful way: files of one column, delimiters beyond ASCII; or
-        where so many do that it is the faster one.
+        None where every record needs the careful way: delimiters beyond ASCII, blank lines in a file of
+        one column; or where so many do that it is the faster one.
 
     Raises
     ------
@@ -78,16 +78,16 @@ def weed_records(data: bytes, layout: Layout, *, line: int, final: bool) -> Weed
     >>> weeded.columns.to_pylist(), [record.line for record in weeded.apart]
     ([{'c0': '1', 'c1': '5"'}, {'c0': '3', 'c1': '4'}], [3])
     """
-    if len(layout.delimiter) != 1 or (layout.columns or 0) < 2 or len(data) > records.RECORD_LIMIT:
+    if len(layout.delimiter) != 1 or not layout.columns or len(data) > records.RECORD_LIMIT:
         return None
     block = _Block(data, layout, line=line, final=final)
-    if block.is_unruly():
-        return None
     starts, ends, tokenized = block.cut()
     blank = block.without_return(ends) == starts
     odd = block.odd(starts, ends) & ~blank
-    if np.count_nonzero(odd) > len(starts) // _FEW + _FEW:
+    if np.count_nonzero(odd) + len(tokenized) > block.few:
         return None
+    if layout.columns == 1 and (blank.any() or any(record.blank for record in tokenized)):
+        return None  # whether they are records depends on what follows
     good = ~odd & ~blank
     tokenized += [record for start in starts[odd].tolist() for record in block.tokenize(start)]
     tokenized.sort(key=lambda record: record.start)
@@ -125,10 +125,7 @@ class _Block:
         self._quotes: Places = np.flatnonzero(self._units == _QUOTE)
         self.line_ends: Places = np.flatnonzero(self._units == self._mark)
         self._misplaced = self._find_misplaced()
-
-    def is_unruly(self) -> bool:
-        """Whether so many quotes are out of place that cutting around them is slow."""
-        return min(len(places) for places in self._misplaced) > len(self.line_ends) // _FEW + _FEW
+        self.few = len(self.line_ends) // _FEW + _FEW
 
     def lines(self, starts: Places) -> list[int]:
         """Return the physical lines of places."""
@@ -146,9 +143,11 @@ class _Block:
     def cut(self) -> tuple[Places, Places, list[Record]]:
         """Return where records begin and their line ends stand, and those cut with care for their quotes."""
         before = np.searchsorted(self._quotes, self.line_ends)
-        starts, ends, tokenized = [], [], []
+        starts: list[Places] = []
+        ends: list[Places] = []
+        tokenized: list[Record] = []
         size = len(self._units)
-        while self.end < size:
+        while self.end < size and len(tokenized) <= self.few:
             first = int(np.searchsorted(self._quotes, self.end))
             bad = self._misplaced[first % 2]
             at = int(np.searchsorted(bad, first))
@@ -198,8 +197,10 @@ class _Block:
 
         delimiters = np.flatnonzero(self._units == self._layout.delimiter[0])
         odd: npt.NDArray[np.bool_] = count(delimiters, within=False) != columns - 1
-        # of records with lines of their own, the tokenizer decides whether they look like records
-        odd |= count(self.line_ends, within=True) > 1
+        if len(self._quotes) and columns >= 3:
+            # lines within quotes that may look like records, as the tokenizer knows better
+            between = np.diff(np.searchsorted(delimiters, self.line_ends)) == columns - 1
+            odd |= count(self.line_ends[1:][between], within=True) > 0
         odd[self._owner(self._unwanted(), starts, ends)[0]] = True
         return odd
 
