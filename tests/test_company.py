@@ -366,6 +366,6 @@ def test_a_file_in_another_encoding_says_what_is_wanted(tmp_path):
     (tmp_path / "transactions.csv").write_bytes(
         "customer,date,revenue\nJosé,2025-01-01,1\n".encode("latin-1")
     )
-    with pytest.raises(DataError, match="utf-8|UTF-8") as e:
+    with pytest.raises(DataError, match=r"utf-8|UTF-8") as e:
         Company.open(tmp_path)
     one_line(e)

@@ -204,6 +204,18 @@ def test_what_one_rule_has_set_aside_the_next_does_not_see():
     assert set(found(["customer", "entry", "exit"], rows[:2], every, OVERLAP)) == {1}
 
 
+def test_many_rows_are_compared_in_parts_with_the_same_outcome(monkeypatch):
+    rows = [(str(i % 40), i % 7, i % 7 + i % 3) for i in range(120)]
+    columns = ["customer", "entry", "exit"]
+    key = TableRule(rule="unique", columns=("customer", "entry"))
+    whole = [found(columns, rows, rule) for rule in (OVERLAP, UNIQUE, key)]
+    n_copies = copies(table(columns, rows))
+    monkeypatch.setattr("cemlab.data.intake.rules._PART", 7)
+    assert [found(columns, rows, rule) for rule in (OVERLAP, UNIQUE, key)] == whole
+    assert copies(table(columns, rows)) == n_copies
+    assert all(whole)
+
+
 def test_no_rules_and_no_rows():
     assert found(["customer", "x"], [("a", 1), ("a", 1)]) == {}
     assert found(["customer", "entry", "exit"], [], ORDERED, OVERLAP) == {}

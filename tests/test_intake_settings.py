@@ -767,6 +767,52 @@ def test_a_mentioned_column_may_be_called_like_one_of_the_table():
     assert [(r.name, r.source) for r in made] == [("customer", "Kunde"), ("customer_in_file", "customer")]
 
 
+def test_a_dropped_column_is_in_no_table():
+    said = TableSettings(table="customers", drop=("address", "region"))
+    header = ("customer", "region", "address", "note")
+    rules = column_rules(table("customers"), said, header, time_zone=None, where="customers.csv")
+    assert [rule.name for rule in rules] == ["customer", "note"]
+
+
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [
+        (("street",), "drop names 'street', which the file lacks"),
+        (("town",), "drop names 'town', but a column of the table is taken from it"),
+    ],
+)
+def test_what_cannot_be_dropped(drop, words):
+    said = TableSettings(table="customers", columns={"region": {"source": "town"}}, drop=drop)
+    with pytest.raises(ColumnError) as error:
+        column_rules(table("customers"), said, ("customer", "town"), time_zone=None, where="customers.csv")
+    assert words in one_line(error)
+
+
+def test_a_column_that_was_given_another_name_does_not_fill_its_namesake():
+    # a survey's "contact" is how often somebody called; the contract's is the contact's identifier
+    said = TableSettings(
+        table="surveys", columns={"contact_frequency": {"source": "contact", "form": "integer"}}
+    )
+    header = ("customer", "responded", "contact")
+    rules = column_rules(table("surveys"), said, header, time_zone=None, where="surveys.csv")
+    assert [(rule.name, rule.source) for rule in rules] == [
+        ("customer", "customer"),
+        ("responded", "responded"),
+        ("contact_frequency", "contact"),
+    ]
+
+
+def test_scales_of_the_contract_hold_unless_another_is_declared():
+    header = ("customer", "responded", "nps", "ces")
+    said = TableSettings(table="surveys", columns={"ces": {"maximum": "5"}})
+    rules = {
+        rule.name: rule
+        for rule in column_rules(table("surveys"), said, header, time_zone=None, where="surveys.csv")
+    }
+    assert (rules["nps"].minimum, rules["nps"].maximum) == ("0", "10")
+    assert (rules["ces"].minimum, rules["ces"].maximum) == ("1", "5")
+
+
 def test_columns_nearly_called_like_the_contract_s_are_told():
     header = ("customer", "Region", "Type ", "type_x", "shoe")
     (region, kind) = overlooked(table("customers"), rules("customers", header))

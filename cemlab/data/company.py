@@ -334,9 +334,7 @@ def _table_report(name: str, table: ir.Table) -> TableReport:
     span = {} if day is None else {"first": day.min(), "last": day.max(), "days": day.nunique()}
     # internal names: a column of the file may be called anything
     blanks = {f"c{i}": table.count(where=table[column].isnull()) for i, column in enumerate(table.columns)}
-    (found,) = rows(
-        table.aggregate(n=table.count(), **span, **blanks)
-    )
+    (found,) = rows(table.aggregate(n=table.count(), **span, **blanks))
     return TableReport(
         table=name,
         row=TABLES[name].row,

@@ -43,6 +43,9 @@ class Column:
         Whether the table is of no use without it; such a column may have no blanks either.
     allowed
         The only values allowed, where there is such a list.
+    scale
+        The least and the greatest answer, where it is one on a scale: a code for "don't know" beyond it
+        would otherwise pass for an answer.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Column:
     about: str
     required: bool = False
     allowed: tuple[str, ...] = ()
+    scale: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +111,16 @@ def table(name: str) -> Table:
     return TABLES[name]
 
 
-def _c(name: str, form: Form, about: str, *, required: bool = False, allowed: tuple[str, ...] = ()) -> Column:
-    return Column(name=name, form=form, about=about, required=required, allowed=allowed)
+def _c(
+    name: str,
+    form: Form,
+    about: str,
+    *,
+    required: bool = False,
+    allowed: tuple[str, ...] = (),
+    scale: tuple[int, int] | None = None,
+) -> Column:
+    return Column(name=name, form=form, about=about, required=required, allowed=allowed, scale=scale)
 
 
 _CUSTOMER = _c("customer", "id", "the customer's identifier", required=True)
@@ -213,11 +225,11 @@ _ALL = (
             _c("contact", "id", "the contact it asks about"),
             _c("date", "date", "day it was sent"),
             _c("responded", "flag", "whether it came back", required=True),
-            _c("nps", "integer", "likelihood to recommend, 0 to 10"),
-            _c("csat", "integer", "satisfaction, 1 to 5"),
-            _c("ces", "integer", "customer effort, 1 to 7"),
-            _c("value_for_money", "number", "value for money, 1 to 10"),
-            _c("intent", "number", "intention to stay, 0 to 1"),
+            _c("nps", "integer", "likelihood to recommend, 0 to 10", scale=(0, 10)),
+            _c("csat", "integer", "satisfaction, 1 to 5", scale=(1, 5)),
+            _c("ces", "integer", "customer effort, 1 to 7", scale=(1, 7)),
+            _c("value_for_money", "number", "value for money, 1 to 10", scale=(1, 10)),
+            _c("intent", "number", "intention to stay, 0 to 1", scale=(0, 1)),
             _c("weight", "number", "survey weight; blank counts as not weighted"),
         ),
     ),
@@ -286,7 +298,7 @@ _ALL = (
             _DATE,
             _c("direct_cost", "money", "cost of the course"),
             _c("backfill_hours", "number", "hours covered by others"),
-            _c("level_1", "number", "reaction, 1 to 5"),
+            _c("level_1", "number", "reaction, 1 to 5", scale=(1, 5)),
             _c("level_2", "number", "learning, share of test items right"),
             _c("level_3", "number", "behaviour on the job, share of standards met"),
             _c("level_4", "number", "result as recorded, money"),
@@ -347,10 +359,10 @@ _ALL = (
         columns=(
             _c("respondent", "id", "the respondent's identifier", required=True),
             _c("brand", "text", "brand rated", required=True),
-            _c("quality", "number", "quality, 1 to 10"),
-            _c("price", "number", "price, 1 to 10"),
-            _c("range", "number", "range, 1 to 10"),
-            _c("value_for_money", "number", "value for money, 1 to 10"),
+            _c("quality", "number", "quality, 1 to 10", scale=(1, 10)),
+            _c("price", "number", "price, 1 to 10", scale=(1, 10)),
+            _c("range", "number", "range, 1 to 10", scale=(1, 10)),
+            _c("value_for_money", "number", "value for money, 1 to 10", scale=(1, 10)),
             _c("buys_now", "flag", "buys the brand now"),
             _c("buys_next", "flag", "bought the brand next"),
         ),

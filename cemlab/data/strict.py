@@ -37,9 +37,7 @@ def apply_contract(raw: ir.Table, table: Table, *, where: str) -> ir.Table:
     missing = [name for name in table.required if name not in raw.columns]
     if missing:
         there = ", ".join(raw.columns)
-        raise ColumnError(
-            f"{where}: the columns {', '.join(missing)} are missing; it has {there}"
-        )
+        raise ColumnError(f"{where}: the columns {', '.join(missing)} are missing; it has {there}")
     columns = [column for column in map(table.column, raw.columns) if column is not None]
     checked = {column.name: grammar.typed_value(raw[column.name], _rule(table, column)) for column in columns}
     # one pass counts what is wrong; only where something is, a second one finds the first place.
@@ -63,6 +61,8 @@ def _rule(table: Table, column: Column) -> ColumnRule:
         form=column.form,
         required=column.name in table.required,
         allowed=column.allowed,
+        minimum=None if column.scale is None else str(column.scale[0]),
+        maximum=None if column.scale is None else str(column.scale[1]),
     )
 
 

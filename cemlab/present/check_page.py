@@ -59,7 +59,8 @@ def _summary(report: CheckReport) -> str:
     can_run = sum(entry.can_run for entry in report.notebooks)
     return (
         f"{records:,} records in {len(report.files)} file(s): {records - aside:,} accepted, "
-        f"{aside:,} set aside; {rejected} file(s) rejected. {can_run} of {len(report.notebooks)} notebooks can run."
+        f"{aside:,} set aside; {rejected} file(s) rejected. "
+        f"{can_run} of {len(report.notebooks)} notebooks can run."
     )
 
 

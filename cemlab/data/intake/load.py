@@ -179,7 +179,7 @@ def take_in(
     return Intake(
         folder=folder,
         settings=settings,
-        files=tuple(_report(part) for part in parts),
+        files=tuple(_report(part, folder) for part in parts),
         tables=tables,
         staged={
             name: only.staged
@@ -271,10 +271,12 @@ def _together(parts: Sequence[Part]) -> ir.Table:
     return rows[0] if len(rows) == 1 else ibis.union(*rows)
 
 
-def _report(part: Part) -> FileReport:
+def _report(part: Part, folder: Path) -> FileReport:
+    # the name as it is; in messages, a name with control characters is shown escaped
+    file = part.source.path.relative_to(folder).as_posix()
     if part.rejected:
         return FileReport(
-            file=part.label,
+            file=file,
             table=part.source.table,
             verdict="reject",
             records=0,
@@ -284,7 +286,7 @@ def _report(part: Part) -> FileReport:
             fault=part.rejected,
         )
     return FileReport(
-        file=part.label,
+        file=file,
         table=part.source.table,
         verdict="quarantine" if part.quarantine.rows else "accept",
         records=part.records,

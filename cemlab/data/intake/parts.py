@@ -19,7 +19,7 @@ from cemlab.data.intake.delimited import open_delimited
 from cemlab.data.intake.folder import Source
 from cemlab.data.intake.parquet import verify
 from cemlab.data.intake.plan import ColumnRule, Settings, TableRule, TableSettings
-from cemlab.data.intake.plan_rules import column_rules
+from cemlab.data.intake.plan_rules import column_rules, overlooked
 from cemlab.data.intake.quarantine import Quarantine
 from cemlab.data.intake.staging import Staging
 from cemlab.data.intake.stored import ROW, StoredTyping
@@ -121,8 +121,9 @@ class TableIntake:
                 f"{part.label}: {part.records} records, but {part.accepted} accepted and "
                 f"{part.quarantine.rows} set aside"
             )
-        if not part.records:
-            part.messages.append("it has a header and no rows")
+        if not part.records and part.source.kind == "parquet":
+            part.messages.append("no records")
+        part.messages += overlooked(self.table, self.rules(part, part.header))
 
     def reader(self, part: Part, *, advance: Advance | None = None) -> Reader:
         """Open a text file or workbook."""
@@ -173,10 +174,10 @@ class TableIntake:
         part.quarantine.end_run()
         self._use_staged(part, writer.path)
         part.messages += reader.messages
-        part.messages += [
-            f"column {column!r}: {count:,} × {code!r} taken for missing, as declared"
-            for (column, code), count in missing.items()
-        ]
+        if missing:
+            told = [f"{count:,} × {code!r} in {column!r}" for (column, code), count in missing.most_common()]
+            more = f" and {len(told) - 5} more" if len(told) > 5 else ""
+            part.messages.append(f"taken for missing, as declared: {', '.join(told[:5])}{more}")
 
     def _take_stored(self, part: Part) -> None:
         part.records = verify(part.source.path)

@@ -167,6 +167,8 @@ class TableSettings:
     columns
         By name in the table, what was said of the column. Only what was said: keys are the parameters
         of :class:`ColumnRule` but `name`.
+    drop
+        Columns of the file that nobody may keep, such as names and addresses.
     filters, rules
         Rows to leave out, and rules between rows.
     """
@@ -176,6 +178,7 @@ class TableSettings:
     dialect: Dialect = field(default_factory=Dialect)
     defaults: Mapping[str, object] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     rules: tuple[TableRule, ...] = ()
 

@@ -72,7 +72,11 @@ def column_rules(
     _refuse_reserved(header, where=where)
     _check_sources(columns, header, table=table, where=where)
     _check_filters(said, header, where=where)
-    known = [c.name for c in table.columns if c.name in columns or c.name in header]
+    _check_dropped(said, columns, header, where=where)
+    # a column that was given another name does not fill its namesake as well
+    moved = {entry["source"] for name, entry in columns.items() if entry.get("source") not in (None, name)}
+    there = set(header) - moved - set(said.drop)
+    known = [c.name for c in table.columns if c.name in columns or c.name in there]
     further = [name for name in columns if table.column(name) is None]
     _check_complete(table, known, header, where=where)
     taken = {_spelling(name): name for name in (*known, *further)}
@@ -148,6 +152,21 @@ def _check_filters(said: TableSettings, header: tuple[str, ...], *, where: str) 
             )
 
 
+def _check_dropped(
+    said: TableSettings, columns: Mapping[str, Mapping[str, Any]], header: tuple[str, ...], *, where: str
+) -> None:
+    """Refuse to drop a column that is not there, or that the table is made from."""
+    sources = {entry.get("source") for entry in columns.values()}
+    for name in said.drop:
+        if name not in header:
+            raise ColumnError(f"{where}: drop names {_shown(name)}, which the file lacks; {_there(header)}")
+        if name in sources:
+            raise ColumnError(
+                f"{where}: drop names {_shown(name)}, but a column of the table is taken from it; "
+                "take it out of one of the two"
+            )
+
+
 def _check_complete(table: Table, known: list[str], header: tuple[str, ...], *, where: str) -> None:
     missing = [name for name in table.required if name not in known]
     if missing:
@@ -203,7 +222,7 @@ def _rest(
     filtered = {entry.column for entry in said.filters}
     rest = []
     for name in header:
-        if name in mapped:
+        if name in mapped or name in said.drop:
             continue
         own = taken.get(_spelling(name))
         if own is None:
@@ -234,6 +253,8 @@ def _rule(
         found["time_zone"] = time_zone
     if column is not None and column.allowed:
         found["allowed"] = column.allowed
+    if column is not None and column.scale is not None:
+        found["minimum"], found["maximum"] = map(str, column.scale)
     found.update(own)
     found["required"] = bool(own.get("required")) or name in table.required
     found["form"] = form

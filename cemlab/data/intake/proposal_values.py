@@ -14,10 +14,6 @@ from cemlab.data.intake.settings_columns import NUMERIC
 
 Setting = str | int | bool | tuple[str, ...] | dict[str, str]
 
-#: Scales that the contract tells in words.
-SCALES: Mapping[str, tuple[int, int]] = {
-    "nps": (0, 10), "csat": (1, 5), "ces": (1, 7), "value_for_money": (1, 10),
-}  # fmt: skip
 _WORDS_FOR_NOTHING = frozenset(
     "na|n/a|n.a.|nan|null|none|nil|-|--|?|.|#n/a|#na|#n/v|#nv|k.a.|keine angabe|missing|unknown|unbekannt|"  # noqa: SIM905
     "(null)|\\n|nd|n.d.|s/o|0000-00-00".split("|")
@@ -89,8 +85,8 @@ def guess(column: Column, values: Iterable[str]) -> Guess:
         making.identifiers()
     if column.allowed:
         making.choices(column.allowed)
-    if column.name in SCALES:
-        making.scale(*SCALES[column.name])
+    if column.scale is not None:
+        making.scale(*column.scale)
     return Guess(
         keys=making.keys,
         reasons=tuple(making.reasons),
@@ -129,7 +125,7 @@ class _Making:
             far = column.form in ("date", "time") and _FAR_DATES.fullmatch(value)
             if (value.casefold() in _WORDS_FOR_NOTHING and value not in column.allowed) or far:
                 self._ask_missing(value, n)
-        if column.form in NUMERIC and column.name not in SCALES:
+        if column.form in NUMERIC and column.scale is None:
             self._ask_codes()
 
     def _ask_codes(self) -> None:
@@ -256,7 +252,7 @@ class _Making:
             )
 
     def scale(self, low: int, high: int) -> None:
-        self.keys["minimum"], self.keys["maximum"] = low, high
+        """Ask about answers beyond the scale, which the contract does not allow."""
         beyond = [
             value for value in self._meant() if _PLAIN.fullmatch(value) and not low <= float(value) <= high
         ]

@@ -13,6 +13,7 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pyarrow as pa
 
 from cemlab.data.intake.grammar_text import builtin
@@ -27,6 +28,7 @@ _SCHEMA = pa.schema(
 )
 _POSITION = ("file", "record")
 _NAMED = 3  # places named in one reason
+_PART = 1_000_000  # rows compared together on the engine
 _AT_ONCE = 100_000  # rows handled together in Python
 
 Place = Callable[[int, int], str]
@@ -95,8 +97,11 @@ def copies(table: ir.Table) -> int:
     """
     values = [name for name in table.columns if name not in (FILE, RECORD)]
     rows = table.select(**{f"c{i}": table[name] for i, name in enumerate(values)})
-    counted = _shared(rows, list(rows.columns)).group_by(rows.columns).aggregate(n=ibis._.count())
-    return int(counted.aggregate(n=(counted.n - 1).sum().coalesce(0)).to_pyarrow().to_pylist()[0]["n"])
+    n = 0
+    for part in _shared(rows, list(rows.columns)):
+        counted = part.group_by(rows.columns).aggregate(n=ibis._.count())
+        n += counted.aggregate(n=(counted.n - 1).sum().coalesce(0)).to_pyarrow().column(0)[0].as_py()
+    return int(n)
 
 
 def _check(table: ir.Table, rule: TableRule) -> None:
@@ -123,16 +128,26 @@ def _internal(table: ir.Table, rule: TableRule) -> ir.Table:
     )
 
 
-def _shared(rows: ir.Table, keys: list[str]) -> ir.Table:
-    """Return the rows whose keys stand in another row as well, and perhaps a few more.
+def _shared(rows: ir.Table, keys: list[str]) -> Iterator[ir.Table]:
+    """Yield the rows whose keys stand in another row as well, and perhaps a few more, in parts.
 
-    Rows are counted by a hash of the keys, which takes less memory than the keys; two keys with one hash
-    do no harm, for what follows compares the keys themselves, but only of few rows.
+    Rows with equal keys are in one part, and a part is small enough to be sorted in little memory. Rows are
+    counted by a hash of the keys, eight bytes a row; two keys with one hash do no harm, for what follows
+    compares the keys themselves.
     """
     hash_of = builtin("hash", tuple(rows[name].type() for name in keys), "uint64")
     hashed = rows.mutate(key_hash=hash_of(*(rows[name] for name in keys)))
-    counted = hashed.group_by("key_hash").aggregate(n_rows=ibis._.count())
-    return hashed.semi_join(counted.filter(counted.n_rows > 1), "key_hash").drop("key_hash")
+    hashes = hashed.select("key_hash").to_pyarrow().column(0).to_numpy().copy()
+    hashes.sort()
+    again = np.zeros(len(hashes), dtype=bool)
+    again[1:] = hashes[1:] == hashes[:-1]
+    again[:-1] |= again[1:]
+    n_parts = np.uint64(np.count_nonzero(again) // _PART + 1)
+    hashes = np.unique(hashes[again])
+    parts = hashes % n_parts
+    for part in np.unique(parts):
+        here = ibis.memtable(pa.table({"key_hash": hashes[parts == part]}))
+        yield hashed.semi_join(here, "key_hash").drop("key_hash")
 
 
 def _fetch(rows: ir.Table) -> Iterator[_Row]:
@@ -151,7 +166,12 @@ def _whole(rows: ir.Table, keys: list[str]) -> ir.Table:
 
 def _unique(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
     keys = [f"c{i}" for i in range(len(rule.columns))]
-    rows = _shared(_whole(rows, keys), keys)
+    for part in _shared(_whole(rows, keys), keys):
+        yield from _unique_within(part, rule, place)
+
+
+def _unique_within(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
+    keys = [f"c{i}" for i in range(len(rule.columns))]
     values = [name for name in rows.columns if name not in _POSITION]
     same = ibis.window(group_by=values, order_by=_POSITION)
     rows = rows.mutate(
@@ -192,7 +212,11 @@ def _ordered(rows: ir.Table, rule: TableRule, _: Place) -> _Found:
 
 def _no_overlap(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
     rows = rows.filter(rows.by.notnull() & rows.c0.notnull() & (rows.c1.isnull() | (rows.c1 >= rows.c0)))
-    rows = _shared(rows, ["by"])
+    for part in _shared(rows, ["by"]):
+        yield from _no_overlap_within(part, rule, place)
+
+
+def _no_overlap_within(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
     rows = rows.mutate(goes_on=rows.c1.isnull())
     # sorted by start and end, a spell overlaps an earlier one if the latest end so far is after its start,
     # and a later one if the very next begins before its end
@@ -246,7 +270,11 @@ def _with_another(spells: Iterable[_Row]) -> Iterator[tuple[_Row, _Row]]:
 
 
 def _one_event(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
-    rows = _shared(_whole(rows, ["by", "c0"]), ["by"])
+    for part in _shared(_whole(rows, ["by", "c0"]), ["by"]):
+        yield from _one_event_within(part, rule, place)
+
+
+def _one_event_within(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
     rows = rows.mutate(event=(rows.c1.cast("string") != rule.no_event).fill_null(False))
     latest = ibis.window(group_by="by", order_by=[ibis.desc("c0"), *_POSITION])
     together = ibis.window(group_by=["by", "c0"])
@@ -273,7 +301,11 @@ def _one_event(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
 
 
 def _stays_on(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
-    rows = _shared(_whole(rows, ["by", "c0", "c1"]), ["by"])
+    for part in _shared(_whole(rows, ["by", "c0", "c1"]), ["by"]):
+        yield from _stays_on_within(part, rule, place)
+
+
+def _stays_on_within(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
     rows = rows.mutate(on=rows.c1.cast("boolean"))
     first_on = ibis.window(group_by="by", order_by=[ibis.desc("on"), "c0", *_POSITION])
     rows = rows.mutate(

@@ -47,7 +47,7 @@ _UNITS = ("days", "weeks", "months", "years")
 _DIALECT = (
     "encoding", "delimiter", "skip_lines", "skip_below_header", "names", "sheet", "max_unpacked_bytes",
 )  # fmt: skip
-_TABLE_KEYS = ("files", *_DIALECT, *DEFAULT_KEYS, "columns", "leave_out", "keep_only", "rules")
+_TABLE_KEYS = ("files", *_DIALECT, *DEFAULT_KEYS, "columns", "drop", "leave_out", "keep_only", "rules")
 #: Python's codecs that transform text rather than say how a file was written.
 _NO_FILE_IS_WRITTEN_IN = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7")
 #: Of each rule: how many columns it takes, and whether it is about the rows of one `by`.
@@ -221,6 +221,7 @@ def _table(table: Table, value: object, key: Key) -> TableSettings:
             name: column_of(name, given, key / "columns" / name, table=table, defaults=defaults)
             for name, given in columns.items()
         },
+        drop=texts_of(said["drop"], key / "drop", example='"address"') if "drop" in said else (),
         filters=(*_filters(said, key, keep=False), *_filters(said, key, keep=True)),
         rules=tuple(
             _rule(rule, key / "rules" / (i + 1))

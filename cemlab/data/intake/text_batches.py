@@ -33,7 +33,9 @@ class CleanBatch:
     def __init__(self, clean: Clean, data: bytes, *, line: int, layout: Layout) -> None:
         self.columns = clean.columns
         self._end = clean.end
-        self._lines = clean.lines
+        # a last record without line end is one more than the line ends
+        ended = data.endswith(layout.line_end, 0, clean.end)
+        self._one_line_each = clean.lines == clean.columns.num_rows - (not ended)
         self._data = data
         self._line = line
         self._mark = layout.line_end
@@ -43,7 +45,7 @@ class CleanBatch:
     def line(self, row: int) -> int:
         """Return the physical line on which a row's record begins."""
         _check(row, self.columns.num_rows)
-        if self._lines <= self.columns.num_rows:  # no record goes over several lines
+        if self._one_line_each:
             return self._line + row
         return self._places.of(int(self._starts_and_ends()[0][row]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -20,8 +20,8 @@ from cemlab.data.intake.plan import ColumnRule, Filter
 _BATCH = "cemlab_batch"
 _VERDICT = "verdict"
 
-# All columns with the verdict on each row; the same without those that are plain; what is wrong with each.
-_Query = Literal["all", "not plain", "flags"]
+# The rules, by position, that a batch's values must be checked by one by one: those it is not plain for.
+_Asked = tuple[int, ...]
 
 #: The place of a row in its file, kept beside the columns where rules between rows need it.
 RECORD = "cemlab_record"
@@ -73,11 +73,11 @@ class WrittenTyping:
         self._rules = tuple(rules)
         self._filters = tuple(filters)
         self._marks = {"decimal": decimal, "thousands": thousands}
-        self._compiled: dict[_Query, str] = {}
+        self._compiled: dict[tuple[_Asked, bool], str] = {}
 
     def split(self, batch: Batch) -> tuple[pa.Table, list[Broken]]:
         """Return the good rows, typed and named as in the table, and the broken ones."""
-        typed = self._typed(batch.columns)
+        typed, asked = self._typed(batch.columns)
         verdicts = typed.column(_VERDICT)
         rows = self._named(typed)
         if self._with_places:
@@ -86,51 +86,52 @@ class WrittenTyping:
         wrong = verdicts.to_numpy().nonzero()[0]
         if not wrong.size:
             return rows, []
-        return rows.filter(pc.equal(verdicts, 0)), list(self._broken(batch, wrong.tolist()))
+        return rows.filter(pc.equal(verdicts, 0)), list(self._broken(batch, wrong.tolist(), asked=asked))
 
     def empty(self) -> pa.Table:
         """Return a table without rows, typed and named as the good rows are."""
-        names = list(self._internal.values())
-        rows = self._named(self._run(pa.table({name: pa.array([], pa.string()) for name in names}), "all"))
+        nothing = pa.chunked_array([pa.array([], pa.string())])
+        typed, _ = self._typed(pa.table(dict.fromkeys(self._internal.values(), nothing)))
+        rows = self._named(typed)
         return rows.append_column(RECORD, pa.array([], pa.int64())) if self._with_places else rows
 
     def missing(self, batch: Batch) -> Iterator[tuple[str, str, int]]:
         """Yield column of the file, declared missing code and how often it stands there."""
-        for rule in self._rules:
-            if rule.missing and rule.source is not None:
-                values = batch.columns.column(self._internal[rule.source])
-                counted = pc.value_counts(values.filter(pc.is_in(values, pa.array(rule.missing))))
-                for entry in counted.to_pylist():
-                    yield rule.source, entry["values"], entry["counts"]
-
-    def _typed(self, columns: pa.Table) -> pa.Table:
-        """Return the values of a batch, typed, under internal names, with the verdict on each row."""
-        plain: dict[str, pa.ChunkedArray] = {}
-        for i, rule in enumerate(self._rules):
-            if may_be_plain(rule):
-                assert rule.source is not None  # else it could not be plain
-                values = plain_values(columns.column(self._internal[rule.source]), rule)
-                if values is None:
-                    return self._run(columns, "all")
-                plain[f"t{i}"] = values
-        typed = self._run(columns, "not plain")
-        for name, values in plain.items():
-            typed = typed.append_column(name, values)
-        return typed.select([*(f"t{i}" for i in range(len(self._rules))), _VERDICT])
-
-    def _query(self, table: ir.Table, what: _Query) -> ir.Table:
-        checked = {
-            i: self._checked(table, rule)
-            for i, rule in enumerate(self._rules)
-            if what != "not plain" or not may_be_plain(rule)
+        codes = {
+            rule.source: rule.missing for rule in self._rules if rule.missing and rule.source is not None
         }
+        for source, missing in codes.items():
+            values = batch.columns.column(self._internal[source])
+            counted = pc.value_counts(values.filter(pc.is_in(values, pa.array(missing))))
+            for entry in counted.to_pylist():
+                yield source, entry["values"], entry["counts"]
+
+    def _typed(self, columns: pa.Table) -> tuple[pa.Table, _Asked]:
+        """Return values and verdicts of a batch under internal names, and which rules the engine was asked."""
+        plain: dict[str, pa.ChunkedArray] = {}
+        asked: list[int] = []
+        for i, rule in enumerate(self._rules):
+            values = None
+            if rule.source is not None and may_be_plain(rule):
+                values = plain_values(columns.column(self._internal[rule.source]), rule)
+            if values is None:
+                asked.append(i)
+            else:
+                plain[f"t{i}"] = values
+        typed = self._run(columns, tuple(asked), flags=False)
+        found = plain | {name: typed.column(name) for name in typed.column_names}
+        in_order = [*(f"t{i}" for i in range(len(self._rules))), _VERDICT]
+        return pa.table({name: found[name] for name in in_order}), tuple(asked)
+
+    def _query(self, table: ir.Table, asked: _Asked, *, flags: bool) -> ir.Table:
+        checked = {i: self._checked(table, self._rules[i]) for i in asked}
         verdict = verdict_of(
             self._filters,
             [broken for broken, _ in checked.values()],
             column=lambda name: table[self._internal[name]],
             marks=self._marks,
         )
-        if what == "flags":
+        if flags:
             shown = {f"b{i}": broken for i, (broken, _) in checked.items()}
         else:
             shown = {f"t{i}": value for i, (_, value) in checked.items()}
@@ -144,21 +145,23 @@ class WrittenTyping:
             return grammar.text_value(ibis.literal(rule.constant), rule)
         return grammar.text_value(table[self._internal[rule.source]], rule)
 
-    def _run(self, columns: pa.Table, what: _Query) -> pa.Table:
+    def _run(self, columns: pa.Table, asked: _Asked, *, flags: bool) -> pa.Table:
         """Run a query over columns of text."""
         connection = self._connection
         connection.con.register(_BATCH, columns)
-        if what not in self._compiled:
+        key = (asked, flags)
+        if key not in self._compiled:
             # once a file: Ibis takes longer to compile a query than the engine to run it
-            self._compiled[what] = str(connection.compile(self._query(connection.table(_BATCH), what)))
-        return connection.con.sql(self._compiled[what]).to_arrow_table()
+            query = self._query(connection.table(_BATCH), asked, flags=flags)
+            self._compiled[key] = str(connection.compile(query))
+        return connection.con.sql(self._compiled[key]).to_arrow_table()
 
     def _named(self, typed: pa.Table) -> pa.Table:
         return typed.drop_columns([_VERDICT]).rename_columns([rule.name for rule in self._rules])
 
-    def _broken(self, batch: Batch, rows: list[int]) -> Iterator[Broken]:
+    def _broken(self, batch: Batch, rows: list[int], *, asked: _Asked) -> Iterator[Broken]:
         wrong = batch.columns.take(rows)
-        flags = self._run(wrong, "flags").to_pylist()
+        flags = self._run(wrong, asked, flags=True).to_pylist()
         texts = wrong.to_pylist()
         for row, flag, text in zip(rows, flags, texts, strict=True):
             line, record = batch.line(row), batch.row_text(row)
@@ -169,7 +172,7 @@ class WrittenTyping:
                 yield Broken(fault=fault, kind=reason)
                 continue
             named = {name: text[internal] for name, internal in self._internal.items()}
-            faults = [told_of_column(rule, named) for i, rule in enumerate(self._rules) if flag[f"b{i}"]]
+            faults = [told_of_column(rule, named) for i, rule in enumerate(self._rules) if flag.get(f"b{i}")]
             faults.sort(key=lambda told: self._position.get(told[0], -1))
             yield together(faults, line=line, row=record)
 
