@@ -67,6 +67,7 @@ def load(
     for name in taken.tables:
         os.replace(_whole_file(taken, name), out / f"{name}.parquet")  # noqa: PTH105 - atomic by promise
     write_atomically(out / "cemlab.toml", _company_section(taken.settings))
+    taken.staging.remove()
     return taken.files
 
 

@@ -154,12 +154,13 @@ def take_in(
         settings = settings_beside(folder) if folder.is_dir() else Settings()
     sources = survey(folder, settings)
     staging = Staging(stage_beside)
+    aside = Staging()
     connection = engine.connect(folder, staging.folder)
     staging.keep_with(connection)
     parts = [
         Part(
             source=source,
-            quarantine=Quarantine(staging, f"aside-{i}"),
+            quarantine=Quarantine(aside, f"aside-{i}"),
             rejected=None if source.refusal is None else DataError(source.refusal),
         )
         for i, source in enumerate(sources)

@@ -46,12 +46,17 @@ class Staging:
     beside
         The folder in which it is made, so that a file can be moved in one step to its final name there;
         the system's temporary folder if not given.
+
+    Attributes
+    ----------
+    remove
+        Call it to remove the folder at once.
     """
 
     def __init__(self, beside: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=beside))
         self._n = 0
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def keep_with(self, owner: Any) -> None:
         """Let the folder stay for as long as an object that reads from it."""
