@@ -15,7 +15,7 @@ import pytest
 
 from cemlab.data.contract import TABLES
 from cemlab.data.intake import Intake, take_in
-from cemlab.data.intake.settings import read_settings
+from cemlab.data.intake.settings.file import read_settings
 from cemlab.places import bundled, cache_folder
 from cemlab.survival import hazard_ratios, retention_curve
 from tests.conftest import needs

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from cemlab.data.intake import delimited, records
-from cemlab.data.intake.delimited import open_delimited
 from cemlab.data.intake.plan import Dialect
+from cemlab.data.intake.text import delimited, records
+from cemlab.data.intake.text.delimited import open_delimited
 from cemlab.errors import CemlabError, ColumnError, DataError, NotFoundError
 
 FILES = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

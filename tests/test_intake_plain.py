@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cemlab.data import engine
 from cemlab.data.intake import grammar
-from cemlab.data.intake.plain import may_be_plain, plain_values
+from cemlab.data.intake.grammar.plain import may_be_plain, plain_values
 from cemlab.data.intake.plan import ColumnRule
 
 CONNECTION = engine.connect()

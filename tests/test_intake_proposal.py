@@ -19,16 +19,16 @@ from openpyxl import Workbook
 
 from cemlab.data import datasets
 from cemlab.data.contract import TABLES, table
-from cemlab.data.intake.plan_rules import column_rules
-from cemlab.data.intake.proposal import propose, propose_for
-from cemlab.data.intake.proposal_dates import date_formats
-from cemlab.data.intake.proposal_look import Looked, look, look_at_parquet, look_at_workbook
-from cemlab.data.intake.proposal_names import fold, likeness, nearest
-from cemlab.data.intake.proposal_text import comment, comments, shown, toml_key, toml_list, toml_text
-from cemlab.data.intake.proposal_values import Doubt, Guess, guess
-from cemlab.data.intake.settings import read_settings
-from cemlab.data.intake.settings_columns import check_formats
-from cemlab.data.intake.settings_keys import Key
+from cemlab.data.intake.proposal.dates import date_formats
+from cemlab.data.intake.proposal.look import Looked, look, look_at_parquet, look_at_workbook
+from cemlab.data.intake.proposal.values import Doubt, Guess, guess
+from cemlab.data.intake.proposal.writing import propose, propose_for
+from cemlab.data.intake.settings.columns import check_formats
+from cemlab.data.intake.settings.file import read_settings
+from cemlab.data.intake.settings.keys import Key
+from cemlab.data.intake.settings.names import fold, likeness, nearest
+from cemlab.data.intake.settings.rules import column_rules
+from cemlab.data.intake.settings.toml import comment, comments, shown, toml_key, toml_list, toml_text
 from cemlab.errors import DataError
 from tests.conftest import needs
 
@@ -138,7 +138,7 @@ def test_the_nearest_name_is_the_surest():
 
 
 def test_every_name_we_know_is_written_as_names_are_compared():
-    from cemlab.data.intake import proposal_names as names
+    from cemlab.data.intake.settings import names
 
     columns = {c.name for t in TABLES.values() for c in t.columns}
     assert set(names._COLUMNS) <= columns

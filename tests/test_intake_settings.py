@@ -14,8 +14,6 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from cemlab.data.contract import FORMS, TABLES, table
-from cemlab.data.intake import settings as module
-from cemlab.data.intake import settings_columns
 from cemlab.data.intake.plan import (
     ColumnRule,
     Comparison,
@@ -26,11 +24,13 @@ from cemlab.data.intake.plan import (
     TableRule,
     TableSettings,
 )
-from cemlab.data.intake.plan_rules import column_rules, overlooked
-from cemlab.data.intake.proposal_text import toml_key, toml_text
-from cemlab.data.intake.settings import read_settings, settings_beside
-from cemlab.data.intake.settings_columns import check_formats
-from cemlab.data.intake.settings_keys import Key
+from cemlab.data.intake.settings import columns as settings_columns
+from cemlab.data.intake.settings import file as module
+from cemlab.data.intake.settings.columns import check_formats
+from cemlab.data.intake.settings.file import read_settings, settings_beside
+from cemlab.data.intake.settings.keys import Key
+from cemlab.data.intake.settings.rules import column_rules, overlooked
+from cemlab.data.intake.settings.toml import toml_key, toml_text
 from cemlab.errors import CemlabError, ColumnError, DataError, NotFoundError, OptionError
 from cemlab.places import bundled
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from cemlab.data.intake import streams
-from cemlab.data.intake.streams import TextStream
+from cemlab.data.intake.text import streams
+from cemlab.data.intake.text.streams import TextStream
 from cemlab.errors import DataError, NotFoundError
 
 

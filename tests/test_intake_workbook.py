@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from cemlab.data.contract import Form
 from cemlab.data.intake.plan import ColumnRule, Dialect
-from cemlab.data.intake.workbook import open_workbook
-from cemlab.data.intake.workbook_parts import shape
+from cemlab.data.intake.workbook.parts import shape
+from cemlab.data.intake.workbook.reader import open_workbook
 from cemlab.errors import ColumnError, DataError
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -13,8 +13,8 @@ from cemlab.data.engine import batches
 from cemlab.data.intake.load import FileReport, Intake, take_in
 from cemlab.data.intake.parts import Advance
 from cemlab.data.intake.plan import Settings
-from cemlab.data.intake.proposal_text import toml_text
 from cemlab.data.intake.quarantine import rows_of
+from cemlab.data.intake.settings.toml import toml_text
 from cemlab.data.intake.staging import clear_abandoned
 from cemlab.errors import DataError, OptionError
 from cemlab.files import write_atomically

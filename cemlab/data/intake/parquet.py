@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cemlab.data.intake.folder import open_regular
-from cemlab.data.intake.text_header import check_header
+from cemlab.data.intake.text.header import check_header
 from cemlab.errors import CemlabError, DataError
 
 _MAGIC, _ENCRYPTED = b"PAR1", b"PARE"

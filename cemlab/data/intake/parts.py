@@ -15,14 +15,14 @@ import pyarrow as pa
 from cemlab.data.contract import Table
 from cemlab.data.engine import batches
 from cemlab.data.intake.batch import Reader
-from cemlab.data.intake.delimited import open_delimited
 from cemlab.data.intake.folder import Source
 from cemlab.data.intake.parquet import verify
 from cemlab.data.intake.plan import ColumnRule, Settings, TableRule, TableSettings
-from cemlab.data.intake.plan_rules import column_rules, overlooked
 from cemlab.data.intake.quarantine import Quarantine
+from cemlab.data.intake.settings import column_rules, overlooked
 from cemlab.data.intake.staging import Staging
 from cemlab.data.intake.stored import ROW, StoredTyping
+from cemlab.data.intake.text import open_delimited
 from cemlab.data.intake.workbook import open_workbook
 from cemlab.data.intake.written import Broken, WrittenTyping
 from cemlab.errors import CemlabError

@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
-from cemlab.data.intake.grammar_text import builtin
+from cemlab.data.intake.grammar.text import builtin
 from cemlab.data.intake.plan import TableRule
 from cemlab.errors import ColumnError, OptionError, one_of
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from cemlab.data.intake import grammar
 from cemlab.data.intake.batch import Batch, Fault
-from cemlab.data.intake.plain import may_be_plain, plain_values
+from cemlab.data.intake.grammar.plain import may_be_plain, plain_values
 from cemlab.data.intake.plan import ColumnRule, Filter
 
 # The name under which a batch stands in the engine, and the column that says which rule a row breaks first.
@@ -107,7 +107,7 @@ class WrittenTyping:
                 yield source, entry["values"], entry["counts"]
 
     def _typed(self, columns: pa.Table) -> tuple[pa.Table, _Asked]:
-        """Return values and verdicts of a batch under internal names, and which rules the engine was asked."""
+        """Return values and verdicts of a batch under internal names, and the rules asked one by one."""
         plain: dict[str, pa.ChunkedArray] = {}
         asked: list[int] = []
         for i, rule in enumerate(self._rules):

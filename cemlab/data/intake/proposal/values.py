@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cemlab.data.contract import Column, Form
-from cemlab.data.intake.proposal_dates import date_formats
-from cemlab.data.intake.proposal_text import shown
-from cemlab.data.intake.settings_columns import NUMERIC
+from cemlab.data.intake.proposal.dates import date_formats
+from cemlab.data.intake.settings.columns import NUMERIC
+from cemlab.data.intake.settings.toml import shown
 
 Setting = str | int | bool | tuple[str, ...] | dict[str, str]
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cemlab.data.contract import Form
-from cemlab.data.intake.grammar_words import FIRST_DAY, LAST_DAY
+from cemlab.data.intake.grammar.words import FIRST_DAY, LAST_DAY
 from cemlab.data.intake.plan import ColumnRule
 
 _SPACE, _LAST_VISIBLE = 0x20, 0x7E

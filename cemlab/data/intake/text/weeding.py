@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cemlab.data.intake import records
-from cemlab.data.intake.records import Layout, Record, Tokenizer
-from cemlab.data.intake.text_blocks import Bytes, Places, parse_records
+from cemlab.data.intake.text import records
+from cemlab.data.intake.text.blocks import Bytes, Places, parse_records
+from cemlab.data.intake.text.records import Layout, Record, Tokenizer
 
 _FEW = 8  # one record in so many may need care, beyond that it is faster to take care of all
 _QUOTE, _RETURN, _FEED, _TAB = 34, 13, 10, 9
@@ -69,7 +69,7 @@ def weed_records(data: bytes, layout: Layout, *, line: int, final: bool) -> Weed
     Raises
     ------
     DataError
-        As :meth:`~cemlab.data.intake.records.Tokenizer.records`.
+        As :meth:`~cemlab.data.intake.text.records.Tokenizer.records`.
 
     Examples
     --------

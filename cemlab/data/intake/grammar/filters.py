@@ -9,8 +9,8 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 
-from cemlab.data.intake.grammar_patterns import number_pattern
-from cemlab.data.intake.grammar_text import matches, only, unmarked
+from cemlab.data.intake.grammar.patterns import number_pattern
+from cemlab.data.intake.grammar.text import matches, only, unmarked
 from cemlab.data.intake.plan import Filter
 from cemlab.errors import OptionError
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from cemlab.data.intake.plan import ColumnRule
-from cemlab.data.intake.workbook_parts import Package, Shape, unescape
-from cemlab.data.intake.workbook_rows import Cell
+from cemlab.data.intake.workbook.parts import Package, Shape, unescape
+from cemlab.data.intake.workbook.rows import Cell
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _EXACT = 10**15  # Excel keeps 15 digits of a number

@@ -5,10 +5,10 @@ the row is set aside. The expressions are for the embedded DuckDB; whatever come
 enters them as a literal.
 """
 
-from cemlab.data.intake.grammar_filters import filter_doubt, filter_hit
-from cemlab.data.intake.grammar_text import MONEY, product_value, text_value
-from cemlab.data.intake.grammar_typed import typed_value
-from cemlab.data.intake.grammar_words import product_reason, reason
+from cemlab.data.intake.grammar.filters import filter_doubt, filter_hit
+from cemlab.data.intake.grammar.text import MONEY, product_value, text_value
+from cemlab.data.intake.grammar.typed import typed_value
+from cemlab.data.intake.grammar.words import product_reason, reason
 
 __all__ = [
     "MONEY",

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, cast
 
 from cemlab.data.contract import Form
-from cemlab.data.intake.grammar_patterns import (
+from cemlab.data.intake.grammar.patterns import (
     FLAGS,
     ISO_DATE,
     ISO_TIME,

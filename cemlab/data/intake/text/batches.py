@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from cemlab.data.intake.batch import Fault
-from cemlab.data.intake.records import Layout, Record
-from cemlab.data.intake.text_blocks import Clean, Places, record_spans
-from cemlab.data.intake.text_weeding import Weeded
+from cemlab.data.intake.text.blocks import Clean, Places, record_spans
+from cemlab.data.intake.text.records import Layout, Record
+from cemlab.data.intake.text.weeding import Weeded
 
 
 class CleanBatch:

@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from cemlab.data.intake.workbook_package import DAMAGED, parse
+from cemlab.data.intake.workbook.package import DAMAGED, parse
 from cemlab.errors import DataError
 
 #: How a number in a cell is meant, as its number format tells: a clock is a time of day without a date;

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cemlab.data.intake.plan import Dialect
-from cemlab.data.intake.records import RECORD_LIMIT, Layout, Record, Tokenizer
-from cemlab.data.intake.streams import TextStream
+from cemlab.data.intake.text.records import RECORD_LIMIT, Layout, Record, Tokenizer
+from cemlab.data.intake.text.streams import TextStream
 from cemlab.errors import ColumnError, DataError
 
 #: The most columns a file may have.

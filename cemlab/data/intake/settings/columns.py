@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cemlab.data.contract import FORMS, Column, Form, Table
-from cemlab.data.intake.settings_keys import (
+from cemlab.data.intake.settings.keys import (
     Key,
     choice_of,
     codes_of,

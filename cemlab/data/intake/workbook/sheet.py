@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from zipfile import ZipFile
 
 from cemlab.data.intake.plan import Dialect
-from cemlab.data.intake.text_header import check_header
-from cemlab.data.intake.workbook_cells import CellText
-from cemlab.data.intake.workbook_parts import Package, Sheet
-from cemlab.data.intake.workbook_rows import Cell, Row, SheetRows, letters, position
+from cemlab.data.intake.text.header import check_header
+from cemlab.data.intake.workbook.cells import CellText
+from cemlab.data.intake.workbook.parts import Package, Sheet
+from cemlab.data.intake.workbook.rows import Cell, Row, SheetRows, letters, position
 from cemlab.errors import DataError, one_of
 
 _MERGED = b"mergeCell"

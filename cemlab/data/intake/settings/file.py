@@ -24,8 +24,8 @@ from cemlab.data.intake.plan import (
     TableRule,
     TableSettings,
 )
-from cemlab.data.intake.settings_columns import DEFAULT_KEYS, column_of, defaults_of, time_zone_of
-from cemlab.data.intake.settings_keys import (
+from cemlab.data.intake.settings.columns import DEFAULT_KEYS, column_of, defaults_of, time_zone_of
+from cemlab.data.intake.settings.keys import (
     Key,
     choice_of,
     code_of,

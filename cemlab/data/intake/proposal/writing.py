@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cemlab.data.contract import TABLES, Column, Table
-from cemlab.data.intake.proposal_look import Looked, look, look_at_parquet, look_at_workbook
-from cemlab.data.intake.proposal_names import fold, likeness, table_words
-from cemlab.data.intake.proposal_text import comment, comments, shown, toml_key, toml_list, toml_text
-from cemlab.data.intake.proposal_values import Guess, Setting, guess
-from cemlab.data.intake.settings_keys import one_line_text
+from cemlab.data.intake.proposal.look import Looked, look, look_at_parquet, look_at_workbook
+from cemlab.data.intake.proposal.values import Guess, Setting, guess
+from cemlab.data.intake.settings.keys import one_line_text
+from cemlab.data.intake.settings.names import fold, likeness, table_words
+from cemlab.data.intake.settings.toml import comment, comments, shown, toml_key, toml_list, toml_text
 from cemlab.errors import CemlabError
 
 _LOOKS: Mapping[str, Callable[[Path], Looked]] = {
@@ -87,14 +87,14 @@ def propose(files: Sequence[Looked], *, faults: Iterable[str] = ()) -> str:
     Parameters
     ----------
     files
-        What was seen of each file, as :func:`~cemlab.data.intake.proposal_look.look` returns it.
+        What was seen of each file, as :func:`~cemlab.data.intake.proposal.look.look` returns it.
     faults
         Files that could not be looked at, each a sentence.
 
     Returns
     -------
     str
-        TOML that :func:`~cemlab.data.intake.settings.read_settings` accepts as it stands. What is sure
+        TOML that :func:`~cemlab.data.intake.settings.file.read_settings` accepts as it stands. What is sure
         enough stands in it with its reason above; what is in doubt stands in comments, as the question
         and the line that answers it.
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from cemlab.data.intake.batch import Fault
 from cemlab.data.intake.plan import ColumnRule
-from cemlab.data.intake.workbook_cells import CellText
-from cemlab.data.intake.workbook_rows import Row
+from cemlab.data.intake.workbook.cells import CellText
+from cemlab.data.intake.workbook.rows import Row
 
 _ROWS = 20_000  # rows in a batch
 _PLACES = 5  # how many rows a message names

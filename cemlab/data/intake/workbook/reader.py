@@ -8,12 +8,12 @@ from pathlib import Path
 
 from cemlab.data.intake.batch import Batch, Reader
 from cemlab.data.intake.plan import ColumnRule, Dialect
-from cemlab.data.intake.workbook_batches import Builder
-from cemlab.data.intake.workbook_cells import CellText
-from cemlab.data.intake.workbook_package import opened
-from cemlab.data.intake.workbook_parts import Package, Sheet, read_package
-from cemlab.data.intake.workbook_rows import letters
-from cemlab.data.intake.workbook_sheet import choose_sheet, merged_areas, read_header, read_sheet
+from cemlab.data.intake.workbook.batches import Builder
+from cemlab.data.intake.workbook.cells import CellText
+from cemlab.data.intake.workbook.package import opened
+from cemlab.data.intake.workbook.parts import Package, Sheet, read_package
+from cemlab.data.intake.workbook.rows import letters
+from cemlab.data.intake.workbook.sheet import choose_sheet, merged_areas, read_header, read_sheet
 from cemlab.errors import DataError
 
 Rules = Callable[[tuple[str, ...]], Mapping[str, ColumnRule]]

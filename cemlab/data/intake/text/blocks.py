@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from cemlab.data.intake import records
-from cemlab.data.intake.records import Layout
+from cemlab.data.intake.text import records
+from cemlab.data.intake.text.records import Layout
 
 #: Bytes that become one record batch.
 PIECE_BYTES = 1 << 20

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from cemlab.data.intake.batch import Batch, Reader
 from cemlab.data.intake.plan import Dialect
-from cemlab.data.intake.records import Record, Tokenizer
-from cemlab.data.intake.streams import TextStream
-from cemlab.data.intake.text_batches import BlankBatch, CarefulBatch, CleanBatch, WeededBatch
-from cemlab.data.intake.text_blocks import Clean, clean_records
-from cemlab.data.intake.text_header import read_head
-from cemlab.data.intake.text_weeding import weed_records
+from cemlab.data.intake.text.batches import BlankBatch, CarefulBatch, CleanBatch, WeededBatch
+from cemlab.data.intake.text.blocks import Clean, clean_records
+from cemlab.data.intake.text.header import read_head
+from cemlab.data.intake.text.records import Record, Tokenizer
+from cemlab.data.intake.text.streams import TextStream
+from cemlab.data.intake.text.weeding import weed_records
 from cemlab.errors import DataError
 
 #: Text that is looked at at once (bytes).

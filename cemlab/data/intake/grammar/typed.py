@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from cemlab.data.contract import FORMS
-from cemlab.data.intake.grammar_text import MONEY, broken, in_zone, only, text_value, within
+from cemlab.data.intake.grammar.text import MONEY, broken, in_zone, only, text_value, within
 from cemlab.data.intake.plan import ColumnRule
 from cemlab.errors import DataError
 
@@ -32,7 +32,7 @@ def typed_value(value: ir.Value, rule: ColumnRule) -> tuple[ir.BooleanValue, ir.
     Returns
     -------
     tuple
-        As :func:`~cemlab.data.intake.grammar_text.text_value` does. A value is broken where the form
+        As :func:`~cemlab.data.intake.grammar.text.text_value` does. A value is broken where the form
         cannot hold it without loss: decimals of an integer, more than four decimals of money (a float
         stands for the amount within a relative 1e-12 of it), a time of day of a date, nanoseconds,
         NaN and infinity.

@@ -9,9 +9,9 @@ from typing import Any
 
 from cemlab.data.contract import Form, Table
 from cemlab.data.intake.plan import ColumnRule, TableSettings
-from cemlab.data.intake.proposal_names import fold, nearest
-from cemlab.data.intake.proposal_text import toml_key, toml_text
-from cemlab.data.intake.settings_columns import DATED, NUMERIC, RESERVED
+from cemlab.data.intake.settings.columns import DATED, NUMERIC, RESERVED
+from cemlab.data.intake.settings.names import fold, nearest
+from cemlab.data.intake.settings.toml import toml_key, toml_text
 from cemlab.errors import ColumnError
 
 _DELIMITERS = {";": '";"', "|": '"|"', "\t": '"\\t"', ",": '","'}

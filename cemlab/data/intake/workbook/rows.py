@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from cemlab.data.intake.workbook_package import pieces
-from cemlab.data.intake.workbook_parts import unescape
+from cemlab.data.intake.workbook.package import pieces
+from cemlab.data.intake.workbook.parts import unescape
 
 _LAST_ROW, _LAST_COLUMN = 1_048_576, 16_384  # of any sheet
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")

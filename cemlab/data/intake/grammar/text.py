@@ -16,7 +16,7 @@ from typing import Any, cast
 import ibis
 import ibis.expr.types as ir
 
-from cemlab.data.intake.grammar_patterns import (
+from cemlab.data.intake.grammar.patterns import (
     FLAGS,
     OFFSET,
     SPACES,
@@ -26,7 +26,7 @@ from cemlab.data.intake.grammar_patterns import (
     read_format,
     time_pattern,
 )
-from cemlab.data.intake.grammar_words import limits
+from cemlab.data.intake.grammar.words import limits
 from cemlab.data.intake.plan import ColumnRule
 from cemlab.errors import OptionError
 

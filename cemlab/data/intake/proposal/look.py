@@ -131,7 +131,7 @@ def look_at_workbook(path: Path) -> Looked:
     DataError
         If it is no workbook, has several sheets, or no header in its first row.
     """
-    from cemlab.data.intake.workbook import open_workbook  # it brings a reader of Excel files with it
+    from cemlab.data.intake.workbook.reader import open_workbook  # it brings a reader of Excel files with it
 
     reader = open_workbook(path, Dialect(), lambda _header: {})
     batches, seen = [], 0
