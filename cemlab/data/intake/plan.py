@@ -70,7 +70,7 @@ class ColumnRule:
     trim
         Whether spaces around a value are taken off; otherwise they break identifiers, numbers and dates.
     remove_suffix
-        What is taken off the end of every value that has it, e.g. ``".0"`` of 17850.0.
+        What is taken off the end of every value that has it after something else, e.g. ``".0"`` of 17850.0.
     time_zone
         The zone into which times with an offset are turned; without it such times are not allowed.
     constant
