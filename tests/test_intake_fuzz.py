@@ -339,7 +339,7 @@ def _file(header: str) -> str:
 @in_runs
 @fuzz(_FILES // 4)
 @given(made=_bodies(quotes=False), mutations=st.lists(_MUTATIONS, max_size=3))
-@example(made=(_PURCHASES, "C1,2026-01-05,1,10.00,tea\n"), mutations=[("insert", 3, 0, b"\0")], run=0)
+@example(made=(_PURCHASES, "C1,2026-01-05,1,10.00,tea\n"), mutations=[("insert", 3, 0, b"\0")])
 def test_lines_without_quotes(made: tuple[str, str], mutations: list[Mutation], run: int) -> None:
     header, text = made
     body = mutated(text.encode(), [m for m in mutations if b'"' not in m[3]])
@@ -362,7 +362,6 @@ def test_lines_without_quotes(made: tuple[str, str], mutations: list[Mutation], 
     made=(_CONTACTS, 'K5,C2,2026-01-05 10:00,-3,0,"a\nb"\nK1,C1,2026-01-05 10:99,1.5,1,'),
     mutations=[],
     packed=False,
-    run=0,
 )
 def test_lines_with_quotes(made: tuple[str, str], mutations: list[Mutation], packed: bool, run: int) -> None:
     header, text = made
