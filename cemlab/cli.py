@@ -6,6 +6,7 @@ notebook that fails while it runs, is exit code 1.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,11 +36,20 @@ _SettingsFile = Annotated[
 
 def main() -> None:
     """Run the command line; errors raised on purpose become one line and exit code 2."""
+    # a terminal that cannot show a letter of the data shows its code, and nothing ends in a traceback
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except CemlabError as error:
         print(f"cemlab: {error}", file=sys.stderr)
         sys.exit(2)
+    except RuntimeError as error:
+        # the engine is the first to see Ctrl+C when it is at work, and says it in its own way
+        if "nterrupted" not in str(error):
+            raise
+        sys.exit(130)
 
 
 @app.command()
@@ -59,16 +69,18 @@ def check(
     from cemlab.data.intake import export
     from cemlab.present import check_report
 
+    if propose is not None:
+        export.check_proposal_place(propose, Path(folder))
     with _progress(Path(folder)) as advance:
         report = check_report.check(Path(folder), settings=_settings(settings), advance=advance)
     if quarantine is not None:
-        export.write_quarantine(report.files, quarantine)
+        _told("Rows set aside", *export.write_quarantine(report.files, quarantine, data=Path(folder)))
     if page is not None:
         from cemlab.present.check_page import write_check_page
 
-        write_check_page(report, page)
+        _told("Page", write_check_page(report, page))
     if propose is not None:
-        export.write_proposal(report.proposal, propose)
+        _told("Proposal", export.write_proposal(report.proposal, propose))
     if as_json:
         report.write_json(sys.stdout)
     else:
@@ -94,14 +106,14 @@ def load(
 
     with _progress(folder) as advance:
         files = export.load(folder, out=out, settings=_settings(settings), advance=advance)
-    export.write_quarantine(files, quarantine or out / "_quarantine")
     for report in files:
         aside = report.records - report.accepted
         print(
-            f"{report.file}: {report.messages[0]}"
+            report.told(report.messages[0])
             if report.verdict == "reject"
             else f"{report.file}: {report.accepted:,} of {report.records:,} rows loaded, {aside:,} set aside"
         )
+    _told("Rows set aside", *export.write_quarantine(files, quarantine or out / "_quarantine", data=folder))
     if any(report.verdict == "reject" for report in files):
         sys.exit(1)
 
@@ -154,6 +166,12 @@ def _refuse_what_cannot_run(names: list[str], company: Company) -> None:
     for entry in catalogue.runnable(columns):
         if entry.notebook.name in wanted and not entry.can_run:
             raise DataError(f"{company.info.name}: {entry.notebook.name} cannot run on it; {lacks(entry)}")
+
+
+def _told(what: str, *paths: Path) -> None:
+    """Say on standard error what was written where."""
+    for path in paths:
+        print(f"{what}: {path}", file=sys.stderr)
 
 
 def _settings(path: Path | None) -> Settings | None:

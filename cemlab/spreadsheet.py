@@ -20,7 +20,7 @@ _UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")  # Unicode's categories of control, for
 # Where a program begins a new cell or row that is set to another separator than ours, quotes or not.
 _SEPARATORS = re.compile(r"([;\t\r\n])")
 # No formula: shall stay a number.
-_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
+_NUMBER = re.compile(r"-[0-9]+([.,][0-9]+)*")
 _HARMLESS = re.compile(r"[^=+\-@\t\r\n\x80-\U0010ffff]*")
 # What no program takes apart needs no quotes.
 _UNQUOTED = re.compile(r"(?! )[\w .:%/-]*(?<! )")

@@ -125,6 +125,10 @@ def test_load_writes_tables_that_open_with_the_same_rows(folder, tmp_path):
     assert [report.accepted for report in files] == [2, 2]
     opened = Company.open(out)
     assert (opened.info.name, opened.info.currency, opened.as_of) == ("Shop", "EUR", date(2025, 6, 30))
+    # what was set aside is not forgotten with the files it was in
+    assert opened.info.notes == (
+        "customers.csv: 1 of 3 rows were set aside (1 × column 'customer': is an exact copy of another row)",
+    )
     assert opened.table("transactions").columns == ("customer", "date", "revenue")
     assert opened.table("customers").columns == ("customer", "joined")
     assert opened.table("transactions").revenue.sum().to_pyarrow().as_py() == Decimal("10.6")
@@ -198,8 +202,8 @@ def test_an_interrupted_load_leaves_no_partial_file_and_a_second_run_completes(t
 def test_quarantine_files_hold_every_row_as_it_stood_and_nothing_live(folder, tmp_path):
     text = 'customer,date,revenue\n"=HYPERLINK(""x"")",2025-01-01,1\n=cmd|x,yesterday,1\nA,2025-01-01,"1,5"\n'
     taken = take_in(folder(transactions=text))
-    (path,) = export.write_quarantine(taken.files, tmp_path / "aside")
-    assert path.name == "transactions.csv.csv"
+    (path,) = export.write_quarantine(taken.files, tmp_path / "aside", data=taken.folder)
+    assert path.name == "transactions.csv"
     with path.open(encoding="utf-8-sig", newline="") as file:
         header, *rows = csv.reader(file)
     assert header == ["line", "column", "value", "reason", "record"]
@@ -213,9 +217,9 @@ def test_quarantine_files_hold_every_row_as_it_stood_and_nothing_live(folder, tm
 def test_quarantine_of_an_earlier_check_goes_when_nothing_is_set_aside_any_more(folder, tmp_path):
     aside = tmp_path / "aside"
     path = folder(customers="customer,joined\nA,x\nB,\n")
-    (written,) = export.write_quarantine(take_in(path).files, aside)
+    (written,) = export.write_quarantine(take_in(path).files, aside, data=path)
     (path / "customers.csv").write_text("customer,joined\nA,\nB,\n")
-    assert export.write_quarantine(take_in(path).files, aside) == []
+    assert export.write_quarantine(take_in(path).files, aside, data=path) == []
     assert not written.exists()
 
 
@@ -223,10 +227,11 @@ def test_a_proposal_never_replaces_what_somebody_wrote(tmp_path):
     path = tmp_path / "cemlab.toml"
     export.write_proposal("# proposed\n", path)
     assert path.read_text() == "# proposed\n"
-    with pytest.raises(OptionError, match="exists"):
-        export.write_proposal("# another\n", path)
-    with pytest.raises(OptionError, match="nothing to propose"):
-        export.write_proposal("", tmp_path / "other.toml")
+    with pytest.raises(OptionError, match="move it away"):
+        export.check_proposal_place(tmp_path / "other.toml", tmp_path)
+    (tmp_path / "other.toml").write_text("mine")
+    with pytest.raises(OptionError, match="exists; name another file"):
+        export.check_proposal_place(tmp_path / "other.toml", tmp_path / "nowhere")
 
 
 def test_json_is_written_row_by_row(folder, capsys):

@@ -50,7 +50,7 @@ def table(columns, rows, files=None):
 def found(columns, rows, *rules, files=None):
     """Return {index of the row: (column, reason)}."""
     result = broken_rows(table(columns, rows, files), rules, place=lambda file, line: f"line {line}")
-    assert result.schema.names == ["cemlab_file", "cemlab_record", "column", "reason"]
+    assert result.schema.names == ["cemlab_file", "cemlab_record", "column", "reason", "kind"]
     return {row["cemlab_record"] - 2: (row["column"], row["reason"]) for row in result.to_pylist()}
 
 
@@ -107,6 +107,7 @@ def test_places_are_asked_for_by_file():
             "cemlab_record": 3,
             "column": "customer",
             "reason": "is an exact copy of line 2 of file 0",
+            "kind": "is an exact copy of another row",
         }
     ]
 

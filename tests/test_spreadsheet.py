@@ -25,7 +25,6 @@ ESCAPED = [
     ('=HYPERLINK("https://example.org")', '\'=HYPERLINK("https://example.org")'),
     ("-", "'-"),
     ("-5e3", "'-5e3"),
-    ("-5,5", "'-5,5"),
     ("--5", "'--5"),
     ("-٥", "'-٥"),
     ("-5 ", "'-5 "),

@@ -218,8 +218,9 @@ class Company:
         for report in taken.files:
             if report.records and not report.accepted:
                 raise DataError(f"{opened.info.name}: no row could be taken in. {report.set_aside()}")
-        for note in opened.info.notes:
-            warnings.warn(note, LeftOutWarning, stacklevel=2)
+        for report in taken.files:
+            if report.set_aside():
+                warnings.warn(report.set_aside(), LeftOutWarning, stacklevel=2)
         said = opened.info
         info = replace(
             said,
@@ -258,7 +259,7 @@ class Company:
             currency=said.currency or "",
             duration_unit=said.duration_unit or "days",
             as_of=said.as_of,
-            notes=tuple(filter(None, (report.set_aside() for report in taken.files))),
+            notes=taken.notes,
         )
         return cls(info=info, tables=taken.tables, files=taken.files)
 

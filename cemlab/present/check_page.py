@@ -12,7 +12,7 @@ from cemlab import __version__
 from cemlab.files import write_atomically
 from cemlab.markup import html_table
 from cemlab.notebook.page import templates
-from cemlab.present.check_report import VERDICTS, CheckReport, lacks, remarks, span, told
+from cemlab.present.check_report import VERDICTS, CheckReport, lacks, remarks, span
 
 
 def write_check_page(report: CheckReport, path: Path) -> Path:
@@ -40,7 +40,10 @@ def write_check_page(report: CheckReport, path: Path) -> Path:
             version=__version__,
             summary=_summary(report),
             files=_table(_files(report)),
-            told=[line for each in report.files for line in told(each)],
+            reasons=_table(_reasons(report))
+            if any(each.verdict == "quarantine" for each in report.files)
+            else "",
+            told=[each.told(message) for each in report.files for message in each.messages],
             tables=_table(_tables(report)) if report.company.tables else "",
             remarks=[f"{table.table}: {line}" for table in report.company.tables for line in remarks(table)],
             absent=report.company.absent,
@@ -79,7 +82,20 @@ def _files(report: CheckReport) -> pd.DataFrame:
                 "Accepted": each.accepted,
                 "Set aside": each.records - each.accepted,
             }
+            if each.verdict != "reject"
+            else {"File": each.file, "Verdict": VERDICTS["reject"]}
             for each in report.files
+        ],
+        columns=["File", "Verdict", "Records", "Accepted", "Set aside"],
+    )
+
+
+def _reasons(report: CheckReport) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"File": each.file, "Column": column, "Why rows were set aside": kind, "Rows": count}
+            for each in report.files
+            for column, kind, count in each.quarantined.commonest()
         ]
     )
 

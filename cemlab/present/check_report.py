@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text  # data is shown as it is: Text reads no markup
 
@@ -114,20 +115,22 @@ class CheckReport:
         """Print everything for a person to read."""
         console.print(self._files_table())
         for report in self.files:
-            for line in told(report):
-                console.print(Text(f"  {line}"))
+            _say(console, told(report))
         if self.company.tables:
             console.print(self._tables_table())
         for table in self.company.tables:
-            for line in remarks(table):
-                console.print(Text(f"  {table.table}: {line}"))
-        absent = join_words(self.company.absent) or "none"
-        console.print(Text(f"\nTables of the data contract that are absent: {absent}\n"))
+            _say(console, (f"{table.table}: {line}" for line in remarks(table)))
+        _say(console, [f"absent: {join_words(self.company.absent) or 'none'}"])
         answers = _grid("Notebook", "Question", "Can run?")
         for entry in self.notebooks:
             verdict = "yes" if entry.can_run else f"no: {lacks(entry)}"
             answers.add_row(*map(Text, (entry.notebook.name, entry.notebook.question, verdict)))
         console.print(answers)
+        if self.proposal and any(report.verdict != "accept" for report in self.files):
+            console.print(
+                Text("\nA cemlab.toml to begin with; nothing of it was applied (--propose FILE writes it):\n")
+            )
+            console.print(Text(self.proposal), soft_wrap=True)
 
     def _files_table(self) -> Table:
         files = _grid("File", "Verdict")
@@ -148,6 +151,15 @@ class CheckReport:
         return tables
 
 
+def _say(console: Console, lines: Iterable[str]) -> None:
+    """Print lines with a hanging indent on a terminal, and each as one line anywhere else."""
+    for line in lines:
+        if console.is_terminal:
+            console.print(Padding(Text(f"• {line}"), (0, 0, 0, 2)))
+        else:
+            console.print(Text(line), soft_wrap=True)
+
+
 def _grid(*names: str) -> Table:
     """Return a table in which a long word is broken, not cut: nothing is hidden on a narrow terminal."""
     grid = Table()
@@ -158,11 +170,14 @@ def _grid(*names: str) -> Table:
 
 def told(report: FileReport) -> Iterator[str]:
     """Yield what is to be said of a file, a line each: the common faults, then what else was noticed."""
-    for column, kind, count in report.quarantined.commonest():
+    commonest = report.quarantined.commonest()
+    for column, kind, count in commonest:
         where = f"column {column!r}: " if column else ""
         yield f"{report.file}: {count:,} set aside: {where}{kind}"
-    for message in report.messages:
-        yield message if message.startswith(report.file) else f"{report.file}: {message}"
+    more = len(report.quarantined.reasons) - len(commonest)
+    if more > 0:
+        yield f"{report.file}: and {more} further reason{'s' * (more > 1)}; --quarantine DIR writes every row"
+    yield from map(report.told, report.messages)
 
 
 def span(table: TableReport) -> str:
@@ -170,6 +185,8 @@ def span(table: TableReport) -> str:
     if table.first_day is None or table.last_day is None:
         return ""
     days = (table.last_day - table.first_day).days + 1
+    if days == 1:
+        return str(table.first_day)
     return f"{table.first_day} to {table.last_day}, rows on {table.days:,} of {days:,} days"
 
 

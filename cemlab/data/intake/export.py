@@ -14,7 +14,8 @@ from cemlab.data.intake.load import FileReport, Intake, take_in
 from cemlab.data.intake.parts import Advance
 from cemlab.data.intake.plan import Settings
 from cemlab.data.intake.quarantine import rows_of
-from cemlab.data.intake.settings.toml import toml_text
+from cemlab.data.intake.settings import FILE_NAME
+from cemlab.data.intake.settings.toml import toml_list, toml_text
 from cemlab.data.intake.staging import clear_abandoned
 from cemlab.errors import DataError, OptionError
 from cemlab.files import write_atomically
@@ -66,18 +67,21 @@ def load(
         )
     for name in taken.tables:
         os.replace(_whole_file(taken, name), out / f"{name}.parquet")  # noqa: PTH105 - atomic by promise
-    write_atomically(out / "cemlab.toml", _company_section(taken.settings))
+    write_atomically(out / "cemlab.toml", _company_section(taken))
     taken.staging.remove()
     return taken.files
 
 
-def _company_section(said: Settings) -> str:
-    """Return a ``cemlab.toml`` with what was said of the company; of files there is nothing more to say."""
+def _company_section(taken: Intake) -> str:
+    """Return a ``cemlab.toml`` with what was said of the company, and with what was set aside on the way."""
+    said = taken.settings
     lines = {"name": said.name, "currency": said.currency, "duration_unit": said.duration_unit}
     lines |= {"time_zone": said.time_zone}
     told = [f"{key} = {toml_text(value)}" for key, value in lines.items() if value is not None]
     if said.as_of is not None:
         told.append(f"as_of = {said.as_of.isoformat()}")
+    if taken.notes:
+        told.append(f"notes = {toml_list(taken.notes)}")
     return "\n".join(["[company]", *told, ""])
 
 
@@ -93,35 +97,60 @@ def _whole_file(taken: Intake, name: str) -> Path:
     return writer.path
 
 
-def write_proposal(proposal: str, path: Path) -> None:
-    """Write a proposed ``cemlab.toml``, which nothing reads before somebody has read it.
+def check_proposal_place(path: Path, folder: Path) -> None:
+    """Refuse, before anything is read, to write a proposal where there is none to make, or no place for it.
 
     Raises
     ------
     OptionError
-        If there is nothing to propose, or the file exists: what somebody wrote is never replaced.
+        If the folder has a ``cemlab.toml``, or `path` exists: what somebody wrote is never replaced.
     """
-    if not proposal:
-        raise OptionError("there is nothing to propose: the folder is read by a cemlab.toml already")
+    if (folder / FILE_NAME).exists():
+        raise OptionError(
+            f"{folder / FILE_NAME} says how to read the folder; move it away to have one proposed afresh"
+        )
     if path.exists():
         raise OptionError(f"{path} exists; name another file with --propose")
+
+
+def write_proposal(proposal: str, path: Path) -> Path:
+    """Write a proposed ``cemlab.toml``, which nothing reads before somebody has read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, proposal)
+    return path
 
 
-def write_quarantine(files: Sequence[FileReport], folder: Path) -> list[Path]:
+def write_quarantine(files: Sequence[FileReport], folder: Path, *, data: Path) -> list[Path]:
     """Write the rows that were set aside, one CSV file for each file that has any.
 
     Nothing in them is live in a spreadsheet: see :mod:`cemlab.spreadsheet`. A file of an earlier check of
     which no row is set aside any more is removed.
 
+    Parameters
+    ----------
+    files
+        What became of each file.
+    folder
+        Where to write, made if it does not exist.
+    data
+        The folder that was read; it can't be the same, for the names are.
+
     Returns
     -------
     list of Path
         The files written.
+
+    Raises
+    ------
+    OptionError
+        If `folder` is the folder that was read.
     """
+    if folder.resolve() == data.resolve():
+        raise OptionError(f"{folder} is the folder that is read; name another one for the rows set aside")
     written = []
     for report in files:
-        path = folder / f"{report.file.replace('/', '-')}.csv"
+        name = report.file.replace("/", "-")
+        path = folder / (name if name.lower().endswith(".csv") else f"{name}.csv")
         if report.records > report.accepted:
             folder.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f".{path.name}.part")

@@ -10,6 +10,7 @@ import difflib
 import fnmatch
 import os
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from typing import BinaryIO, Literal, TypeAlias
 
 from cemlab.data.contract import TABLES
 from cemlab.data.intake.plan import Settings
-from cemlab.errors import DataError, NotFoundError, one_of
+from cemlab.errors import DataError, NotFoundError
 
 Kind: TypeAlias = Literal["text", "workbook", "parquet"]
 
@@ -156,13 +157,13 @@ def _listed(folder: Path, names: list[str], settings: Settings, *, root: Path) -
                     f"under [tables.{table}] files"
                 )
                 yield Source(table=table, path=folder / "cemlab.toml", kind=None, refusal=refuse, label=label)
-            elif name not in names:
+            elif (found := _as_written(name, names)) is None:
                 near = difflib.get_close_matches(name, names, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else "; mend the name or take it off the list"
                 refuse += f"cemlab.toml lists it for {table}, but the folder does not hold it{hint}"
                 yield Source(table=table, path=folder / name, kind=None, refusal=refuse, label=label)
             else:
-                source = _file(folder / name, table, label=label, root=root)
+                source = _file(folder / found, table, label=label, root=root)
                 if times > 1 and source.refusal is None:
                     refuse += f"cemlab.toml lists it {times} times for {table}; list it once"
                     source = replace(source, refusal=refuse)
@@ -171,7 +172,7 @@ def _listed(folder: Path, names: list[str], settings: Settings, *, root: Path) -
 
 def _unlisted(folder: Path, names: list[str], settings: Settings, *, root: Path) -> Iterator[Source]:
     """Yield a source for every other entry that is a table or was meant to be one."""
-    listed = {name for said in settings.tables.values() for name in said.files}
+    listed = {_as_written(name, names) for said in settings.tables.values() for name in said.files}
     for name in names:
         if name in listed or _left_alone(name, settings):
             continue
@@ -193,6 +194,17 @@ def _unlisted(folder: Path, names: list[str], settings: Settings, *, root: Path)
             )
             source = replace(source, refusal=reason)
         yield source
+
+
+def _as_written(name: str, names: list[str]) -> str | None:
+    """Return the entry of a folder that a name means: itself, or the same letters composed otherwise.
+
+    Archives made on a Mac spell "ä" as "a" and a mark; nobody can see the difference.
+    """
+    if name in names:
+        return name
+    composed = unicodedata.normalize("NFC", name)
+    return next((entry for entry in names if unicodedata.normalize("NFC", entry) == composed), None)
 
 
 def _left_alone(name: str, settings: Settings) -> bool:
@@ -217,13 +229,19 @@ def _ending(name: str) -> str:
     return max(known, key=len, default=PurePath(name).suffix.lower())
 
 
+def _near(name: str) -> str:
+    near = difflib.get_close_matches(name, TABLES, n=1, cutoff=0.75)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def _unknown(path: Path, label: str) -> Source:
     base = (
         path.name[: -len(_ending(path.name))] if _ending(path.name) in _TABULAR else path.name.split(".")[0]
     )
     reason = (
-        f"{label}: {one_of(base, TABLES, what='table in the data contract')}; rename the file, list it in "
-        "cemlab.toml under [tables.…] files, or put '_' before its name to leave it out"
+        f"{label}: no table in the data contract named {base!r}{_near(base)}; rename the file after a table "
+        "of the data dictionary, list it in cemlab.toml under [tables.…] files, or put '_' before its name "
+        "to leave it out"
     )
     return Source(table=None, path=path, kind=_KINDS.get(_ending(path.name)), refusal=reason, label=label)
 

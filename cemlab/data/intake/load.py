@@ -17,7 +17,7 @@ from cemlab.data.contract import TABLES
 from cemlab.data.intake.batch import Fault
 from cemlab.data.intake.folder import survey
 from cemlab.data.intake.parts import Advance, Part, TableIntake
-from cemlab.data.intake.plan import Settings
+from cemlab.data.intake.plan import Settings, TableRule
 from cemlab.data.intake.quarantine import Quarantine
 from cemlab.data.intake.rules import FILE, broken_rows
 from cemlab.data.intake.settings import settings_beside
@@ -62,6 +62,10 @@ class FileReport:
     quarantined: Quarantine = field(repr=False)
     fault: CemlabError | None = field(default=None, repr=False)
 
+    def told(self, message: str) -> str:
+        """Return a message with the file's name before it, once."""
+        return message if message.startswith(self.file) else f"{self.file}: {message}"
+
     def set_aside(self) -> str:
         """Say how many rows were set aside, and for what above all; empty where none was."""
         aside = self.records - self.accepted
@@ -69,8 +73,11 @@ class FileReport:
             return ""
         why = [
             f"{count:,} × {f'column {column!r}: ' if column else ''}{kind}"
-            for column, kind, count in self.quarantined.commonest(3)
+            for column, kind, count in self.quarantined.commonest(5)
         ]
+        more = len(self.quarantined.reasons) - len(why)
+        if more:
+            why.append(f"and {more} further reason{'s' * (more > 1)}")
         return f"{self.file}: {aside:,} of {self.records:,} rows were set aside ({'; '.join(why)})"
 
 
@@ -101,6 +108,11 @@ class Intake:
     staged: Mapping[str, Path] = field(repr=False)
     staging: Staging = field(repr=False)
     connection: Any = field(repr=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the data, before and now, as it shall stand beside every result."""
+        return (*self.settings.notes, *filter(None, (report.set_aside() for report in self.files)))
 
     @property
     def rejected(self) -> tuple[FileReport, ...]:
@@ -207,30 +219,31 @@ def _take_table(intake: TableIntake, parts: Sequence[Part]) -> ir.Table | None:
                     f"the table {intake.table.name} is not there, for another of its files was rejected"
                 )
         return None
-    if intake.row_rules:
-        _apply_row_rules(intake, parts)
+    rules = intake.row_rules(_together(parts).columns)
+    if rules:
+        _apply_row_rules(intake, parts, rules)
     return _together(parts).drop(RECORD, FILE)
 
 
-def _apply_row_rules(intake: TableIntake, parts: Sequence[Part]) -> None:
+def _apply_row_rules(intake: TableIntake, parts: Sequence[Part], rules: Sequence[TableRule]) -> None:
     """Set aside the rows that break a rule between rows."""
 
     def place(file: int, record: int) -> str:
         where = f"{'row' if parts[file].source.kind == 'parquet' else 'line'} {record}"
         return where if len(parts) == 1 else f"{where} of {parts[file].label}"
 
-    found = broken_rows(_together(parts), intake.row_rules, place=place)
-    by_file: dict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
+    found = broken_rows(_together(parts), rules, place=place)
+    by_file: dict[int, dict[int, tuple[str, str, str]]] = defaultdict(dict)
     for row in found.to_pylist():
-        by_file[row[FILE]][row[RECORD]] = (row["column"], row["reason"])
+        by_file[row[FILE]][row[RECORD]] = (row["column"], row["reason"], row["kind"])
     for i, broken in by_file.items():
         part = parts[i]
         names = {rule.name: rule.source or rule.name for rule in intake.rules(part, part.header)}
         for line, record, text in _records(intake, part, set(broken)):
-            column, reason = broken[line]
+            column, reason, kind = broken[line]
             source = names.get(column, column)
             fault = Fault(line=line, column=source, value=record.get(source, ""), reason=reason, row=text)
-            part.quarantine.add(fault, kind=reason)
+            part.quarantine.add(fault, kind=kind)
         part.quarantine.end_run()
         lines = ibis.memtable(pa.table({RECORD: pa.array(list(broken), pa.int64())}))
         assert part.rows is not None  # every part was taken in

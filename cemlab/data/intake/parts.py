@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,11 +104,14 @@ class TableIntake:
         """What was said of this table."""
         return self.settings.tables.get(self.table.name, TableSettings(table=self.table.name))
 
-    @property
-    def row_rules(self) -> tuple[TableRule, ...]:
-        """The rules between its rows: those declared, and the contract's key."""
-        key = (TableRule(rule="unique", columns=self.table.key),) if self.table.unique else ()
-        return key + self.said.rules
+    def row_rules(self, columns: Collection[str]) -> tuple[TableRule, ...]:
+        """Return the rules between rows and columns: the contract's, where they apply, and those declared."""
+        rules = list(self.said.rules)
+        if self.table.ordered is not None and set(self.table.ordered) <= set(columns):
+            rules.insert(0, TableRule(rule="ordered", columns=self.table.ordered))
+        if self.table.unique:
+            rules.insert(0, TableRule(rule="unique", columns=self.table.key))
+        return tuple(rules)
 
     def take(self, part: Part) -> None:
         """Take in one file; what is wrong with it as a whole is raised."""
@@ -151,12 +154,13 @@ class TableIntake:
     def _take_written(self, part: Part) -> None:
         reader = self.reader(part, advance=self.advance)
         part.header = reader.header
+        rules = self.rules(part, reader.header)
         typing = WrittenTyping(
             self.connection,
             header=reader.header,
-            rules=self.rules(part, reader.header),
+            rules=rules,
             filters=self.said.filters,
-            with_places=bool(self.row_rules),
+            with_places=bool(self.row_rules([rule.name for rule in rules])),
             **self._marks(),
         )
         missing: Counter[tuple[str, str]] = Counter()

@@ -193,6 +193,8 @@ class Settings:
         As in :class:`cemlab.data.company.CompanyInfo`; None where nothing was said.
     time_zone
         The company's own zone, into which times with an offset are turned.
+    notes
+        What was done to the data before, as it shall stand beside every result.
     leave_alone
         Patterns (as of a shell) of files in the folder that are no tables.
     tables
@@ -204,5 +206,6 @@ class Settings:
     duration_unit: str | None = None
     as_of: date | None = None
     time_zone: str | None = None
+    notes: tuple[str, ...] = ()
     leave_alone: tuple[str, ...] = ()
     tables: Mapping[str, TableSettings] = field(default_factory=dict)

@@ -24,9 +24,16 @@ from cemlab.errors import ColumnError, OptionError, one_of
 FILE, RECORD = "cemlab_file", "cemlab_record"
 
 _SCHEMA = pa.schema(
-    [(FILE, pa.int64()), (RECORD, pa.int64()), ("column", pa.string()), ("reason", pa.string())]
+    [
+        (FILE, pa.int64()),
+        (RECORD, pa.int64()),
+        ("column", pa.string()),
+        ("reason", pa.string()),
+        ("kind", pa.string()),
+    ]
 )
 _POSITION = ("file", "record")
+_COPY = "is an exact copy of"
 _NAMED = 3  # places named in one reason
 _PART = 1_000_000  # rows compared together on the engine
 _AT_ONCE = 100_000  # rows handled together in Python
@@ -51,7 +58,8 @@ def broken_rows(table: ir.Table, rules: Sequence[TableRule], *, place: Place) ->
     Returns
     -------
     pa.Table
-        ``cemlab_file``, ``cemlab_record``, ``column`` and ``reason``, in the order of the files.
+        ``cemlab_file``, ``cemlab_record``, ``column``, ``reason``, and ``kind``, the reason without the
+        places and values of the one row; in the order of the files.
 
     Raises
     ------
@@ -70,7 +78,7 @@ def broken_rows(table: ir.Table, rules: Sequence[TableRule], *, place: Place) ->
     tables = []
     for rule in rules:
         _check(table, rule)
-        broken = _collected(_KINDS[rule.rule](_internal(table, rule), rule, place), column=rule.columns[0])
+        broken = _collected(_KINDS[rule.rule](_internal(table, rule), rule, place), rule)
         if broken.num_rows:
             tables.append(broken)
             table = table.anti_join(ibis.memtable(broken.select([FILE, RECORD])), [FILE, RECORD])
@@ -78,13 +86,28 @@ def broken_rows(table: ir.Table, rules: Sequence[TableRule], *, place: Place) ->
     return both.sort_by([(FILE, "ascending"), (RECORD, "ascending")])
 
 
-def _collected(found: _Found, *, column: str) -> pa.Table:
+def _collected(found: _Found, rule: TableRule) -> pa.Table:
     """Put what was found into a table, little by little: it can be every row of the data."""
     batches = []
     while some := list(islice(found, _AT_ONCE)):
         files, records, reasons = zip(*some, strict=True)
-        batches.append(pa.record_batch([files, records, [column] * len(some), reasons], schema=_SCHEMA))
+        columns, kinds = [rule.columns[0]] * len(some), [_kind(rule, reason) for reason in reasons]
+        batches.append(pa.record_batch([files, records, columns, reasons, kinds], schema=_SCHEMA))
     return pa.Table.from_batches(batches, schema=_SCHEMA)
+
+
+def _kind(rule: TableRule, reason: str) -> str:
+    """Return what broken rows are counted under: the reason without the places and values of one row."""
+    if reason.startswith(_COPY):
+        return f"{_COPY} another row"
+    first, *others = rule.columns
+    return {
+        "unique": f"the same {' and '.join(rule.columns)} stands in other rows too, with other values",
+        "ordered": f"{first} {'is not before' if rule.strict else 'is after'} {''.join(others[:1])}",
+        "no-overlap": f"overlaps another spell of the same {rule.by}",
+        "one-event": f"has {''.join(others[:1])}, but not as the last row of its {rule.by}",
+        "stays-on": f"{''.join(others[:1])} is false after it was true",
+    }[rule.rule]
 
 
 def copies(table: ir.Table) -> int:
@@ -190,7 +213,7 @@ def _unique_within(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
         for row in members:
             file, record = _position(row)
             if row["variants"] == 1:
-                yield file, record, f"is an exact copy of {place(row['first_file'], row['first_record'])}"
+                yield file, record, f"{_COPY} {place(row['first_file'], row['first_record'])}"
                 continue
             others = [place(*each) for each in first if each != (file, record)][:_NAMED]
             more = len(members) - 1 - len(others)

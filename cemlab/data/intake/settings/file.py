@@ -47,6 +47,7 @@ _UNITS = ("days", "weeks", "months", "years")
 _DIALECT = (
     "encoding", "delimiter", "skip_lines", "skip_below_header", "names", "sheet", "max_unpacked_bytes",
 )  # fmt: skip
+_COMPANY_KEYS = ("name", "currency", "duration_unit", "as_of", "time_zone", "notes")
 _TABLE_KEYS = ("files", *_DIALECT, *DEFAULT_KEYS, "columns", "drop", "leave_out", "keep_only", "rules")
 #: Python's codecs that transform text rather than say how a file was written.
 _NO_FILE_IS_WRITTEN_IN = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7")
@@ -117,9 +118,7 @@ def read_settings(path: Path) -> Settings:
     """
     top = Key(path.name[:80])
     said = table_of(_parse(path), top, ("company", "folder", "tables"))
-    company = table_of(
-        said.get("company", {}), top / "company", ("name", "currency", "duration_unit", "as_of", "time_zone")
-    )
+    company = table_of(said.get("company", {}), top / "company", _COMPANY_KEYS)
     folder = table_of(said.get("folder", {}), top / "folder", ("leave_alone",))
     tables = table_of(said.get("tables", {}), top / "tables", TABLES)
     return Settings(
@@ -184,6 +183,8 @@ def _company(said: Mapping[str, object], key: Key) -> dict[str, object]:
         found["as_of"] = _day(said["as_of"], key / "as_of")
     if "time_zone" in said:
         found["time_zone"] = time_zone_of(said["time_zone"], key / "time_zone")
+    if "notes" in said:
+        found["notes"] = texts_of(said["notes"], key / "notes", example='"returns were taken out"')
     return found
 
 

@@ -1,0 +1,90 @@
+"""What the data contract is made of: forms of values, columns and tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Form = Literal["id", "text", "integer", "number", "money", "share", "date", "time", "flag"]
+
+#: What a value of each form looks like when it is written as text.
+FORMS: dict[Form, str] = {
+    "id": "any text; kept as it is, never turned into a number",
+    "text": "any text",
+    "integer": "digits, e.g. 42",
+    "number": "digits with a decimal point, e.g. 3.5",
+    "money": "digits with a decimal point and at most four decimals, e.g. 1299.95",
+    "share": "a number from 0 to 1",
+    "date": "YYYY-MM-DD",
+    "time": "YYYY-MM-DD HH:MM:SS",
+    "flag": "true or false, or 1 or 0",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name
+        As it must stand in the file.
+    form
+        What its values look like; see :data:`FORMS`.
+    about
+        What it means, with its unit.
+    required
+        Whether the table is of no use without it; such a column may have no blanks either.
+    allowed
+        The only values allowed, where there is such a list.
+    scale
+        The least and the greatest answer, where it is one on a scale: a code for "don't know" beyond it
+        would otherwise pass for an answer.
+    """
+
+    name: str
+    form: Form
+    about: str
+    required: bool = False
+    allowed: tuple[str, ...] = ()
+    scale: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table of the contract.
+
+    Parameters
+    ----------
+    name
+        As the file must be called, without its ending.
+    row
+        What one row is.
+    key
+        The columns that say which thing a row is about; always required, never blank.
+    columns
+        All columns the contract knows. Further columns are kept as they are.
+    unique
+        Whether the key may stand in one row only.
+    any_of
+        Groups of columns of which at least one whole group is required.
+    ordered
+        Two columns of dates of which the first is never after the second, where both are there.
+    """
+
+    name: str
+    row: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    unique: bool = False
+    any_of: tuple[tuple[str, ...], ...] = ()
+    ordered: tuple[str, str] | None = None
+
+    def column(self, name: str) -> Column | None:
+        """Return a column by name, or None where the contract does not know it."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that must be there, key included, in the order of the contract."""
+        return tuple(c.name for c in self.columns if c.required or c.name in self.key)
