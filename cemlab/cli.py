@@ -71,8 +71,13 @@ def check(
 
     if propose is not None:
         export.check_proposal_place(propose, Path(folder))
-    with _progress(Path(folder)) as advance:
-        report = check_report.check(Path(folder), settings=_settings(settings), advance=advance)
+    try:
+        with _progress(Path(folder)) as advance:
+            report = check_report.check(Path(folder), settings=_settings(settings), advance=advance)
+    except CemlabError as error:
+        if as_json:  # a programme reads JSON even of a folder that could not be checked at all
+            check_report.write_failure(str(error), sys.stdout)
+        raise
     if quarantine is not None:
         _told("Rows set aside", *export.write_quarantine(report.files, quarantine, data=Path(folder)))
     if page is not None:

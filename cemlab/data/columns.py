@@ -9,14 +9,14 @@ Form = Literal["id", "text", "integer", "number", "money", "share", "date", "tim
 
 #: What a value of each form looks like when it is written as text.
 FORMS: dict[Form, str] = {
-    "id": "any text; kept as it is, never turned into a number",
+    "id": "any text without spaces around it or invisible characters; never turned into a number",
     "text": "any text",
-    "integer": "digits, e.g. 42",
-    "number": "digits with a decimal point, e.g. 3.5",
-    "money": "digits with a decimal point and at most four decimals, e.g. 1299.95",
+    "integer": "at most 18 digits, e.g. 42",
+    "number": "digits with a decimal point, at most 15 before it, e.g. 3.5",
+    "money": "digits with a decimal point, at most 14 before it and four after it, e.g. 1299.95",
     "share": "a number from 0 to 1",
-    "date": "YYYY-MM-DD",
-    "time": "YYYY-MM-DD HH:MM:SS",
+    "date": "YYYY-MM-DD, from 1900 to 2100",
+    "time": "YYYY-MM-DD HH:MM, with seconds and their fractions or without, from 1900 to 2100",
     "flag": "true or false, or 1 or 0",
 }
 
@@ -38,8 +38,8 @@ class Column:
     allowed
         The only values allowed, where there is such a list.
     scale
-        The least and the greatest answer, where it is one on a scale: a code for "don't know" beyond it
-        would otherwise pass for an answer.
+        The least and the greatest value, None where there is no greatest: a code for "don't know" beyond
+        an answer's scale would otherwise pass for an answer.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Column:
     about: str
     required: bool = False
     allowed: tuple[str, ...] = ()
-    scale: tuple[int, int] | None = None
+    scale: tuple[int, int | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,13 +15,11 @@ from urllib.parse import unquote, urlsplit
 import ibis
 
 from cemlab.data.contract import TABLES
-from cemlab.data.engine import rows
+from cemlab.data.reports import CompanyReport, report_table
 from cemlab.errors import DataError, LeftOutWarning, NotFoundError, OptionError, one_of
-from cemlab.markup import html_table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-    import pandas as pd
 
     from cemlab.data.intake import FileReport, Intake
     from cemlab.data.intake.plan import Settings
@@ -60,83 +58,6 @@ class CompanyInfo:
     fictional: bool = False
     as_of: date | None = None
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableReport:
-    """What one table of a company holds.
-
-    Parameters
-    ----------
-    table, row
-        Its name, and what one row is.
-    rows
-        How many rows it has.
-    columns
-        The columns of the contract that are there.
-    missing
-        The columns of the contract that are not; none of them is required.
-    extra
-        Columns that the contract does not know; they are kept as they are.
-    blanks
-        By column, in how many rows it has no value; columns without blanks are not named.
-    first_day, last_day, days
-        The span of its dates, and how many different days stand in it; None and 0 where it has no dates.
-    copies
-        How many rows equal an earlier one in every column.
-    """
-
-    table: str
-    row: str
-    rows: int
-    columns: tuple[str, ...]
-    missing: tuple[str, ...]
-    extra: tuple[str, ...]
-    blanks: Mapping[str, int] = field(default_factory=dict)
-    first_day: date | None = None
-    last_day: date | None = None
-    days: int = 0
-    copies: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompanyReport:
-    """What a company's tables hold, and which tables of the contract are absent."""
-
-    name: str
-    tables: tuple[TableReport, ...]
-    absent: tuple[str, ...]
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row a table: table, one_row, rows, columns, missing, extra."""
-        import pandas as pd
-
-        return pd.DataFrame(
-            [
-                {
-                    "table": report.table,
-                    "one row is": report.row,
-                    "rows": report.rows,
-                    "columns there": ", ".join(report.columns),
-                    "columns missing": ", ".join(report.missing),
-                    "further columns": ", ".join(report.extra),
-                }
-                for report in self.tables
-            ]
-        )
-
-    def __repr__(self) -> str:
-        absent = ", ".join(self.absent) or "none"
-        return f"{self.name}\n{self.to_frame().to_string(index=False)}\nAbsent: {absent}"
-
-    def _repr_html_(self) -> str:
-        frame = self.to_frame()
-        both = [
-            ", ".join(filter(None, names))
-            for names in zip(frame["columns there"], frame["further columns"], strict=True)
-        ]
-        shown = frame[["table", "one row is", "rows"]].assign(columns=both)
-        return html_table(shown, caption=f"{self.name}: the tables that are there")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -318,37 +239,15 @@ class Company:
 
     def check(self) -> CompanyReport:
         """Say what is there and what is missing, table by table."""
-        reports = tuple(_table_report(name, table) for name, table in self.tables.items())
+        reports = tuple(
+            report_table(name, table, as_of=self.info.as_of) for name, table in self.tables.items()
+        )
         absent = tuple(name for name in TABLES if name not in self.tables)
         return CompanyReport(name=self.info.name, tables=reports, absent=absent)
 
     def _repr_html_(self) -> str:
         told = f"<p>{html.escape(self.info.source)}</p>" if self.info.source != self.info.name else ""
         return f"{self.check()._repr_html_()}{told}"
-
-
-def _table_report(name: str, table: ir.Table) -> TableReport:
-    known = tuple(column.name for column in TABLES[name].columns)
-    dates = [c.name for c in TABLES[name].columns if c.form in ("date", "time") and c.name in table.columns]
-    # the first date of the contract is the one that says when the row happened
-    day = table[dates[0]].cast("date") if dates else None
-    span = {} if day is None else {"first": day.min(), "last": day.max(), "days": day.nunique()}
-    # internal names: a column of the file may be called anything
-    blanks = {f"c{i}": table.count(where=table[column].isnull()) for i, column in enumerate(table.columns)}
-    (found,) = rows(table.aggregate(n=table.count(), **span, **blanks))
-    return TableReport(
-        table=name,
-        row=TABLES[name].row,
-        rows=found["n"],
-        columns=tuple(c for c in known if c in table.columns),
-        missing=tuple(c for c in known if c not in table.columns),
-        extra=tuple(c for c in table.columns if c not in known),
-        blanks={c: found[f"c{i}"] for i, c in enumerate(table.columns) if found[f"c{i}"]},
-        first_day=found.get("first"),
-        last_day=found.get("last"),
-        days=found.get("days", 0),
-        copies=found["n"] - int(rows(table.distinct().count().as_table())[0].popitem()[1]),
-    )
 
 
 def _last_days(table: ir.Table, column: str) -> list[date]:

@@ -13,10 +13,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text  # data is shown as it is: Text reads no markup
 
-from cemlab.data.company import Company, CompanyReport, TableReport
+from cemlab.data.company import Company
 from cemlab.data.intake import FileReport, Settings, take_in
 from cemlab.data.intake.proposal import propose_for
 from cemlab.data.intake.settings import FILE_NAME
+from cemlab.data.reports import CompanyReport, TableReport
 from cemlab.markup import join_words, percent
 from cemlab.notebook.catalogue import Runnable, runnable
 
@@ -136,7 +137,7 @@ class CheckReport:
         files = _grid("File", "Verdict")
         files.title = Text(self.company.name)
         for name in ("Records", "Accepted", "Set aside"):
-            files.add_column(name, justify="right")
+            files.add_column(name, justify="right", overflow="fold")
         for report in self.files:
             counts = (report.records, report.accepted, report.records - report.accepted)
             shown = ("", "", "") if report.verdict == "reject" else tuple(f"{n:,}" for n in counts)
@@ -145,7 +146,7 @@ class CheckReport:
 
     def _tables_table(self) -> Table:
         tables = _grid("Table", "One row is", "Dates")
-        tables.add_column("Rows", justify="right")
+        tables.add_column("Rows", justify="right", overflow="fold")
         for table in self.company.tables:
             tables.add_row(*map(Text, (table.table, table.row, span(table), f"{table.rows:,}")))
         return tables
@@ -166,6 +167,12 @@ def _grid(*names: str) -> Table:
     for name in names:
         grid.add_column(name, overflow="fold")
     return grid
+
+
+def write_failure(message: str, out: IO[str]) -> None:
+    """Write as JSON why a folder could not be checked at all."""
+    json.dump({"company": None, "files": [], "messages": [message]}, out, indent=2)
+    out.write("\n")
 
 
 def told(report: FileReport) -> Iterator[str]:
@@ -198,6 +205,8 @@ def remarks(table: TableReport) -> Iterator[str]:
         yield f"further columns, kept as they are: {', '.join(table.extra)}"
     if table.copies:
         yield f"{table.copies:,} rows equal an earlier one in every column; they were kept"
+    for column, n in table.later.items():
+        yield f"{column} lies after the last day observed (as_of) in {n:,} of {table.rows:,} rows"
     for column, blanks in table.blanks.items():
         yield f"{column} is missing in {blanks:,} of {table.rows:,} rows ({percent(blanks / table.rows)})"
 

@@ -20,6 +20,7 @@ _WORDS_FOR_NOTHING = frozenset(
 )
 _FAR_DATES = re.compile(r"9999-12-31.*|1900-01-01.*|1899-12-3.*|1970-01-01.*|31[./]12[./]9999.*|12/31/9999.*")
 _CODES = ("-1", "-9", "-99", "-999", "98", "99", "998", "999", "9999", "99999")
+_MOST_PLACEHOLDERS = 5
 _TRUE = frozenset(("yes", "y", "ja", "j", "oui", "o", "si", "sí", "s", "t", "wahr", "vrai", "verdadero", "x"))
 _FALSE = frozenset(("no", "n", "nein", "non", "f", "falsch", "faux", "falso"))
 _FLAGS = frozenset(("true", "false", "TRUE", "FALSE", "True", "False", "1", "0"))
@@ -85,12 +86,13 @@ def guess(column: Column, values: Iterable[str]) -> Guess:
         making.identifiers()
     if column.allowed:
         making.choices(column.allowed)
-    if column.scale is not None:
-        making.scale(*column.scale)
+    least, greatest = column.scale or (0, None)
+    if greatest is not None:
+        making.scale(least, greatest)
     return Guess(
         keys=making.keys,
         reasons=tuple(making.reasons),
-        doubts=tuple(making.doubts),
+        doubts=(*making.asked(), *making.doubts),
         unfit=2 * making.unfit > making.counts.total(),
     )
 
@@ -103,6 +105,8 @@ class _Making:
         self.reasons: list[str] = []
         self.doubts: list[Doubt] = []
         self.missing: list[str] = []
+        self._asked: list[str] = []
+        self._codes: list[str] = []  # as they stand in the file
         self.unfit = 0
         self.counts = Counter({value: n for value, n in counts.items() if value})
 
@@ -125,7 +129,7 @@ class _Making:
             far = column.form in ("date", "time") and _FAR_DATES.fullmatch(value)
             if (value.casefold() in _WORDS_FOR_NOTHING and value not in column.allowed) or far:
                 self._ask_missing(value, n)
-        if column.form in NUMERIC and column.scale is None:
+        if column.form in NUMERIC and (column.scale is None or column.scale[1] is None):
             self._ask_codes()
 
     def _ask_codes(self) -> None:
@@ -138,15 +142,18 @@ class _Making:
             if code in self.stripped and apart:
                 self._ask_missing(code, self.stripped[code])
 
-    def _ask_missing(self, value: str, n: int) -> None:
+    def _ask_missing(self, value: str, n: int, *, why: str = "") -> None:
         self.missing.append(value)
-        written = [v for v in self.counts if v.strip() == value]
-        self.doubts.append(
-            Doubt(
-                question=f"{shown(value)} stands in {_n(n)}: does it mean that there is no value?",
-                keys={"missing": tuple(written or [value])},
-            )
-        )
+        self._codes += [v for v in self.counts if v.strip() == value] or [value]
+        self._asked.append(f"{shown(value)} {f'{why} and ' if why else ''}stands in {_n(n)}")
+
+    def asked(self) -> list[Doubt]:
+        """Return one doubt about all texts that may stand for no value."""
+        if not self._asked:
+            return []
+        what = "does it" if len(self._asked) == 1 else "do they"
+        question = f"{', '.join(self._asked)}: {what} mean that there is no value?"
+        return [Doubt(question=question, keys={"missing": tuple(dict.fromkeys(self._codes))})]
 
     def _meant(self) -> Counter[str]:
         return Counter({value: n for value, n in self.stripped.items() if value not in self.missing})
@@ -156,9 +163,17 @@ class _Making:
         if found.formats:
             self.keys["formats"] = found.formats
         self.reasons += found.reasons
+        self._ask_never(found.never, form)
         for question, formats in found.either:
             self.doubts.append(Doubt(question=question, keys={"formats": formats}))
-        self._tell_other(found.other, f"no {form} that numbers tell")
+        odd = Counter({v: n for v, n in found.never.items() if v not in self.missing}) + found.other
+        self._tell_other(odd, f"no {form} that numbers tell")
+
+    def _ask_never(self, never: Counter[str], form: Form) -> None:
+        """Ask about what is written like a date and is none; a single one may as well be a slip."""
+        for value, n in never.most_common(_MOST_PLACEHOLDERS):
+            if n > 1 or len(set(value) & set("0123456789")) == 1:
+                self._ask_missing(value, n, why=f"is no {form}")
 
     def numbers(self) -> None:
         meant = self._meant()
@@ -192,7 +207,7 @@ class _Making:
             f"{shown(example)}: is the comma the decimal mark, or does it part thousands? Nothing decides"
         )
         self.doubts.append(Doubt(question=f"{question}; if it is the decimal mark:", keys={"decimal": ","}))
-        self.doubts.append(Doubt(question=f"{question}; if it parts thousands:", keys={"thousands": ","}))
+        self.doubts.append(Doubt(question="or, if it parts thousands:", keys={"thousands": ","}))
 
     def _ask_thousands(self, points: list[str]) -> None:
         if points and all(_GROUPED.fullmatch(value) for value in points):
@@ -246,8 +261,9 @@ class _Making:
         elif rest:
             self.doubts.append(
                 Doubt(
-                    question=f"{_counted(rest)} are none of {', '.join(allowed)}: say what each means, e.g.",
-                    keys={"values": {**same, **dict.fromkeys(list(rest)[:10], allowed[-1])}},
+                    question=f"{_counted(rest)} are none of {', '.join(allowed)}: fill in for each … what it "
+                    "means, one of these words",
+                    keys={"values": {**same, **dict.fromkeys(list(rest)[:10], "…")}},
                 )
             )
 

@@ -254,7 +254,8 @@ def _rule(
     if column is not None and column.allowed:
         found["allowed"] = column.allowed
     if column is not None and column.scale is not None:
-        found["minimum"], found["maximum"] = map(str, column.scale)
+        least, greatest = column.scale
+        found["minimum"], found["maximum"] = str(least), None if greatest is None else str(greatest)
     found.update(own)
     found["required"] = bool(own.get("required")) or name in table.required
     found["form"] = form
