@@ -71,6 +71,7 @@ def test_parts_with_different_further_columns_stand_under_each_other(folder):
     )
     taken = take_in(folder(a=TRANSACTIONS, b=more), settings=settings)
     found = taken.tables["transactions"].order_by("customer").to_pyarrow().to_pylist()
+    assert taken.files[0].messages[-1].startswith("it lacks shop, which other files of transactions have")
     assert [(row["customer"], row["shop"]) for row in found] == [("A1", None), ("A2", None), ("A3", "north")]
 
 

@@ -25,6 +25,7 @@ from cemlab.data.intake.staging import Staging
 from cemlab.data.intake.stored import stored_rows
 from cemlab.data.intake.written import RECORD
 from cemlab.errors import CemlabError, DataError
+from cemlab.markup import join_words
 
 Verdict = Literal["accept", "quarantine", "reject"]
 
@@ -219,10 +220,22 @@ def _take_table(intake: TableIntake, parts: Sequence[Part]) -> ir.Table | None:
                     f"the table {intake.table.name} is not there, for another of its files was rejected"
                 )
         return None
+    _tell_lacking(parts)
     rules = intake.row_rules(_together(parts).columns)
     if rules:
         _apply_row_rules(intake, parts, rules)
     return _together(parts).drop(RECORD, FILE)
+
+
+def _tell_lacking(parts: Sequence[Part]) -> None:
+    """Say which columns a file lacks that another file of the same table has."""
+    every = {name for part in parts for name in part.columns}
+    for part in parts:
+        lacking = sorted(every - set(part.columns) - {RECORD})
+        if lacking:
+            part.messages.append(
+                f"it lacks {join_words(lacking)}, which other files of {part.source.table} have; missing in its rows"
+            )
 
 
 def _apply_row_rules(intake: TableIntake, parts: Sequence[Part], rules: Sequence[TableRule]) -> None:
