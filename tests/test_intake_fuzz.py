@@ -358,6 +358,7 @@ def test_lines_without_quotes(made: tuple[str, str], mutations: list[Mutation], 
 @in_runs
 @fuzz(_FILES // 4)
 @given(made=_bodies(quotes=True), mutations=st.lists(_MUTATIONS, max_size=3), packed=st.booleans())
+@example(made=(_PURCHASES, "\ufeffC1,2026-01-05,1,10.00,tea\n"), mutations=[], packed=False)
 @example(
     made=(_CONTACTS, 'K5,C2,2026-01-05 10:00,-3,0,"a\nb"\nK1,C1,2026-01-05 10:99,1.5,1,'),
     mutations=[],

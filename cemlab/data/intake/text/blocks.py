@@ -17,6 +17,7 @@ from cemlab.data.intake.text.records import Layout
 PIECE_BYTES = 1 << 20
 
 _QUOTE, _RETURN, _TAB = 34, 13, 9
+_MARK = "\ufeff".encode()
 _MOST_STEPS_BACK = (
     10_000  # quoted fields looked at for the last record end, before the careful way is cheaper
 )
@@ -209,6 +210,8 @@ def _parse(data: bytes, layout: Layout, quotes: Places | None, end: int) -> pa.T
         stop = end
         if end - start > 2 * PIECE_BYTES:
             stop = _record_end_after(data, layout, quotes, start + PIECE_BYTES, end)
+        if data.startswith(_MARK, start):
+            return None  # Arrow would take it for the mark at the beginning of a file, and leave it out
         try:
             tables.append(_parse_piece(buffer.slice(start, stop - start), layout, quoted=quotes is not None))
         except pa.ArrowInvalid:
