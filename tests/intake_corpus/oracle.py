@@ -141,6 +141,10 @@ def value_of(column: Column, text: str, *, required: bool) -> object:
         if not re.fullmatch(_PATTERNS[column.form], text):
             raise BadError
         value = _typed(column.form, text)
+    if column.scale is not None:
+        least, greatest = column.scale
+        if float(text) < least or (greatest is not None and float(text) > greatest):
+            raise BadError
     if column.allowed and text not in column.allowed:
         raise BadError
     return value
