@@ -6,6 +6,7 @@ import gzip
 import os
 import re
 import tomllib
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from openpyxl import Workbook
 
 from cemlab.data import datasets
 from cemlab.data.contract import TABLES, table
+from cemlab.data.intake import take_in
 from cemlab.data.intake.proposal.dates import date_formats
 from cemlab.data.intake.proposal.look import Looked, look, look_at_parquet, look_at_workbook
 from cemlab.data.intake.proposal.values import Doubt, Guess, guess
@@ -105,6 +107,12 @@ def test_unseen_characters_are_written_out(text, written):
         ("Chiffre d'affaires", "revenue", 2),
         ("Importe", "revenue", 2),
         ("NETPRO", "nps", 2),
+        ("Q1_NPS", "nps", 2),
+        ("Frage 3: Weiterempfehlung", "nps", 2),
+        ("NPS_GROUP", "nps", 1),
+        ("Q1_Snps", "nps", 0),
+        ("Q1_Kunde", "customer", 0),
+        ("ResponseId", "customer", 1),
         ("Weiterempfehlung", "nps", 2),
         ("Kündigungsgrund", "cause", 2),
         ("Motif résiliation", "cause", 2),
@@ -186,9 +194,11 @@ def test_where_nothing_decides_both_formats_are_asked_about(values, words):
     found = date_formats(Counter(values), "date")
     assert found.formats == ()
     assert len(found.either) == 2
-    assert all(
-        words in question and "is the first number the day" in question for question, _ in found.either
-    )
+    first, second = (question for question, _ in found.either)
+    assert words in first
+    assert "is the first number the day or the month?" in first
+    assert first.endswith("if the day is first:")
+    assert second == "or, if the month is first:"  # the question is asked once
     assert [formats[0].replace("-", "")[:2] for _, formats in found.either] == ["%d", "%m"]
 
 
@@ -215,6 +225,16 @@ def test_formats_that_are_guessed_are_allowed_and_never_wrong_when_sure(days, wr
         assert (found.formats == ()) == (written == "%Y-%m-%d")
     if found.either:
         assert (written,) in [formats for _, formats in found.either]
+
+
+@pytest.mark.parametrize(
+    "value", ["99.99.9999", "00.00.0000", "13.13.2024", "45.03.2024", "31.00.2024", "9999-99-99", "99999999"]
+)
+def test_what_can_be_no_date_decides_nothing(value):
+    found = date_formats(Counter({value: 28, "03.04.2026": 2, "31.12.2025": 1}), "date")
+    assert found.formats == ("%d.%m.%Y",)
+    assert found.reasons == ("1 of 3 dates decide for day-first (first number above 12), 0 against",)
+    assert found.never == {value: 28}
 
 
 # --- other values ----------------------------------------------------------------------------------
@@ -281,6 +301,15 @@ def test_codes_beyond_a_scale_are_asked_about():
     assert '"98" stands in 1 value' in asked(found)
 
 
+def test_placeholders_are_asked_about_and_slips_are_told():
+    found = guessed("transactions", "date", ["31.12.2025"] * 3 + ["99.99.9999"] * 2 + ["45.45.2024"])
+    assert found.keys == {"formats": ("%d.%m.%Y",)}
+    asks, tells = found.doubts
+    question = '"99.99.9999" is no date and stands in 2 values: does it mean that there is no value?'
+    assert asks == Doubt(question=question, keys={"missing": ("99.99.9999",)})
+    assert 'no date that numbers tell: "45.45.2024" 1 ×' in tells.question
+
+
 def test_far_dates_are_asked_about():
     found = guessed("subscriptions", "exit", ["2025-01-31", "9999-12-31", "9999-12-31"])
     assert found.doubts == (
@@ -338,6 +367,8 @@ def test_causes():
     assert '"No" 2 ×, "Yes" 1 ×: if yes means that the customer left' in doubt.question
     (doubt,) = guessed("subscriptions", "cause", ["too dear"]).doubts
     assert "none of none, competitor, price, moved, deceased, unknown" in doubt.question
+    assert "fill in for each … what it means" in doubt.question
+    assert doubt.keys == {"values": {"too dear": "…"}}  # nothing that could be taken unread
 
 
 def test_a_column_whose_values_do_not_fit_its_name():
@@ -373,6 +404,25 @@ def test_the_delimiter_is_told_by_lines_that_agree(tmp_path):
     assert look(write(tmp_path, "x.csv", 'a,b\n"x;y;z",1\n"u;v;w",2\n')).writing == {}
 
 
+@pytest.mark.parametrize("rows", [3, 250, 3000])
+@pytest.mark.parametrize("title", ["", "Umsatz 2024, Stand heute\n\n"])
+def test_a_decimal_comma_in_every_line_is_no_delimiter(tmp_path, rows, title):
+    lines = "".join(f"{i};1{i % 10}.03.2024;{i},50\n" for i in range(rows))
+    found = look(write(tmp_path, "x.csv", title + "Kundennummer;Buchungsdatum;Nettoumsatz\n" + lines))
+    assert found.header == ("Kundennummer", "Buchungsdatum", "Nettoumsatz")
+    assert found.writing["delimiter"] == ";"
+    # the blank line below the title is passed over like any blank line
+    assert found.writing.get("skip_lines", 0) == (1 if title else 0)
+    assert found.records.num_rows == rows
+
+
+def test_of_two_delimiters_that_fit_the_header_decides_then_the_columns(tmp_path):
+    # some lines have one mark more; the comma is in all of them but not in the header
+    broken = "a;b;c\n" + "1;2;3,5\n" * 90 + "1;2;x;3,5\n" * 9
+    assert look(write(tmp_path, "x.csv", broken)).header == ("a", "b", "c")
+    assert look(write(tmp_path, "x.csv", "a;b, net;c\n1;2,5;3\n")).header == ("a", "b, net", "c")
+
+
 @pytest.mark.parametrize(
     ("encoding", "declared"),
     [
@@ -406,6 +456,46 @@ def test_the_header_may_stand_below_a_title(tmp_path):
     found = look(write(tmp_path, "x.csv", text))
     assert found.header == ("customer", "date")
     assert found.writing == {"skip_lines": 3}
+    assert found.records.num_rows == 3
+
+
+def test_a_title_may_be_filled_up_with_blanks(tmp_path):
+    found = look(write(tmp_path, "x.csv", "Customers,,\ncustomer,region,type\nA1,north,x\nA2,south,y\n"))
+    assert found.header == ("customer", "region", "type")
+    assert found.writing == {"skip_lines": 1}
+
+
+def book(folder: Path, name: str, *rows: list[object]) -> Path:
+    made = Workbook()
+    for row in rows:
+        made.active.append(row)
+    made.save(folder / name)
+    return folder / name
+
+
+def test_a_workbook_with_a_title(tmp_path):
+    header = ["Kundennummer", "Ort", "Segment"]
+    rows = [["0007", "Köln", "A"], ["0008", "Bonn", None], ["0009", None, "B"]]
+    found = look_at_workbook(book(tmp_path, "Kunden.xlsx", ["Kundenliste Stand heute"], [], header, *rows))
+    assert found.header == tuple(header)
+    assert found.writing == {"skip_lines": 2}
+    text = propose([found])
+    assert "\n[tables.customers]\n" in text
+    assert '\ncustomer = "Kundennummer"\n' in text
+    (tmp_path / "cemlab.toml").write_text(text, encoding="utf-8")
+    (taken,) = take_in(tmp_path).files
+    assert (taken.verdict, taken.records) == ("accept", 3)
+
+
+def test_rows_of_a_sheet_that_are_no_titles(tmp_path):
+    plain = book(tmp_path, "a.xlsx", ["customer", "x"], ["A", "b"], ["C", "d"])
+    assert look_at_workbook(plain).writing == {}
+    # a column without a name is a fault of the header, which must not be passed over
+    nameless = book(tmp_path, "b.xlsx", ["customer", "x", "y"], ["A", "b", "c", "e"], ["B", "c", "d", "e"])
+    assert look_at_workbook(nameless).header == ("customer", "x", "y")
+    asked = book(tmp_path, "c.xlsx", ["p01", "p02"], ["How?", "Why?"], *[[1, 2]] * 3)
+    found = look_at_workbook(asked)
+    assert found.writing == {"skip_below_header": 1}
     assert found.records.num_rows == 3
 
 
@@ -565,6 +655,130 @@ def test_what_the_table_needs_and_is_not_found():
     assert "1 of 2 are blank; the table needs 'customer'" in text
     text = propose([looked("subscriptions.csv", ("customer", "cause"), ("A", "none"))])
     assert "not found, but the table needs it: entry or duration" in text
+
+
+def test_of_two_columns_that_may_be_one_the_other_files_decide():
+    sales = looked("umsatz.csv", ("Kundennummer", "Datum", "Umsatz"),
+                   *[(str(i), "2025-01-31", "1") for i in range(5)])  # fmt: skip
+    by_name = looked("umfrage.csv", ("Kundenkennung", "Kundennummer", "responded"), ("x", "y", "1"))
+    text = propose([sales, by_name])
+    assert '\ncustomer = "Kundennummer"\n' in text.split("[tables.surveys.columns]")[1]
+    assert 'doubt: customer may also be "Kundenkennung"' in said(text)
+    assert '\n# customer = "Kundenkennung"\n' in text
+    by_value = looked("umfrage.csv", ("Mitgliedsnummer", "KdNr", "responded"),
+                      *[(str(100 + i), str(i), "1") for i in range(4)])  # fmt: skip
+    text = propose([sales, by_value]).split("[tables.surveys.columns]")[1]
+    assert '\ncustomer = "KdNr"\n' in text
+    assert '\n# customer = "Mitgliedsnummer"\n' in text
+
+
+def test_where_nothing_decides_between_two_columns_none_is_in_force(tmp_path):
+    header = ("KdNr", "Mitgliedsnummer", "Bestelldatum", "Rechnungsdatum", "revenue")
+    text = propose([looked("umsatz.csv", header, ("1", "2", "2025-01-30", "2025-01-31", "3"))])
+    assert 'doubt: which of "KdNr", "Mitgliedsnummer" is \'customer\'? Nothing decides' in said(text)
+    assert '\n# customer = "KdNr"\n' in text
+    assert '\n# customer = "Mitgliedsnummer"\n' in text
+    assert "\n# date = " in text
+    assert read(tmp_path, text).tables["transactions"].columns == {}
+    # values that are no dates take a column out
+    text = propose([looked("umsatz.csv", header, ("1", "2", "no", "2025-01-31", "3"))])
+    assert '\ndate = "Rechnungsdatum"\n' in text
+    assert "Bestelldatum" not in text.split("kept as text")[0].split("columns]")[1]
+
+
+def test_the_number_of_an_answer_is_not_the_customer_unseen():
+    rows = ("R1", "7", "1")
+    text = propose([looked("umfrage.csv", ("ResponseId", "Kundennummer", "responded"), rows)])
+    assert '\ncustomer = "Kundennummer"\n' in text
+    assert 'kept as text under their own names: "ResponseId"' in text
+    text = propose([looked("umfrage.csv", ("ResponseId", "nps", "responded"), rows)])
+    assert "doubt: do the other files know each customer by the same number?" in said(text)
+    assert '\n# customer = "ResponseId"\n' in text
+    assert "\ncustomer = " not in text
+
+
+def test_blank_causes_of_spells_that_go_on_are_none(tmp_path):
+    header = "Kundennummer;Beginn;Ende;Kündigungsgrund\n"
+    rows = "A;2024-01-01;;\nB;2024-01-01;2024-05-01;3\n"
+    write(tmp_path, "Verträge.csv", header + rows)
+    text = propose_for(tmp_path)
+    assert '\ncause = { from = "Kündigungsgrund", values = { "" = "none" } }\n' in text
+    assert "all 1 blanks stand on spells without an end" in said(text)
+    line = 'cause = { from = "Kündigungsgrund", values = { "" = "none", 3 = "…" } }'
+    assert f"\n# {line}\n" in text
+    assert "will be set aside" not in text
+    filled = re.sub("\ncause = .*", "", text).replace(f"# {line}", line.replace("…", "price"))
+    (tmp_path / "cemlab.toml").write_text(filled, encoding="utf-8")
+    (taken,) = take_in(tmp_path).files
+    assert (taken.verdict, taken.records, taken.accepted) == ("accept", 2, 2)
+    # one that stands on a spell with an end is unknown, which nobody has said
+    write(tmp_path, "Verträge.csv", header + rows + "C;2024-01-01;2024-06-01;\n")
+    text = propose_for(tmp_path)
+    assert '"" = ' not in text
+    assert "2 of 3 are blank; the table needs 'cause'" in text
+
+
+def test_spells_that_may_overlap(tmp_path):
+    header = ("customer", "entry", "exit", "cause")
+    rows = [("A", "2024-01-01", "", "none"), ("A", "2024-02-01", "", "none"), ("B", "2024-01-01", "", "none")]
+    text = propose([looked("subscriptions.csv", header, *rows)])
+    rule = 'rules = [{ rule = "no-overlap", by = "customer", columns = ["entry", "exit"] }]'
+    assert "1 of 2 customers have several spells" in said(text)
+    assert f"\n# {rule}\n" in text
+    (taken,) = read(tmp_path, text.replace(f"# {rule}", rule)).tables["subscriptions"].rules
+    assert (taken.rule, taken.by, taken.columns) == ("no-overlap", "customer", ("entry", "exit"))
+    without = propose([looked("subscriptions.csv", ("customer", "duration", "cause"), ("A", "1", "none"))])
+    assert "no-overlap" not in without
+
+
+SALES = ("Belegnummer", "Datum", "Kundennummer", "Umsatz")
+LINES = [("R1", "2024-01-31", "7", "5"), ("R2", "2024-01-31", "8", "7"), ("S2", "2024-02-01", "8", "-7")]
+
+
+@pytest.mark.parametrize("word", ["Summe", "GESAMT:", "Grand Total", "Subtotal"])
+def test_a_line_of_totals(tmp_path, word):
+    text = propose([looked("umsatz.csv", SALES, *LINES, (word, "", "", "5"))])
+    assert f'the last record has "{word}" in "Belegnummer" but nothing in "Kundennummer"' in said(text)
+    line = f'leave_out = [{{ column = "Belegnummer", equals = "{word}", reason = "totals line" }}]'
+    assert f"\n# {line}\n" in text
+    (entry,) = read(tmp_path, text.replace(f"# {line}", line)).tables["transactions"].filters
+    assert (entry.column, entry.comparison, entry.value, entry.keep) == ("Belegnummer", "equals", word, False)
+
+
+def test_what_is_no_line_of_totals():
+    for files in (
+        [looked("umsatz.csv", SALES, *LINES, ("Summe", "2024-01-31", "7", "5"))],  # a customer's
+        [looked("umsatz.csv", SALES, ("Summe", "", "", "5"), *LINES)],  # not the last one
+        [looked("umsatz.csv", SALES, *LINES, ("R9", "", "", "5"))],
+        [looked("umsatz.csv", SALES, *LINES, ("Summe", "", "", "5"), whole=False)],  # nobody saw the last
+        [looked("umsatz.csv", SALES)],
+    ):
+        assert "leave_out" not in propose(files).split("[tables.transactions]")[1].split("README")[0]
+
+
+def test_cancellations_are_told_and_stay():
+    text = said(propose([looked("umsatz.csv", SALES, *LINES, ("Summe", "", "", "5"))]))
+    assert '1 of 3 values of "Umsatz" are negative, and only their "Belegnummer" begins with "S"' in text
+    both = propose([looked("umsatz.csv", SALES, *LINES, ("S3", "2024-01-31", "7", "5"))])
+    assert "negative" not in both
+    assert "negative" not in propose([looked("umsatz.csv", SALES, *LINES[:2])])
+
+
+def test_names_of_files_may_have_letters_and_accents_apart(tmp_path):
+    header, row = ("Kundennummer", "Kündigungsgrund"), ("A", "none")
+    for form in ("NFC", "NFD"):
+        name = unicodedata.normalize(form, "Verträge.csv")
+        text = propose([looked(name, tuple(unicodedata.normalize(form, n) for n in header), row)])
+        settings = read(tmp_path, text).tables["subscriptions"]
+        assert settings.files == (name,)  # as it stands in the folder
+        assert set(settings.columns) == {"customer", "cause"}
+
+
+def test_a_table_that_only_the_name_of_the_file_tells():
+    text = propose([looked("Kunden.csv", ("a", "b"), ("1", "2"))])
+    assert '"Kunden.csv": which table is it?' in text
+    assert "\n# [tables.customers]\n" in text
+    assert "\n# [tables.…]\n" in propose([looked("x.csv", ("a", "b"), ("1", "2"))])
 
 
 def test_a_mapping_that_does_not_fit_is_only_offered():

@@ -19,6 +19,8 @@ _DATE = re.compile(
     r"(?:(?P<t>[ T])(?P<h>\d{1,2}):\d{2}(?P<sec>:\d{2})?)?",
     re.ASCII,
 )
+# what is typed where a date is asked for and there is none
+_PLACEHOLDER = re.compile(r"9[9 ./-]{5,}|0[0 ./-]{5,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class DateFormats:
         A sentence for each.
     either
         Where day and month cannot be told apart: the question and the formats for each answer.
+    never
+        Values written like dates that are none in any order, e.g. 99.99.9999, with their counts.
     other
         Values that are no date written in digits, with their counts.
     """
@@ -40,6 +44,7 @@ class DateFormats:
     formats: tuple[str, ...]
     reasons: tuple[str, ...]
     either: tuple[tuple[str, tuple[str, ...]], ...]
+    never: Counter[str]
     other: Counter[str]
 
 
@@ -65,16 +70,7 @@ def date_formats(values: Counter[str], form: Form) -> DateFormats:
     >>> found.formats, found.reasons
     (('%d/%m/%Y',), ('1 of 3 dates decide for day-first (first number above 12), 0 against',))
     """
-    shapes: dict[_Shape, Counter[str]] = {}
-    other: Counter[str] = Counter()
-    for value, n in values.items():
-        match = _DATE.fullmatch(value)
-        if (_ISO_TIME if form == "time" else _ISO).fullmatch(value):
-            shapes.setdefault(_AS_ISO, Counter())[value] += n
-        elif match:
-            shapes.setdefault(_shape(match), Counter())[value] += n
-        else:
-            other[value] += n
+    shapes, never, other = _sorted_out(values, form)
     formats: list[str] = []
     reasons: list[str] = []
     either: list[tuple[str, tuple[str, ...]]] = []
@@ -87,7 +83,9 @@ def date_formats(values: Counter[str], form: Form) -> DateFormats:
                 formats += made[0][1]
                 reasons.append(why)
             else:
-                either += [(f"{why}; if the {unit} is first:", tuple(signs)) for unit, signs in made]
+                # the question stands once, before the first of its answers
+                asked = (f"{why}; if the {made[0][0]} is first:", f"or, if the {made[1][0]} is first:")
+                either += [(said, tuple(signs)) for said, (_, signs) in zip(asked, made, strict=True)]
         else:
             formats += _year_first(shape, those)
             reasons.append(f"{those.total():,} values such as {shown(next(iter(those)))}")
@@ -96,8 +94,43 @@ def date_formats(values: Counter[str], form: Form) -> DateFormats:
         formats=() if plain else tuple(dict.fromkeys(formats)),
         reasons=tuple(reasons),
         either=tuple(either),
+        never=never,
         other=other,
     )
+
+
+def _sorted_out(
+    values: Counter[str], form: Form
+) -> tuple[dict[_Shape, Counter[str]], Counter[str], Counter[str]]:
+    """Return dates by their shape, what looks like a date but never is one, and what does not."""
+    shapes: dict[_Shape, Counter[str]] = {}
+    never: Counter[str] = Counter()
+    other: Counter[str] = Counter()
+    for value, n in values.items():
+        match = _DATE.fullmatch(value)
+        iso = (_ISO_TIME if form == "time" else _ISO).fullmatch(value)
+        if _PLACEHOLDER.fullmatch(value) or (match and not _could_be(match)):
+            never[value] += n
+        elif iso:
+            shapes.setdefault(_AS_ISO, Counter())[value] += n
+        elif match:
+            shapes.setdefault(_shape(match), Counter())[value] += n
+        else:
+            other[value] += n
+    return shapes, never, other
+
+
+def _could_be(match: re.Match[str]) -> bool:
+    """Return whether one of two numbers can be a month and the other one a day."""
+    if match["run"]:
+        return _month_and_day(match["run"][4:6], match["run"][6:])
+    if match["y"]:
+        return _month_and_day(match["ym"], match["yd"])
+    return _month_and_day(match["a"], match["b"]) or _month_and_day(match["b"], match["a"])
+
+
+def _month_and_day(month: str, day: str) -> bool:
+    return 1 <= int(month) <= 12 and 1 <= int(day) <= 31
 
 
 def _shape(match: re.Match[str]) -> _Shape:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from cemlab.data.contract import TABLES, Column, Table
 from cemlab.data.intake.proposal.look import Looked, look, look_at_parquet, look_at_workbook
+from cemlab.data.intake.proposal.matching import Match, assign, choose_table, columns_of, table_named
+from cemlab.data.intake.proposal.rows import missing_codes, row_doubts, with_open_spells
 from cemlab.data.intake.proposal.values import Guess, Setting, guess
 from cemlab.data.intake.settings.keys import one_line_text
-from cemlab.data.intake.settings.names import fold, likeness, table_words
+from cemlab.data.intake.settings.names import fold
 from cemlab.data.intake.settings.toml import comment, comments, shown, toml_key, toml_list, toml_text
 from cemlab.errors import CemlabError
 
@@ -114,73 +115,19 @@ def propose(files: Sequence[Looked], *, faults: Iterable[str] = ()) -> str:
     lines += [line for fault in faults for line in comments(f"not looked at: {fault}")]
     by_table: dict[str, list[Looked]] = {}
     for file in files:
-        choice = _choose_table(file)
+        choice = choose_table(file)
         if choice is None or not _can_be_named(file.file):
             lines += ["", *_unplaced(file, named=_can_be_named(file.file))]
         else:
             by_table.setdefault(choice.table.name, []).append(file)
     for name, those in by_table.items():
-        lines += ["", *_table(TABLES[name], those)]
+        lines += ["", *_table(TABLES[name], those, files)]
     return "\n".join(lines) + "\n"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Choice:
-    table: Table
-    reason: str
 
 
 def _can_be_named(file: str) -> bool:
     """Return whether the settings may name this file."""
     return one_line_text(file) and not file.startswith(("_", ".")) and not set(file) & set("/\\*?")
-
-
-def _choose_table(file: Looked) -> _Choice | None:
-    """Return the table that a file most likely is, by its name and its header."""
-    stem = file.file.split(".")[0]
-    if stem in TABLES:
-        return _Choice(table=TABLES[stem], reason="the file is named after the table")
-    parts = [fold(word) for word in re.split(r"[\W_\d]+", stem) if word] or [""]
-    scored: list[tuple[int, str, str]] = []
-    for table in TABLES.values():
-        # the last word says what it is, those before it of what: a customer survey is a survey
-        words = table_words(table)
-        by_name = 6 if parts[-1] in words or fold(stem) in words else 4 if words & set(parts) else 0
-        taken = _assign(table, file.header)
-        required = sum(1 for name in table.required if name in taken)
-        score = by_name + 2 * required + len(taken)
-        # the name alone is not enough, and neither is a customer number, which stands in every table
-        if (by_name and taken) or (required == len(table.required) and len(taken) >= 3):
-            why = "its name says so" if by_name else "its columns fit best"
-            scored.append((score, table.name, f"{why}; found: {', '.join(taken) if taken else 'none'}"))
-    if not scored:
-        return None
-    scored.sort(key=lambda entry: -entry[0])
-    score, name, reason = scored[0]
-    rivals = [other for points, other, _ in scored[1:] if points >= score - 1]
-    doubt = f"; it might also be {' or '.join(rivals[:3])}" if rivals else ""
-    return _Choice(table=TABLES[name], reason=reason + doubt)
-
-
-def _assign(table: Table, header: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return which column of the file each column of the table most likely is, with the reason."""
-    pairs = []
-    for place, source in enumerate(header):
-        if not one_line_text(source) or header.count(source) > 1:
-            continue
-        for order, column in enumerate(table.columns):
-            strength, why = likeness(source, column)
-            if source == column.name:
-                strength, why = 4, "the same name"
-            if strength:
-                pairs.append(
-                    (-strength, column.name not in table.required, order, place, column.name, source, why)
-                )
-    taken: dict[str, tuple[str, str]] = {}
-    for *_, name, source, why in sorted(pairs):
-        if name not in taken and source not in [other for other, _ in taken.values()]:
-            taken[name] = (source, why)
-    return {column.name: taken[column.name] for column in table.columns if column.name in taken}
 
 
 def _unplaced(file: Looked, *, named: bool) -> list[str]:
@@ -189,18 +136,18 @@ def _unplaced(file: Looked, *, named: bool) -> list[str]:
     return [
         *comments(f"{shown(file.file)}: which table is it? Its columns: {_names(file.header)}"),
         *(line for doubt in file.doubts for line in comments(f"doubt: {doubt}")),
-        comment("[tables.…]"),
+        comment(f"[tables.{table_named(file) or '…'}]"),
         comment(f"files = {toml_list([file.file])}"),
         *(comment(f"{key} = {_value(value)}") for key, value in file.writing.items()),
     ]
 
 
-def _table(table: Table, files: Sequence[Looked]) -> list[str]:
+def _table(table: Table, files: Sequence[Looked], every: Sequence[Looked]) -> list[str]:
     first = files[0]
     alike = [file for file in files if (file.writing, file.header) == (first.writing, first.header)]
     lines = [f"[tables.{table.name}]"]
     for file in files:
-        choice = _choose_table(file)
+        choice = choose_table(file)
         assert choice is not None  # only files with a choice come here
         lines += comments(f"{shown(file.file)}: {choice.reason}; {_extent(file)}")
         lines += [line for doubt in file.doubts for line in comments(f"doubt: {doubt}")]
@@ -214,7 +161,13 @@ def _table(table: Table, files: Sequence[Looked]) -> list[str]:
     lines += [line for reason in first.reasons for line in comments(reason)]
     lines += [f"{key} = {_value(value)}" for key, value in first.writing.items()]
     if first.header:
-        lines += ["", f"[tables.{table.name}.columns]", *_columns(table, first)]
+        found = {
+            name: _settled(column, first, match)
+            for name, match in assign(table, first, every).items()
+            if (column := table.column(name)) is not None
+        }
+        lines += row_doubts(table, alike[-1], columns_of(found))
+        lines += ["", f"[tables.{table.name}.columns]", *_columns(table, first, found)]
     return lines
 
 
@@ -226,20 +179,11 @@ def _extent(file: Looked) -> str:
     return f"looked at the first {file.records.num_rows:,} records only: what comes later was not seen"
 
 
-def _columns(table: Table, file: Looked) -> list[str]:
-    taken = _assign(table, file.header)
+def _columns(table: Table, file: Looked, taken: Mapping[str, Match]) -> list[str]:
     lines: list[str] = []
     for column in table.columns:
         if column.name in taken:
-            source, why = taken[column.name]
-            values = file.records.column(file.header.index(source)).to_pylist()
-            lines += _column(column, source, why, guess(column, values))
-            blanks = sum(not value.strip() for value in values)
-            if blanks and column.name in table.required:
-                lines += comments(
-                    f"doubt: {blanks:,} of {len(values):,} are blank; the table needs {column.name!r}, so "
-                    "these rows will be set aside"
-                )
+            lines += _matched(table, column, file, taken)
     product = _product(table, file.header, there=taken)
     lines += product
     wanted = [name for name in table.required if name not in taken and not (product and name == "revenue")]
@@ -252,41 +196,94 @@ def _columns(table: Table, file: Looked) -> list[str]:
     if "responded" in wanted:
         lines += comments("doubt: if the file holds only questionnaires that came back:")
         lines.append(comment("responded = { constant = true }"))
-    used = {source for source, _ in taken.values()}
+    used = {match.source for match in taken.values()}
     rest = [name for name in file.header if name not in used]
     if rest:
         lines += comments(f"kept as text under their own names: {_names(rest)}")
     return lines
 
 
-def _column(column: Column, source: str, why: str, found: Guess) -> list[str]:
-    reasons = "; ".join(found.reasons)
+def _settled(column: Column, file: Looked, match: Match) -> Match:
+    """Return a match without the rivals whose values are nothing that the column allows."""
+    if not match.rivals:
+        return match
+    every = ((match.source, match.why), *match.rivals)
+    fit = [entry for entry in every if not guess(column, _values(file, entry[0])).unfit]
+    if not fit:
+        return replace(match, sure=True, rivals=())
+    (source, why), *rivals = fit
+    sure = not rivals or (match.sure and source == match.source)
+    return Match(source=source, why=why, sure=sure, rivals=tuple(rivals))
+
+
+def _matched(table: Table, column: Column, file: Looked, taken: Mapping[str, Match]) -> list[str]:
+    """Return the lines about one column of the table that may be in the file."""
+    match = taken[column.name]
+    values = _values(file, match.source)
+    found = guess(column, values)
+    if (table.name, column.name) == ("subscriptions", "cause"):
+        found = _with_ends(found, table, file, columns_of(taken))
+    lines = _column(column, match, found)
+    for source, why in match.rivals:
+        keys: dict[str, Setting] = {"from": source, **guess(column, _values(file, source)).keys}
+        lines += comments(f"doubt: {column.name} may also be {shown(source)}: {why}; if so, instead:")
+        lines.append(comment(_line(column.name, keys)))
+    blanks = sum(not value.strip() for value in values)
+    if blanks and column.name in table.required and "" not in _words(found):
+        lines += comments(
+            f"doubt: {blanks:,} of {len(values):,} are blank; the table needs {column.name!r}, so "
+            "these rows will be set aside"
+        )
+    return lines
+
+
+def _which(column: Column, match: Match) -> list[str]:
+    if match.rivals:
+        names = ", ".join(shown(source) for source in (match.source, *(name for name, _ in match.rivals)))
+        return comments(
+            f"doubt: which of {names} is {column.name!r}? Nothing decides; take one of the lines:"
+        )
+    return comments(f"doubt: do the other files know each {column.name} by the same number? If so:")
+
+
+def _with_ends(found: Guess, table: Table, file: Looked, sources: Mapping[str, str]) -> Guess:
+    end = table.column("exit")
+    if end is None or "exit" not in sources:
+        return found
+    codes = missing_codes(guess(end, _values(file, sources["exit"])).doubts)
+    return with_open_spells(found, file, sources, no_end=codes)
+
+
+def _words(found: Guess) -> Mapping[str, str]:
+    values = found.keys.get("values")
+    return values if isinstance(values, dict) else {}
+
+
+def _values(file: Looked, source: str) -> list[str]:
+    values: list[str] = file.records.column(file.header.index(source)).to_pylist()
+    return values
+
+
+def _column(column: Column, match: Match, found: Guess) -> list[str]:
+    source, reasons = match.source, "; ".join(found.reasons)
     keys: dict[str, Setting] = {} if source == column.name else {"from": source}
     keys.update(found.keys)
-    lines = comments(f"{column.name} is {shown(source)}: {why}" + (f"; {reasons}" if reasons else ""))
+    lines = comments(f"{column.name} is {shown(source)}: {match.why}" + (f"; {reasons}" if reasons else ""))
+    lines += [] if match.sure else _which(column, match)
     if found.unfit and source != column.name:
         lines += comments("doubt: its name fits, most of its values do not; if it is the column nonetheless:")
         lines.append(comment(_line(column.name, keys)))
     elif keys:
-        lines.append(_line(column.name, keys))
-    missing = [entry for doubt in found.doubts for entry in _texts(doubt.keys.get("missing"))]
-    if missing:
-        questions = "; ".join(doubt.question for doubt in found.doubts if "missing" in doubt.keys)
-        lines += comments(f"doubt: {questions} If so:")
-        lines.append(comment(_line(column.name, keys | {"missing": tuple(dict.fromkeys(missing))})))
+        lines.append(_line(column.name, keys) if match.sure else comment(_line(column.name, keys)))
     for doubt in found.doubts:
-        if "missing" not in doubt.keys:
-            lines += comments(f"doubt: {doubt.question}")
-            if doubt.keys:
-                lines.append(comment(_line(column.name, keys | dict(doubt.keys))))
+        missing = "missing" in doubt.keys
+        lines += comments(f"doubt: {doubt.question}{' If so:' if missing else ''}")
+        if doubt.keys:
+            lines.append(comment(_line(column.name, keys | dict(doubt.keys))))
     return lines
 
 
-def _texts(value: Setting | None) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else ()
-
-
-def _product(table: Table, header: Sequence[str], *, there: Mapping[str, tuple[str, str]]) -> list[str]:
+def _product(table: Table, header: Sequence[str], *, there: Mapping[str, Match]) -> list[str]:
     """Return the line that makes revenue of quantity and price, in force where there is no revenue."""
     usable = [name for name in header if one_line_text(name)]
     quantities = [name for name in usable if fold(name) in _QUANTITIES]

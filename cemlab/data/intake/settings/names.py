@@ -18,8 +18,7 @@ _COLUMNS: Mapping[str, str] = {
         "member memberid account accountid accountno accountnumber subscriber subscriberid householdid "
         "household kunde kunden kundeid kundenid kundennummer kundennr kdnr knr kundenkennung debitor "
         "debitornr debitorennummer debitorennr mitgliedsnummer idclient numeroclient noclient nclient "
-        "numclient codeclient cliente idcliente clienteid numerocliente codigocliente codcliente respnum "
-        "responseid",
+        "numclient codeclient cliente idcliente clienteid numerocliente codigocliente codcliente",
     "date":
         "datum day tag fecha dia jour orderdate orderedat invoicedate invoicedt purchasedate purchasedat "
         "saledate salesdate transactiondate transdate txndate bookingdate postingdate receiptdate "
@@ -45,8 +44,8 @@ _COLUMNS: Mapping[str, str] = {
         "nocommande facture numerofacture nofacture pedido numeropedido idpedido factura numerofactura "
         "nofactura",
     "category":
-        "productcategory cat productgroup group warengruppe kategorie produktgruppe categorie rayon "
-        "famille categoria familia",
+        "productcategory cat productgroup group warengruppe artikelgruppe kategorie produktgruppe "
+        "categorie rayon famille categoria familia",
     "channel": "saleschannel kanal vertriebskanal canal method",
     "entry":
         "start startdate begin begindate startofcontract contractstart validfrom activationdate signupdate "
@@ -84,7 +83,8 @@ _COLUMNS: Mapping[str, str] = {
     "region": "area territory state province gebiet bundesland departement territoire provincia comunidad",
     "type": "segment customertype kind kundentyp kundenart typ typeclient tipo tipocliente",
     "consent":
-        "optin marketingconsent permission einwilligung werbeeinwilligung consentement consentimiento",
+        "optin newsletter marketingconsent permission einwilligung werbeeinwilligung "
+        "consentement consentimiento",
     "branch":
         "branchid store storeid shop outlet site filiale filialnummer filialnr standort agence magasin "
         "sucursal tienda",
@@ -111,6 +111,25 @@ _COLUMNS: Mapping[str, str] = {
     "score": "engagement engagementscore punkte wert note puntuacion",
     "item": "name position posten bezeichnung poste concepto",
 }  # fmt: skip
+# Numbers that survey tools give to the answers; now and then they are the customers' numbers too.
+_ANSWERS = frozenset(
+    (
+        "respnum",
+        "responseid",
+        "responsenumber",
+        "respondentid",
+        "recordid",
+        "antwortid",
+        "antwortnr",
+        "idreponse",
+        "idrespuesta",
+    )
+)
+# Short names that stand as a word within longer ones; longer words would find too much.
+_TOKENS = ("nps", "csat", "ces")
+_LABEL = re.compile(
+    r"\s*(?:q|f|v|frage|question|item|pregunta)[ _.-]?[0-9]+[a-z]?[ _.:)-]+(?=.)", re.IGNORECASE
+)
 _TABLES: Mapping[str, str] = {
     "customers": (
         "customer client clients crm members kunden kunde kundenstamm stammdaten clientele clientes"
@@ -156,7 +175,8 @@ def likeness(name: str, column: Column) -> tuple[int, str]:
     Returns
     -------
     tuple
-        3 for the same name but for capitals, spaces and signs; 2 for a name that is often used for it;
+        3 for the same name but for capitals, spaces and signs; 2 for a name that is often used for it,
+        also behind the number of a question;
         1 for one spelt much like these; 0 for none of these. And the reason in words.
 
     Examples
@@ -165,7 +185,22 @@ def likeness(name: str, column: Column) -> tuple[int, str]:
     >>> likeness("Kunden-Nr.", table("transactions").columns[0])
     (2, "a usual name of 'customer'")
     """
-    return _likeness(fold(name), column.name)
+    strength, why = _likeness(fold(name), column.name)
+    if strength >= 2 or column.scale is None:
+        return strength, why
+    # questions are often numbered: Q1_NPS
+    label = _LABEL.match(name)
+    if label and _likeness(fold(name[label.end() :]), column.name)[0] >= 2:
+        return 2, f"a usual name of {column.name!r} behind the number of a question"
+    words = re.split(r"[\W_\d]+", unicodedata.normalize("NFC", name).casefold())
+    if column.name in _TOKENS and column.name in words:
+        return 1, f"it has the word {column.name!r} in it"
+    return strength, why
+
+
+def numbers_answers(name: str) -> bool:
+    """Return whether a name is one that survey tools give to the number of an answer."""
+    return fold(name) in _ANSWERS
 
 
 @lru_cache(maxsize=2**14)
@@ -177,6 +212,9 @@ def _likeness(given: str, column: str) -> tuple[int, str]:
         return 3, "the same name but for capitals, spaces and signs"
     if given in usual:
         return 2, f"a usual name of {column!r}"
+    if given in _ANSWERS:  # it is like "response", but says something else
+        why = "a usual name for the number of an answer, which may be the customer's or not"
+        return (1, why) if column == "customer" else (0, "")
     # short names are alike by chance; a slip of the pen changes one letter in six or fewer
     close = [other for other in (own, *usual) if min(len(given), len(other)) >= 6 and _alike(given, other)]
     return (1, f"spelt much like {close[0]!r}") if close else (0, "")
