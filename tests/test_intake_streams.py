@@ -231,6 +231,30 @@ def test_truncated_and_damaged_files(tmp_path, ending):
         assert "allowed is a whole one" in refused(path)
 
 
+@pytest.mark.parametrize("zeros", [1, 3, 512, 1 << 20])
+def test_zeros_behind_a_gzip_file_are_passed_over(tmp_path, zeros):
+    text = b"".join(b"%d,%d\n" % (i, i * i % 1009) for i in range(3000))
+    path = tmp_path / "a.csv.gz"
+    for packed in (gzip.compress(text), gzip.compress(text[:100]) + gzip.compress(text[100:])):
+        path.write_bytes(packed + bytes(zeros))
+        assert content(path) == gzip.decompress(path.read_bytes()) == text
+        assert content(path, 7) == text
+    for tail in (b"x", gzip.compress(text)):  # whoever padded it did not write on
+        path.write_bytes(packed + bytes(zeros) + tail)
+        assert "the gzip file is damaged" in refused(path)
+    path.write_bytes(packed[:-8] + bytes(16))  # zeros in the place of the checksum
+    assert "the gzip file is damaged" in refused(path)
+
+
+def test_what_was_unpacked_is_told_only_if_something_was(tmp_path):
+    text = b"".join(b"%d,%d\n" % (i, i * i % 1009) for i in range(30_000))
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(text)[:12])
+    assert "the gzip file ends too early; allowed is a whole one" in refused(path)
+    path.write_bytes(gzip.compress(text)[:-4])
+    assert f"ends too early, after {len(text):,} bytes were unpacked; allowed" in refused(path)
+
+
 def test_a_flipped_bit_in_a_gzip_file(tmp_path):
     packed = bytearray(gzip.compress(b"1,2\n" * 1000))
     packed[-6] ^= 1  # within the checksum of what was packed

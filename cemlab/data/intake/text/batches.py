@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -83,7 +84,7 @@ class CarefulBatch:
         self._places: list[tuple[int, int, int]] = []
         for record in found:
             if record.reason:
-                faults.append(_fault(record, data))
+                faults.append(_fault(record, data, layout))
             else:
                 rows.append(record.fields or (b"",))
                 self._places.append((record.line, record.start, record.end))
@@ -123,7 +124,7 @@ class WeededBatch:
 
     def __init__(self, weeded: Weeded, data: bytes, *, line: int, layout: Layout) -> None:
         self.columns = weeded.columns
-        self.faults = tuple(_fault(record, data) for record in weeded.apart if not record.blank)
+        self.faults = tuple(_fault(record, data, layout) for record in weeded.apart if not record.blank)
         self._weeded = weeded
         self._data = data
         self._lines = _Lines(data, layout.line_end, first=line)
@@ -168,7 +169,7 @@ class BlankBatch:
     faults: tuple[Fault, ...] = ()
 
     def __init__(self, rows: int, *, line: int) -> None:
-        self.columns = pa.table([pa.array(np.full(rows, ""), pa.string())], names=["c0"])
+        self.columns = _blanks(rows)
         self._line = line
 
     def line(self, row: int) -> int:
@@ -182,9 +183,18 @@ class BlankBatch:
         return ""
 
 
-def _fault(record: Record, data: bytes) -> Fault:
+@lru_cache(maxsize=1)
+def _blanks(rows: int) -> pa.Table:
+    """Return blank records; many batches of them share one."""
+    return pa.table([pa.repeat(pa.scalar("", pa.string()), rows)], names=["c0"])
+
+
+def _fault(record: Record, data: bytes, layout: Layout) -> Fault:
     text = data[record.start : record.end].decode()
-    return Fault(line=record.line, column=None, value=text, reason=record.reason, row=text)
+    column, value = None, text
+    if record.cell is not None and layout.names:
+        column, value = layout.names[record.cell[0]], record.cell[1].decode()
+    return Fault(line=record.line, column=column, value=value, reason=record.reason, row=text)
 
 
 def _check(row: int, rows: int) -> None:

@@ -80,7 +80,7 @@ def clean_records(data: bytes, layout: Layout, *, final: bool) -> Clean | None:
     units = np.frombuffer(data, np.uint8, count=end)
     ends = int(np.count_nonzero(units == layout.line_end[0]))
     rows = ends + (not data.endswith(layout.line_end, 0, end))
-    if _has_control(data, units, layout, ends=ends):
+    if _has_control(data, units, layout, quotes, ends=ends):
         return None
     if quotes is not None:
         quotes = quotes[: np.searchsorted(quotes, end)]
@@ -131,13 +131,18 @@ def _last_record_end(data: bytes, layout: Layout, quotes: Places | None) -> int:
     return 0
 
 
-def _has_control(data: bytes, units: Bytes, layout: Layout, *, ends: int) -> bool:
-    r"""Whether there are control characters other than tabs and line ends, or a \r that ends no line."""
+def _has_control(data: bytes, units: Bytes, layout: Layout, quotes: Places | None, *, ends: int) -> bool:
+    r"""Whether there are control characters but tabs and line ends, or a \r that ends no line, unquoted."""
     allowed = ends
     if layout.line_end == b"\n":
         returns = int(np.count_nonzero(units == _RETURN)) if b"\r" in data else 0
         if returns and returns != data.count(b"\r\n", 0, len(units)):
-            return True
+            if quotes is None:
+                return True
+            places = np.flatnonzero(units == _RETURN)
+            lone = places[units[np.minimum(places + 1, len(units) - 1)] != layout.line_end[0]]
+            if (np.searchsorted(quotes, lone) % 2 == 0).any():
+                return True
         allowed += returns
     low = int(np.count_nonzero(units < 32))
     if low != allowed:
@@ -181,7 +186,7 @@ def _quotes_in_place(units: Bytes, quotes: Places, layout: Layout) -> bool:
     if not allowed[units[opening[first:] - 1]].all():
         return False
     if layout.line_end == b"\n":
-        allowed[_RETURN] = True  # every \r is known to stand before a \n
+        allowed[_RETURN] = True  # every \r outside quotes is known to stand before a \n
     last = len(closing) - (1 if len(closing) and closing[-1] == len(units) - 1 else 0)
     return bool(allowed[units[closing[:last] + 1]].all())
 
@@ -189,17 +194,58 @@ def _quotes_in_place(units: Bytes, quotes: Places, layout: Layout) -> bool:
 def _lines_within(units: Bytes, quotes: Places, layout: Layout) -> int | None:
     """Return how many line ends stand within quotes; None if a line within them may be a record."""
     ends = np.flatnonzero(units == layout.line_end[0])
-    before = np.searchsorted(quotes, ends)
-    inner = before % 2 == 1
-    columns = layout.columns or 0
-    neighbours = inner[:-1] & inner[1:]
-    if columns >= 3 and neighbours.any():
-        if (before[:-1] != before[1:])[neighbours].any():
-            return None
-        delimiters = np.searchsorted(np.flatnonzero(units == layout.delimiter[0]), ends)
-        if (np.diff(delimiters)[neighbours] == columns - 1).any():
-            return None
+    inner = np.searchsorted(quotes, ends) % 2 == 1
+    delimiters = np.flatnonzero(units == layout.delimiter[0])
+    starts = np.concatenate([[0], ends[~inner] + 1])
+    if len(swallowing_fields(quotes, ends, delimiters, starts, columns=layout.columns or 0)):
+        return None
     return int(np.count_nonzero(inner))
+
+
+def swallowing_fields(
+    quotes: Places, line_ends: Places, delimiters: Places, starts: Places, *, columns: int
+) -> Places:
+    """Return where quoted fields open that hold lines which look like records.
+
+    The same as the tokenizer says of records with the right number of fields, asked of all at once.
+
+    Parameters
+    ----------
+    quotes
+        Where the quotes of the records stand, all of them in place.
+    line_ends, delimiters
+        Where these stand, within quotes and outside.
+    starts
+        Where the records begin.
+    columns
+        How many fields a record has.
+    """
+    nothing: Places = quotes[:0]
+    if columns < 2 or not len(quotes):
+        return nothing
+    opens, closes = quotes[0::2], quotes[1::2]
+    apart = closes[:-1] + 1 != opens[1:]  # otherwise they are one quote within a field
+    opens, closes = opens[np.append(True, apart)], closes[np.append(apart, True)]
+    first, last = np.searchsorted(line_ends, opens), np.searchsorted(line_ends, closes) - 1
+    several = np.flatnonzero(last >= first)
+    if not len(several):
+        return nothing
+    at_open, at_close = np.searchsorted(delimiters, opens), np.searchsorted(delimiters, closes)
+    within = np.concatenate([[0], np.cumsum(at_close - at_open)])
+    begun = starts[np.searchsorted(starts, opens[several], "right") - 1]
+    earlier = np.searchsorted(delimiters, begun) - within[np.searchsorted(opens, begun)]
+    opens, at_open, at_close = opens[several], at_open[several], at_close[several]
+    field = at_open - within[several] - earlier
+    first, last, full = first[several], last[several], columns - 1
+    at_end = np.searchsorted(delimiters, line_ends)
+    alike = np.concatenate([[0], np.cumsum(np.diff(at_end) == full)])
+    inner, head, tail = alike[last] - alike[first], at_end[first] - at_open, at_close - at_end[last]
+    around = (head + field == full) & (tail == field)
+    looks_it = around | (inner > 0) | (tail == full)
+    if columns == 2:
+        looks_it = around & (last > first) & (inner == last - first)
+    found: Places = opens[looks_it]
+    return found
 
 
 def _parse(data: bytes, layout: Layout, quotes: Places | None, end: int) -> pa.Table | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 from cemlab.data.intake.batch import Batch, Reader
 from cemlab.data.intake.plan import Dialect
 from cemlab.data.intake.text.batches import BlankBatch, CarefulBatch, CleanBatch, WeededBatch
 from cemlab.data.intake.text.blocks import Clean, clean_records
-from cemlab.data.intake.text.header import read_head
+from cemlab.data.intake.text.header import blank_lines, read_head
 from cemlab.data.intake.text.records import Record, Tokenizer
 from cemlab.data.intake.text.streams import TextStream
 from cemlab.data.intake.text.weeding import weed_records
@@ -25,6 +26,7 @@ HEAD_BYTES = 1 << 20
 
 _LINES_NAMED = 5
 _MOST_BLANK_ROWS = 1 << 20
+_MOST_CAREFUL = 1 << 16  # records read one by one that are held at once
 
 
 def open_delimited(path: Path, dialect: Dialect, *, advance: Callable[[int], None] | None = None) -> Reader:
@@ -126,6 +128,7 @@ class DelimitedReader:
                 size, shrunk = CAREFUL_BYTES, True
                 continue
             batches, used = self._with_care(data, final=final)
+            final = final and used == len(data)
             if used or final:
                 break
             size, shrunk = 2 * size, True  # a record is longer than all of this
@@ -156,8 +159,13 @@ class DelimitedReader:
             self._line, line = self._line + weeded.lines, self._line
             batch = WeededBatch(weeded, data, line=line, layout=self._layout)
             return [*self._blank_records(), batch], weeded.end
+        passed = blank_lines(data, self._layout.line_end) if self._layout.columns == 1 else 0
+        if passed:
+            self._keep_back(data.count(self._layout.line_end, 0, passed), line=self._line)
+            self._line = self._pending_line + self._pending
+            return [], passed
         tokens = Tokenizer(data, self._layout, line=self._line, final=final)
-        found = list(tokens.records())
+        found = list(islice(tokens.records(), _MOST_CAREFUL))
         batches = self._one_column(found) if self._layout.columns == 1 else self._without_blanks(found)
         self._line = tokens.line
         if found:
@@ -178,11 +186,16 @@ class DelimitedReader:
         while last and found[last - 1].blank:
             last -= 1
         before = self._blank_records() if last else []
-        if last < len(found) and not self._pending:
-            self._pending_line = found[last].line
-        self._pending += len(found) - last
+        if last < len(found):
+            self._keep_back(len(found) - last, line=found[last].line)
         del found[last:]
         return before
+
+    def _keep_back(self, blanks: int, *, line: int) -> None:
+        """Keep back blank lines until it is known whether a record follows."""
+        if not self._pending:
+            self._pending_line = line
+        self._pending += blanks
 
     def _blank_records(self) -> list[Batch]:
         """Return the blank lines kept back, which are records after all."""
@@ -219,7 +232,13 @@ class DelimitedReader:
                 else " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
             )
             plural = "s" * (self._blanks != 1)
-            self.messages.append(f"{self._blanks:,} blank line{plural} skipped (line{plural} {listed})")
+            why = (
+                "; in a file of one column a blank line is a record with a blank, but not above the header "
+                "and after the last record"
+                if self._layout.columns == 1
+                else ""
+            )
+            self.messages.append(f"{self._blanks:,} blank line{plural} skipped (line{plural} {listed}){why}")
         if not records:
             self.messages.append("no records below the header")
 

@@ -11,6 +11,8 @@ from cemlab.errors import DataError
 
 #: The longest record that is read (bytes).
 RECORD_LIMIT = 16 << 20
+#: The most columns a file may have.
+MOST_COLUMNS = 4096
 
 _LOW_CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
@@ -33,6 +35,8 @@ class Layout:
         How many fields a record has; None while the header is read.
     width
         What gave the number of columns, for messages: "the header has 3".
+    names
+        The columns' names, for messages.
     """
 
     file: str
@@ -40,6 +44,7 @@ class Layout:
     line_end: bytes = b"\n"
     columns: int | None = None
     width: str = ""
+    names: tuple[str, ...] = ()
 
 
 class Record(NamedTuple):
@@ -55,6 +60,10 @@ class Record(NamedTuple):
         Its fields as UTF-8; empty for a blank line and for a fault.
     reason
         Why it is set aside; empty for a good record and for a blank line.
+    width
+        How many fields it has, as far as they can be told.
+    cell
+        Column, from 0, and field of a fault that lies in one field alone.
     """
 
     line: int
@@ -62,11 +71,23 @@ class Record(NamedTuple):
     end: int
     fields: list[bytes]
     reason: str
+    width: int = 0
+    cell: tuple[int, bytes] | None = None
 
     @property
     def blank(self) -> bool:
         """Whether it is a line without anything."""
         return self.start == self.end
+
+
+class _Cut(NamedTuple):
+    """A record cut into fields, of which no more are kept than a record may have."""
+
+    end: int
+    width: int
+    fields: list[bytes]
+    reason: str = ""
+    unreadable: tuple[tuple[int, bytes, str], ...] = ()
 
 
 class Tokenizer:
@@ -150,34 +171,73 @@ class Tokenizer:
     def _record(self, start: int, line_end: int) -> Record | None:
         """Return the record whose first line ends at `line_end`; None if it may go on."""
         data = self._data
-        end, reason = self._without_return(start, line_end), ""
+        end = self._without_return(start, line_end)
         if start == end:
             return Record(self.line, start, end, [], "")
-        if data.find(b'"', start, end) < 0:
-            fields = data[start:end].split(self._layout.delimiter)
-        else:
-            taken = self._quoted_record(start, line_end)
-            if taken is None:
-                return None
-            fields, end, reason = taken
-        if end - start > RECORD_LIMIT:
+        quoted = data.find(b'"', start, end) >= 0
+        cut = self._quoted_record(start, line_end) if quoted else self._plain_record(start, end)
+        if cut is None:
+            return None
+        if cut.end - start > RECORD_LIMIT:
             raise self._too_long()
-        reason = reason or self._fault(start, end, len(fields))
-        return Record(self.line, start, end, [] if reason else fields, reason)
+        return self._judged(start, cut)
 
-    def _quoted_record(self, start: int, line_end: int) -> tuple[list[bytes], int, str] | None:
-        """Return fields, end and fault of a record with quotes; None if it may go on."""
+    def _judged(self, start: int, cut: _Cut) -> Record:
+        """Return a record with its fault, if it has one."""
+        reason, columns, cell = cut.reason, self._layout.columns, None
+        if not reason and cut.unreadable:
+            column, value, reason = cut.unreadable[0]
+            if columns == cut.width:
+                cell = column, value
+                others = (f"; also column {self._named(i)!r}: {why}" for i, _, why in cut.unreadable[1:])
+                reason += "".join(others)
+        if not reason and columns not in (None, cut.width):
+            reason = f"{cut.width} field{'s' * (cut.width != 1)} where {self._layout.width}"
+        fields = [] if reason else cut.fields
+        return Record(self.line, start, cut.end, fields, reason, cut.width, cell)
+
+    def _plain_record(self, start: int, end: int) -> _Cut:
+        """Return a record without quotes, cut into fields unless they are too many."""
         data, delimiter = self._data, self._layout.delimiter
+        width = data.count(delimiter, start, end) + 1
+        why = self._unreadable(start, end, quoted=False)
+        if width > (self._layout.columns or MOST_COLUMNS):
+            return _Cut(end, width, [], unreadable=((0, b"", why),) if why else ())
+        fields = data[start:end].split(delimiter)
+        if not why:
+            return _Cut(end, width, fields)
+        found, place = [], start
+        for column, field in enumerate(fields):
+            if why := self._unreadable(place, place + len(field), quoted=False):
+                found.append((column, field, why))
+            place += len(field) + len(delimiter)
+        return _Cut(end, width, fields, unreadable=tuple(found))
+
+    def _quoted_record(self, start: int, line_end: int) -> _Cut | None:
+        """Return a record with quotes, cut into fields; None if it may go on."""
+        data, delimiter = self._data, self._layout.delimiter
+        most = self._layout.columns or MOST_COLUMNS
         first_end, reason = line_end, ""
         end = self._without_return(start, line_end)
         fields: list[bytes] = []
-        place = start
+        unreadable: list[tuple[int, bytes, str]] = []
+        width, place = 0, start
+
+        def add(first: int, last: int, *, quoted: bool) -> None:
+            value = data[first:last].replace(b'""', b'"') if quoted else data[first:last]
+            why = self._unreadable(first, last, quoted=quoted)
+            if why and (width < most or not unreadable):
+                unreadable.append((width, value, why))
+            if width < most:
+                fields.append(value)
+
         while True:
             if not data.startswith(b'"', place, end):
                 after = data.find(delimiter, place, end)
-                fields.append(data[place : end if after < 0 else after])
+                add(place, end if after < 0 else after, quoted=False)
+                width += 1
                 if after < 0:
-                    return fields, end, reason
+                    return _Cut(end, width, fields, reason, tuple(unreadable))
                 place = after + len(delimiter)
                 continue
             close = self._closing(start, place)
@@ -189,15 +249,16 @@ class Tokenizer:
                     return None
                 line_end = after_close
                 end = self._without_return(close, line_end)
-            value = data[place + 1 : close]
-            reason = reason or self._swallowed(value, start, place)
-            fields.append(value.replace(b'""', b'"'))
+            if close > first_end:
+                reason = reason or self._swallowed(start, place, close, field=width)
+            add(place + 1, close, quoted=True)
+            width += 1
             if close + 1 == end:
-                return fields, end, reason
+                return _Cut(end, width, fields, reason, tuple(unreadable))
             if not data.startswith(delimiter, close + 1, end):
                 if close > first_end:
                     raise self._not_closed(start, place, close)
-                return [], end, "text after the closing quote of a field"
+                return _Cut(end, width, [], "text after the closing quote of a field")
             place = close + 1 + len(delimiter)
 
     def _closing(self, start: int, opening: int) -> int | None:
@@ -213,32 +274,48 @@ class Tokenizer:
                 return place
             place += 2
 
-    def _swallowed(self, value: bytes, start: int, opening: int) -> str:
-        """Return a reason if a quoted value holds a line that looks like a record."""
-        columns, mark = self._layout.columns or 0, self._layout.line_end
-        if columns < 3 or mark not in value:
+    def _swallowed(self, start: int, opening: int, close: int, *, field: int) -> str:
+        """Return a reason if a quoted field holds lines that look like records.
+
+        A line counts as one if it has exactly as many delimiters as a record. It may lie within the quotes
+        whole, or be the last, up to the closing quote. The last one may also go on behind that quote, but
+        then the line in which the quote opens must be such a line too, or every field of several lines in
+        front of others would be suspected. In a table of two columns, where one comma makes a record, all
+        lines of the field, of which there are at least three, must be such lines.
+        """
+        mark, delimiter, full = self._layout.line_end, self._layout.delimiter, (self._layout.columns or 0) - 1
+        value = self._data[opening + 1 : close]
+        if full < 1 or mark not in value:
             return ""
-        inner = value.split(mark)[1:-1]
-        for number, text in enumerate(inner, 1):
-            if text.count(self._layout.delimiter) == columns - 1:
-                line = self._line_of(start, opening)
-                return (
-                    f"the quote that opens in line {line} is probably not closed: line {line + number} "
-                    f"within it looks like a record"
-                )
+        counts = [line.count(delimiter) for line in value.split(mark)]
+        around = counts[0] + field == full and counts[-1] == field
+        if full == 1:
+            number = 1 if around and len(counts) > 2 and set(counts[1:-1]) == {1} else 0
+        else:
+            number = next((i for i, n in enumerate(counts[1:], 1) if n == full), 0)
+            number = number or (len(counts) - 1) * around
+        if not number:
+            return ""
+        line = self._line_of(start, opening)
+        return (
+            f"the quote that opens in line {line} is probably not closed: line {line + number} within it "
+            f"looks like a record"
+        )
+
+    def _unreadable(self, start: int, end: int, *, quoted: bool) -> str:
+        """Return what a field or record holds that no text may hold, empty if nothing."""
+        if not self._suspicious:
+            return ""
+        if not quoted and self._layout.line_end == b"\n" and _LONE_RETURN.search(self._data, start, end):
+            return "a carriage return that ends no line"
+        for found in _CONTROL.finditer(self._data, start, end):
+            if found[0] != self._layout.delimiter:
+                return f"a control character (U+{ord(found[0].decode()):04X})"
         return ""
 
-    def _fault(self, start: int, end: int, fields: int) -> str:
-        """Return why a record is set aside, empty if it is good."""
-        if self._suspicious:
-            if self._layout.line_end == b"\n" and _LONE_RETURN.search(self._data, start, end):
-                return "a carriage return that ends no line"
-            for found in _CONTROL.finditer(self._data, start, end):
-                if found[0] != self._layout.delimiter:
-                    return f"a control character (U+{ord(found[0].decode()):04X})"
-        if self._layout.columns not in (None, fields):
-            return f"{fields} field{'s' * (fields != 1)} where {self._layout.width}"
-        return ""
+    def _named(self, column: int) -> str:
+        names = self._layout.names
+        return names[column] if column < len(names) else f"column {column + 1}"
 
     def _line_of(self, start: int, place: int) -> int:
         """Return the line of a place in the record that begins at `start`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import zlib
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import pyarrow as pa
 
+from cemlab.data.intake.text.gzipped import GzipStream
 from cemlab.errors import DataError, NotFoundError
 
 #: A packed file may hold this much more than its own size; what is more is taken for a bomb,
@@ -168,9 +170,11 @@ class TextStream:
                 f"{self._name}: this is {described}, not what its name says; allowed is a text file; {advice}"
             )
 
-    def _open_source(self) -> IO[bytes]:
+    def _open_source(self) -> IO[bytes] | GzipStream:
         if self._codec is None:
             return self._file
+        if self._codec == "gzip":
+            return GzipStream(self._file)
         return pa.CompressedInputStream(pa.PythonFile(self._file, mode="r"), self._codec)  # type: ignore[no-any-return]
 
     def _first(self) -> bytes:
@@ -190,14 +194,15 @@ class TextStream:
         """Return up to `size` raw bytes as they were before packing."""
         try:
             raw = self._source.read(min(size, _PIECE))
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
             if self._codec is None:
                 raise
-            truncated = "Truncated" in str(error)
+            truncated = isinstance(error, EOFError) or "Truncated" in str(error)
             what = "ends too early" if truncated else "is damaged"
+            after = f", after {self._unpacked:,} bytes were unpacked" if self._unpacked else ""
             raise DataError(
-                f"{self._name}: the {self._codec} file {what}, after {self._unpacked:,} bytes were "
-                f"unpacked; allowed is a whole one; fetch or pack it again"
+                f"{self._name}: the {self._codec} file {what}{after}; allowed is a whole one; fetch or pack "
+                f"it again"
             ) from None
         self._unpacked += len(raw)
         self.packed = self._file.tell()

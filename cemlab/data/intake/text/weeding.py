@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cemlab.data.intake.text import records
-from cemlab.data.intake.text.blocks import Bytes, Places, parse_records
+from cemlab.data.intake.text.blocks import Bytes, Places, parse_records, swallowing_fields
 from cemlab.data.intake.text.records import Layout, Record, Tokenizer
 
 _FEW = 8  # one record in so many may need care, beyond that it is faster to take care of all
@@ -197,11 +197,12 @@ class _Block:
 
         delimiters = np.flatnonzero(self._units == self._layout.delimiter[0])
         odd: npt.NDArray[np.bool_] = count(delimiters, within=False) != columns - 1
-        if len(self._quotes) and columns >= 3:
-            # lines within quotes that may look like records, as the tokenizer knows better
-            between = np.diff(np.searchsorted(delimiters, self.line_ends)) == columns - 1
-            odd |= count(self.line_ends[1:][between], within=True) > 0
-        odd[self._owner(self._unwanted(), starts, ends)[0]] = True
+        controls, returns = self._unwanted()
+        odd |= count(returns, within=False) > 0
+        if len(self._quotes):
+            _, quotes = self._owner(self._quotes, starts, ends)
+            controls.append(swallowing_fields(quotes, self.line_ends, delimiters, starts, columns=columns))
+        odd[self._owner(np.concatenate(controls), starts, ends)[0]] = True
         return odd
 
     def _owner(self, places: Places, starts: Places, ends: Places) -> tuple[Places, Places]:
@@ -212,8 +213,8 @@ class _Block:
         known = starts[record] <= places
         return record[known], places[known]
 
-    def _unwanted(self) -> Places:
-        r"""Return where control characters stand, and each \r that ends no line."""
+    def _unwanted(self) -> tuple[list[Places], Places]:
+        r"""Return where control characters stand, and where each \r that ends no line."""
         units = self._units
         unwanted = np.zeros(256, dtype=bool)
         unwanted[:32] = unwanted[127] = True
@@ -226,7 +227,7 @@ class _Block:
             if self._mark == _FEED
             else returns[:0]
         )
-        return np.concatenate([np.flatnonzero(unwanted[units]), leads, returns])
+        return [np.flatnonzero(unwanted[units]), leads], returns
 
     def without_return(self, ends: Places) -> Places:
         r"""Return line ends without the \r of a \r\n."""
