@@ -190,8 +190,8 @@ def reference_form(text, a_rule):
     if form in ("date", "time"):
         if a_rule.formats:
             read = [reference_format(text, each) for each in a_rule.formats]
-            moment = next((each for each in read if each is not None), None)
-            return moment.date() if moment is not None and form == "date" else moment
+            said = {each.date() if form == "date" else each for each in read if each is not None}
+            return said.pop() if len(said) == 1 else None
         return reference_iso(text) if form == "date" else reference_time(text, a_rule.time_zone)
     return reference_number(text, form, a_rule.decimal, a_rule.thousands)
 
@@ -427,8 +427,7 @@ def test_typed_numbers_lose_nothing():
         (False, 1), (True, None), (True, None), (True, None), (False, None), (False, 2**53), (True, None)
     ]  # fmt: skip
     assert one_typed([12.34, 0.00005, 1e14, nan, -inf, -0.1 - 0.2], rule("money")) == [
-        (False, Decimal("12.3400")), (True, None), (True, None), (True, None), (True, None),
-        (False, Decimal("-0.3000")),
+        (False, Decimal("12.3400")), (True, None), (True, None), (True, None), (True, None), (True, None)
     ]  # fmt: skip
     exact = pa.array([Decimal("1.23450"), Decimal("1.23451")], pa.decimal128(20, 5))
     assert run_typed(exact, rule("money")) == [(False, Decimal("1.2345")), (True, None)]
@@ -467,6 +466,8 @@ def test_typed_times_with_a_zone_are_turned_or_refused():
     array = pa.array([datetime(2024, 7, 1, 22, 30)], pa.timestamp("us", tz="UTC"))
     with pytest.raises(DataError, match=r"column 'x': its times have the zone UTC; declare .* time_zone = "):
         run_typed(array, rule("time"))
+    with pytest.raises(DataError, match="its times have the zone UTC; store the column as dates"):
+        run_typed(array, rule("date"))
     assert run_typed(array, rule("time", time_zone="Europe/Berlin")) == [(False, datetime(2024, 7, 2, 0, 30))]
     midnight = pa.array([datetime(2024, 7, 1, 22)], pa.timestamp("us", tz="UTC"))
     assert run_typed(midnight, rule("date", time_zone="Europe/Berlin")) == [(False, date(2024, 7, 2))]
@@ -501,7 +502,7 @@ def test_missing_codes_and_values_hold_for_typed_columns():
     [
         ([1.5], "id"),
         ([1.5], "text"),
-        ([1.5], "flag"),
+        ([date(2024, 1, 1)], "flag"),
         ([1], "date"),
         ([date(2024, 1, 1)], "integer"),
         ([True], "money"),
@@ -624,7 +625,10 @@ def test_filters_by_hand(comparison, value, values, hit):
     f = Filter(column="x", comparison=comparison, value=value, reason="r")
     keep = Filter(column="x", comparison=comparison, value=value, reason="r", keep=True)
     assert filtered(values, f)[0] == hit
-    assert filtered(values, keep)[0] == [not each for each in hit]
+    kept, doubt = filtered(values, keep)
+    # what cannot be judged is told of as such, whether to keep or to leave out
+    assert kept == [not (each or unclear) for each, unclear in zip(hit, doubt, strict=True)]
+    assert not any(each and unclear for each, unclear in zip(hit, doubt, strict=True))
 
 
 def test_filters_know_the_marks_and_what_they_cannot_judge():
@@ -662,7 +666,24 @@ def test_filters_know_the_marks_and_what_they_cannot_judge():
         ("1,234", rule("money"), 'declare thousands = "," \\(or decimal = ","\\)'),
         ("12,5", rule("money"), 'it has a decimal comma: declare decimal = ","'),
         ("12.5", rule("money", decimal=","), 'it has a decimal point: declare decimal = "\\."'),
-        ("€5", rule("money"), "something stands beside the digits"),
+        ("€5", rule("money"), "something stands before the digits: take it off where the file is made"),
+        ("-€5.50", rule("money"), "something stands before the digits: take it off where the file is made"),
+        ("5 EUR", rule("money"), 'something stands behind the digits: declare remove_suffix = " EUR"'),
+        ("1.23456", rule("money"), "it has more than four decimals: round it"),
+        ("123456789012345", rule("money"), "it has more than 14 digits before the decimals"),
+        ("1234567890123456.5", rule("number"), "it has more than 15 digits before the decimals"),
+        ("1234567890123456789", rule("integer"), "it has more than 18 digits; is it an identifier"),
+        *(
+            (text, rule(form), "is not .*; if it stands for 'no value', declare it under missing")
+            for text in ("NA", "N/A", "n/a", "null", "NULL", "-", "--", "#N/A", r"\N", "NaN", "nan", "None")
+            for form in ("integer", "number", "money", "share", "date", "time", "flag")
+        ),
+        ("0000-00-00", rule("date"), "is no day of the calendar; if it stands for 'no value', declare it"),
+        (
+            "03/04/2026",
+            rule("date", formats=("%d/%m/%Y", "%m/%d/%Y")),
+            "fits two of the declared formats: 2026-04-03 or 2026-03-04; declare the one",
+        ),
         ("(5)", rule("money"), "a minus stands before the digits"),
         ("+5", rule("money"), "plus sign"),
         ("1 234", rule("integer"), "thousands marks"),

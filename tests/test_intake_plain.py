@@ -56,6 +56,8 @@ def by_grammar(values: list[str], rule: ColumnRule) -> tuple[list[bool], list[ob
 @settings(deadline=None)  # compiling a query takes its time, once
 @given(values=VALUES)
 @example(values=["1899-12-31"])
+@example(values=["0000-01-01"])  # no year of Python's dates
+@example(values=["0000-01-01", "2024-01-31"])
 @example(values=["2100-12-31", "2101-01-01"])
 @example(values=["0x1F"])
 @example(values=["5."])

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cemlab.data.intake.folder import open_regular
+from cemlab.data.intake.parquet_types import check_moments, check_types
 from cemlab.data.intake.text.header import check_header
 from cemlab.errors import CemlabError, DataError
 
@@ -41,7 +42,8 @@ def verify(path: Path) -> int:
     Raises
     ------
     DataError
-        If it is no Parquet file, truncated, damaged or encrypted, or has columns within columns.
+        If it is no Parquet file, truncated, damaged or encrypted, has columns within columns, or values
+        that the engine would not give back as they are: see :func:`check_types`.
     ColumnError
         If a column's name is missing or not clearly different from another one's.
 
@@ -64,9 +66,11 @@ def verify(path: Path) -> int:
         ) as stored:
             schema, claimed = stored.schema_arrow, stored.metadata.num_rows
             _check_columns(schema, path.name)
+            check_types(stored, path.name)
             rows = 0
             for batch in stored.iter_batches(batch_size=_ROWS, use_threads=True):
                 batch.validate(full=True)
+                check_moments(batch, where=path.name, after=rows)
                 rows += batch.num_rows
     except CemlabError:
         raise

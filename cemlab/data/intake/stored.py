@@ -15,6 +15,7 @@ from cemlab.data.intake import grammar
 from cemlab.data.intake.batch import Fault
 from cemlab.data.intake.plan import ColumnRule, Filter
 from cemlab.data.intake.written import RECORD, Broken, together, told_of_column, told_of_filter, verdict_of
+from cemlab.errors import DataError
 
 _VERDICT = "cemlab_verdict"
 #: DuckDB's name for the index of a row in its file.
@@ -31,9 +32,16 @@ class StoredTyping:
     rules
         The columns of the table.
     as_they_are
-        The columns that nobody described: kept in the type they have.
+        The columns that nobody described: kept in the type they have, times of day as text.
+    where
+        The file's name, for messages.
     filters, decimal, thousands
         As for :class:`~cemlab.data.intake.written.WrittenTyping`.
+
+    Raises
+    ------
+    DataError
+        If the type of a column cannot be taken for what the column should hold.
     """
 
     def __init__(
@@ -42,6 +50,7 @@ class StoredTyping:
         *,
         rules: Sequence[ColumnRule],
         as_they_are: Collection[str],
+        where: str = "",
         filters: Sequence[Filter] = (),
         decimal: str = ".",
         thousands: str = "",
@@ -50,7 +59,10 @@ class StoredTyping:
         self._rules = tuple(rules)
         self._filters = tuple(filters)
         self._as_they_are = frozenset(as_they_are)
-        checked = {rule.name: self._checked(rule) for rule in rules}
+        try:
+            checked = {rule.name: self._checked(rule) for rule in rules}
+        except DataError as error:
+            raise DataError(f"{where}, {error}" if where else str(error)) from error
         self._values = {name: value for name, (_, value) in checked.items()}
         self._flags = {f"b{i}": broken for i, (broken, _) in enumerate(checked.values())}
         self._verdict = verdict_of(
@@ -72,8 +84,7 @@ class StoredTyping:
     def broken(self) -> Iterator[Broken]:
         """Yield the rows that are set aside, in the order of the file."""
         columns = [name for name in self._raw.columns if name != ROW]
-        # internal names: a column of the file may be called as one of ours
-        shown = {f"c{i}": self._raw[name] for i, name in enumerate(columns)}
+        shown = _texts(self._raw, columns)
         rows = self._raw.select(**shown, **self._flags, **{RECORD: self._raw[ROW], _VERDICT: self._verdict})
         rows = rows.filter(rows[_VERDICT] != 0).order_by(RECORD)
         for batch in batches(rows):
@@ -81,28 +92,42 @@ class StoredTyping:
                 record = {name: found[f"c{i}"] for i, name in enumerate(columns)}
                 yield self._told(found, record)
 
-    def _told(self, found: dict[str, Any], record: dict[str, Any]) -> Broken:
+    def _told(self, found: dict[str, Any], record: dict[str, str | None]) -> Broken:
         line, row = found[RECORD], _row_text(record)
         if found[_VERDICT] < 0:
             f, reason = told_of_filter(self._filters, found[_VERDICT])
-            fault = Fault(line=line, column=f.column, value=_shown(record[f.column]), reason=reason, row=row)
+            fault = Fault(line=line, column=f.column, value=record[f.column] or "", reason=reason, row=row)
             return Broken(fault=fault, kind=reason)
-        faults = []
-        for i, rule in enumerate(self._rules):
-            if found[f"b{i}"]:
-                text = {name: _shown(value) for name, value in record.items()}
-                faults.append(told_of_column(rule, text))
+        text = {name: value or "" for name, value in record.items()}
+        faults = [self._told_of(rule, text) for i, rule in enumerate(self._rules) if found[f"b{i}"]]
         return together(faults, line=line, row=row)
+
+    def _told_of(self, rule: ColumnRule, text: dict[str, str]) -> tuple[str, str, str]:
+        if rule.source is None or rule.multiply is not None:
+            return told_of_column(rule, text)
+        value, kind = text[rule.source], self._raw[rule.source].type()
+        told = rule if kind.is_string() else grammar.as_typed(rule)
+        return rule.source, value, grammar.typed_reason(value, told, kind)
 
     def _checked(self, rule: ColumnRule) -> tuple[ir.BooleanValue, ir.Value]:
         if rule.name in self._as_they_are:
-            return ibis.literal(False), self._raw[rule.source]
+            value = self._raw[rule.source]
+            # the engine returns a time of day in another unit than it says
+            kept = value.cast("string") if value.type().is_time() or value.type().is_unknown() else value
+            return ibis.literal(False), kept
         if rule.multiply is not None:
             left, right = map(self._text, rule.multiply)
             return grammar.product_value(left, right, rule)
         if rule.source is None:
             return grammar.text_value(ibis.literal(rule.constant), rule)
-        return grammar.typed_value(self._raw[rule.source], rule)
+        value = self._raw[rule.source]
+        try:
+            return grammar.typed_value(value, rule)
+        except DataError:
+            if value.count().to_pyarrow().as_py():
+                raise
+            # a column of blanks has whatever type its writer gave it
+            return grammar.text_value(value.cast("string").fill_null(""), rule)
 
     def _text(self, column: str) -> ir.StringValue:
         return self._raw[column].cast("string").fill_null("")
@@ -111,20 +136,23 @@ class StoredTyping:
 def stored_rows(raw: ir.Table, places: Collection[int]) -> Iterator[tuple[int, dict[str, str], str]]:
     """Yield place, values as text and the whole text of some rows of a Parquet file."""
     columns = [name for name in raw.columns if name != ROW]
-    # internal names: a column of the file may be called as one of ours
-    shown = raw.select(**{f"c{i}": raw[name] for i, name in enumerate(columns)}, place=raw[ROW])
+    shown = raw.select(**_texts(raw, columns), place=raw[ROW])
     wanted = ibis.memtable(pa.table({"place": pa.array(sorted(places), pa.int64())}))
     found = shown.semi_join(wanted, "place").order_by("place")
     for batch in batches(found):
         for row in batch.to_pylist():
             record = {name: row[f"c{i}"] for i, name in enumerate(columns)}
-            yield row["place"], {name: _shown(value) for name, value in record.items()}, _row_text(record)
+            yield row["place"], {name: value or "" for name, value in record.items()}, _row_text(record)
 
 
-def _row_text(record: dict[str, Any]) -> str:
+def _texts(raw: ir.Table, columns: Sequence[str]) -> dict[str, ir.StringValue]:
+    """Return the columns as text, under internal names: one of the file may be called as one of ours.
+
+    The engine writes them, for it has days and times that Python does not.
+    """
+    return {f"c{i}": raw[name].cast("string") for i, name in enumerate(columns)}
+
+
+def _row_text(record: dict[str, str | None]) -> str:
     """Write a row that has no text of its own, by column."""
-    return json.dumps(record, ensure_ascii=False, default=str)
-
-
-def _shown(value: object) -> str:
-    return "" if value is None else str(value)
+    return json.dumps(record, ensure_ascii=False)

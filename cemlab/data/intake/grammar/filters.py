@@ -32,8 +32,8 @@ def filter_hit(
     Notes
     -----
     Neither a blank nor a text that is no number is below, above, at most or at least anything. So
-    "leave out" does not touch such a row, and "keep only" leaves it out: what is kept was seen to hold.
-    Which rows could not be compared although they are not blank says :func:`filter_doubt`.
+    "leave out" does not touch a blank, and "keep only" leaves it out: what is kept was seen to hold.
+    Text that is no number is never hit; :func:`filter_doubt` tells of it.
     """
     text = column(f.column)
     if f.comparison in _ORDER:
@@ -49,7 +49,10 @@ def filter_hit(
         begins = f.comparison == "starts_with"
         tests = [text.startswith(_as_text(v)) if begins else text.endswith(_as_text(v)) for v in values]
         holds = reduce(lambda one, other: one | other, tests)
-    return ~holds if f.keep else holds
+    if not f.keep:
+        return holds
+    # what could not be compared is told so, not that it does not hold
+    return ~holds & ~filter_doubt(column, f, decimal=decimal, thousands=thousands)
 
 
 def filter_doubt(

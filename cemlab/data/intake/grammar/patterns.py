@@ -19,6 +19,9 @@ SPACES: Final = (
     "\u2028\u2029\u202f\u205f\u3000"
 )
 
+#: Characters that no text of a table has: control characters but tab and line ends.
+CONTROL: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+
 # First and last of each range of characters that take no room on paper: control characters but tab and line
 # ends, soft hyphen, joiners, zero-width spaces, marks of the writing direction, fillers, variation selectors.
 _INVISIBLE: Final = (

@@ -7,6 +7,7 @@ its form, value by value. The two agree wherever this one says yes, which a test
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ _BEGINS[0xC3:] = True
 _BEGINS[[0xE1, 0xE2, 0xE3]] = False
 _NUMERIC = np.zeros(256, dtype=bool)
 _NUMERIC[[*b"0123456789."]] = True
+# Days since 1970-01-01, as Arrow counts them.
+_FIRST_DAY, _LAST_DAY = ((day - date(1970, 1, 1)).days for day in (FIRST_DAY, LAST_DAY))
 _INTEGER_DIGITS, _NUMBER_DIGITS = 18, 15
 
 
@@ -152,8 +155,9 @@ def _all_digits(data: npt.NDArray[np.uint8]) -> bool:
 
 
 def _within_calendar(days: pa.ChunkedArray) -> bool:
-    found = pc.min_max(days).as_py()
-    return found["min"] is None or (found["min"] >= FIRST_DAY and found["max"] <= LAST_DAY)
+    # as numbers of days: Arrow knows years that Python's dates do not
+    found = pc.min_max(days.cast(pa.int32())).as_py()
+    return found["min"] is None or (found["min"] >= _FIRST_DAY and found["max"] <= _LAST_DAY)
 
 
 # By form: what must hold of the bytes, and the type to cast to.

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import reduce
 from inspect import Parameter, Signature
+from operator import or_
 from typing import Any, cast
 
 import ibis
@@ -20,6 +22,7 @@ from cemlab.data.intake.grammar.patterns import (
     FLAGS,
     OFFSET,
     SPACES,
+    Format,
     Numeric,
     id_pattern,
     number_pattern,
@@ -164,17 +167,28 @@ def unmarked(value: ir.StringValue, decimal: str, thousands: str) -> ir.StringVa
 def _moments(value: ir.StringValue, rule: ColumnRule) -> ir.Value:
     """Return the dates or times of the calendar that texts stand for, null for the others."""
     if rule.formats:
-        tried = []
-        for form in map(read_format, rule.formats):
-            tried.append(only(matches(value, form.pattern), _strptime(value, form.strptime)))
-        typed = tried[0] if len(tried) == 1 else ibis.coalesce(*tried)
-        return typed.cast("date") if rule.form == "date" else typed
+        return _agreed([_in_format(value, form, rule) for form in map(read_format, rule.formats)])
     if rule.form == "date":
         typed = value.try_cast("date")
         # what the engine writes for a date is YYYY-MM-DD exactly, so nothing else comes back unchanged
         return only(typed.cast("string") == value, typed)
     typed = _turned(value, rule.time_zone) if rule.time_zone else value.try_cast("timestamp")
     return only(matches(value, time_pattern(rule)), typed)
+
+
+def _in_format(value: ir.StringValue, form: Format, rule: ColumnRule) -> ir.Value:
+    moment = only(matches(value, form.pattern), _strptime(value, form.strptime))
+    return moment.cast("date") if rule.form == "date" else moment
+
+
+def _agreed(tried: list[ir.Value]) -> ir.Value:
+    """Return what the formats that fit a text say, null where two of them say different things."""
+    first, *others = tried
+    if not others:
+        return first
+    typed = ibis.coalesce(*tried)
+    differ = [(other != typed).fill_null(False) for other in others]
+    return only(~reduce(or_, differ), typed)
 
 
 def _turned(value: ir.StringValue, zone: str) -> ir.TimestampValue:

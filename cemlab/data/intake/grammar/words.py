@@ -32,6 +32,12 @@ LAST_DAY: Final = date(2100, 12, 31)
 _INVISIBLE = re.compile(invisible_pattern())
 _NUMERIC = ("integer", "number", "money", "share")
 _TYPES = {"integer": int, "number": float, "share": float, "money": Decimal}
+_MISSING: Final = "if it stands for 'no value', declare it under missing"
+# What people and programs write where there is nothing.
+_NO_VALUES = re.compile(
+    r"(?i:#?n/?a!?|n\.a\.|<na>|nan|nat|[+-]?inf(?:inity)?|null|none|nil|\\n|[-–—]{1,3}|[.?]{1,3}"
+    r"|unknown|missing|#(?:null|ref|value|div/0|name\?|num)!?)"
+)
 _WANTED: Final[dict[Form, str]] = {
     "integer": "an integer: at most 18 digits and nothing else, e.g. 42",
     "number": "a number: digits (at most 15 before the decimals), e.g. 3{mark}5",
@@ -114,12 +120,9 @@ def _parsed(value: str, rule: ColumnRule) -> Value | None:
 
 def _moment(value: str, rule: ColumnRule) -> datetime | None:
     """Return the date or time as it is written; the zone of an offset does not matter for a reason."""
-    for form in map(read_format, rule.formats):
-        moment = _day_exists(value, form.strptime) if re.fullmatch(form.pattern, value) else None
-        if moment is not None:
-            return moment
     if rule.formats:
-        return None
+        fitting = _fitting(value, rule)
+        return fitting[0] if len(fitting) == 1 else None
     if rule.form == "date":
         return _day_exists(value, "%Y-%m-%d") if re.fullmatch(ISO_DATE, value) else None
     if not re.fullmatch(time_pattern(rule), value):
@@ -127,6 +130,16 @@ def _moment(value: str, rule: ColumnRule) -> datetime | None:
     clock = re.sub(f"{OFFSET}$", "", value[10:]) if rule.time_zone else value[10:]
     sign = "%Y-%m-%d %H:%M" + (":%S" if clock.count(":") > 1 else "") + (".%f" if "." in clock else "")
     return _day_exists(f"{value[:10]} {clock[1:]}", sign)
+
+
+def _fitting(value: str, rule: ColumnRule) -> list[datetime]:
+    """Return what the declared formats take a text for, the same thing once."""
+    found = []
+    for form in map(read_format, rule.formats):
+        moment = _day_exists(value, form.strptime) if re.fullmatch(form.pattern, value) else None
+        if moment is not None:
+            found.append(datetime.combine(moment, time.min) if rule.form == "date" else moment)
+    return list(dict.fromkeys(found))
 
 
 def _day_exists(text: str, form: str) -> datetime | None:
@@ -182,61 +195,85 @@ def _fault(text: str, rule: ColumnRule) -> str:
     if text.strip(SPACES) == "":
         return "holds only spaces; leave the field blank, or declare it under missing"
     if rule.form == "text":
-        return _outside(text, rule)
+        return outside(text, rule)
     if text.strip(SPACES) != text:
         return "has spaces around it; declare trim = true or mend the file"
     hidden = _INVISIBLE.search(text)
     if hidden:
         return f"holds an invisible character (U+{ord(hidden[0]):04X}); take it out where the file is made"
     if rule.form == "id":
-        return _outside(text, rule)
+        return outside(text, rule)
     parsed = _parsed(text, rule)
     if parsed is not None:
-        return _outside(parsed, rule)
+        return outside(parsed, rule)
     if rule.form in _NUMERIC:
         return _not_a_number(text, rule)
     if rule.form == "flag":
-        return f"is not {_WANTED['flag']}; map it with values"
+        return f"is not {_WANTED['flag']}; {_MISSING if _NO_VALUES.fullmatch(text) else 'map it with values'}"
     return _no_date(text, rule)
 
 
-def _outside(value: Value, rule: ColumnRule) -> str:
+def outside(value: Value, rule: ColumnRule) -> str:
+    """Return why a value of the form is not allowed: it is none of those allowed, or outside the limits."""
     bounds = limits(rule)
     if bounds.allowed is not None and value not in bounds.allowed:
         named = ", ".join(rule.allowed[:12]) + (", …" if len(rule.allowed) > 12 else "")
         return f"is not one of {named}"
     low, high = bounds.least, bounds.greatest
     if isinstance(value, date):
-        first, last = rule.minimum or FIRST_DAY.isoformat(), rule.maximum or LAST_DAY.isoformat()
-        return f"lies outside {first} to {last}; if it stands for 'no date', declare it under missing"
+        return outside_days(rule)
     if low is not None and value < low:  # type: ignore[operator]  # both are of the form's type
-        return (
-            f"is below the minimum of {rule.minimum}; if it stands for 'no value', declare it under missing"
-        )
+        return f"is below the minimum of {rule.minimum}; {_MISSING}"
     if high is not None and value > high:  # type: ignore[operator]
-        return (
-            f"is above the maximum of {rule.maximum}; if it stands for 'no value', declare it under missing"
-        )
+        return f"is above the maximum of {rule.maximum}; {_MISSING}"
     return f"is not {rule.form}"
+
+
+def outside_days(rule: ColumnRule) -> str:
+    """Return why a date or time that exists is not allowed."""
+    first, last = rule.minimum or FIRST_DAY.isoformat(), rule.maximum or LAST_DAY.isoformat()
+    return f"lies outside {first} to {last}; if it stands for 'no date', declare it under missing"
 
 
 def _not_a_number(text: str, rule: ColumnRule) -> str:
     wanted = f"is not {_WANTED[rule.form].format(mark=rule.decimal)}"
-    for pattern, hint in _hints(rule):
+    if _NO_VALUES.fullmatch(text):
+        return f"{wanted}; {_MISSING}"
+    for pattern, hint in [*_hints_of_form(rule), *_hints(rule)]:
         if re.fullmatch(pattern, text):
             return f"{wanted}; {hint}"
+    after = re.fullmatch(r"-?[0-9]+(?:[.,][0-9]+)*([^0-9.,+-]{1,8})", text)
+    if after:
+        shown = after[1].replace("\\", "\\\\").replace('"', '\\"')
+        return f'{wanted}; something stands behind the digits: declare remove_suffix = "{shown}"'
     if not text.isascii() and any(char.isnumeric() for char in text):
         return f"{wanted}; digits are 0 to 9 of ASCII only"
     return wanted
 
 
+def _hints_of_form(rule: ColumnRule) -> list[tuple[str, str]]:
+    """Return the hints that depend on how many digits a number may have, and where."""
+    mark, form = re.escape(rule.decimal), rule.form
+    hints = []
+    if form == "integer":
+        whole = f'if it is whole, declare remove_suffix = "{rule.decimal}0"'
+        hints = [(rf"-?[0-9]+{mark}0", whole), (rf"-?[0-9]+{mark}[0-9]*", "it has decimals")]
+    elif form == "money":
+        more = "it has more than four decimals: round it where the file is made"
+        hints = [(rf"-?[0-9]{{1,14}}{mark}[0-9]{{5,}}", more)]
+    most = {"integer": 18, "number": 15, "money": 14}.get(form)
+    if most is not None:
+        before = "" if form == "integer" else " before the decimals"
+        many = rf"-?[0-9]{{{most + 1},}}(?:{mark}[0-9]*)?"
+        hints.append((many, f"it has more than {most} digits{before}; is it an identifier?"))
+    return hints
+
+
 def _hints(rule: ColumnRule) -> list[tuple[str, str]]:
     """Return what texts that are nearly numbers look like, and what to do about them."""
-    mark = re.escape(rule.decimal)
-    number = rf"-?[0-9]+(?:{mark}[0-9]*)?"
+    number = rf"-?[0-9]+(?:{re.escape(rule.decimal)}[0-9]*)?"
     groups = r"-?[0-9]{1,3}(?:%s[0-9]{3})+%s"
     hints = [
-        (r"(?i:[+-]?(?:inf|infinity|nan))", "if it stands for 'no value', declare it under missing"),
         (rf"\+{number}", "it has a plus sign"),
         (rf"{number}[eE][+-]?[0-9]+", "it is written with an exponent: write it out where the file is made"),
         (r"[+-]?0[xX][0-9a-fA-F]+", "it is hexadecimal"),
@@ -247,11 +284,11 @@ def _hints(rule: ColumnRule) -> list[tuple[str, str]]:
         (groups % (r"[ '’\xa0\u202f]", "(?:[.,][0-9]+)?"), "it has thousands marks: declare thousands"),
         (groups % (",", ""), 'declare thousands = "," (or decimal = ",")'),
         (r"\([^()]*\)|[^-]+-", "a minus stands before the digits, and nothing else means 'negative'"),
-        (rf"[^0-9.,+-]{{1,4}}{number}|{number}[^0-9.,+-]{{1,4}}", "something stands beside the digits"),
+        (
+            r"-?[^0-9.,+-]{1,8}-?[0-9]+(?:[.,][0-9]+)*",
+            "something stands before the digits: take it off where the file is made",
+        ),
     ]
-    if rule.form == "integer":
-        whole = f'if it is whole, declare remove_suffix = "{rule.decimal}0"'
-        return [(rf"-?[0-9]+{mark}0", whole), (rf"-?[0-9]+{mark}[0-9]*", "it has decimals"), *hints]
     if rule.decimal != ",":
         return [*hints, (r"-?[0-9]+,[0-9]+", 'it has a decimal comma: declare decimal = ","')]
     return [*hints, (r"-?[0-9]+\.[0-9]+", 'it has a decimal point: declare decimal = "."')]
@@ -259,12 +296,18 @@ def _hints(rule: ColumnRule) -> list[tuple[str, str]]:
 
 def _no_date(text: str, rule: ColumnRule) -> str:
     noun = "a date" if rule.form == "date" else "a time"
+    if _NO_VALUES.fullmatch(text):
+        return f"is not {_WANTED[rule.form]}; {_MISSING}"
     if rule.formats:
+        fitting = _fitting(text, rule)
+        if len(fitting) > 1:
+            ways = " or ".join(str(moment.date() if rule.form == "date" else moment) for moment in fitting)
+            return f"fits two of the declared formats: {ways}; declare the one that the file is written in"
         if any(re.fullmatch(form.pattern, text) for form in map(read_format, rule.formats)):
             return f"is no day of the calendar in the format {_formats(rule)}"
         return f"is not {noun} in the format {_formats(rule)} declared in cemlab.toml"
     if re.fullmatch(ISO_DATE if rule.form == "date" else time_pattern(rule), text):
-        return "is no day of the calendar"
+        return f"is no day of the calendar{f'; {_MISSING}' if text.startswith('0000') else ''}"
     wanted = f"is not {_WANTED[rule.form]}"
     if re.fullmatch(f"{ISO_TIME}{OFFSET}", text) and rule.form == "time":
         return f'{wanted}; it has an offset from UTC: declare time_zone, e.g. time_zone = "Europe/Berlin"'
