@@ -197,7 +197,40 @@ def test_numbers_are_written_without_exponent_and_as_short_as_they_can_be(path, 
 def test_money_has_the_digits_that_excel_shows(path):
     assert number(path, "0.30000000000000004", "money") == "0.3"
     assert number(path, "12.340000000000002", "money") == "12.34"
-    assert number(path, "99999999999999.98", "money") == "100000000000000"  # 16 digits: Excel shows 15
+    read = Read(
+        package(path, f'{HEADER}<row r="2"><c r="B2"><v>0.30000000000000004</v></c></row>'), value="money"
+    )
+    assert read.messages == ["column 'value': 1 × an amount of more digits read with the 15 that Excel shows"]
+    rule = ColumnRule(name="value", form="money", source="value", decimal=",")
+    assert number(path, "12.340000000000002", rule) == "12,34"
+    assert number(path, "1.1000000000000001", "money") == "1.1"
+    assert number(path, "1234567890123.45", "money") == "1234567890123.45"  # 15 digits
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "12345678901234.56",
+        "123456789012.3456",
+        "99999999999999.98",
+        "-12345678901.23456",
+        "0.123456789012345678",
+    ],
+)
+def test_money_is_never_rounded_in_silence(path, stored):
+    fault = Read(
+        package(path, f'{HEADER}<row r="2"><c r="B2"><v>{stored}</v></c></row>'), value="money"
+    ).fault
+    assert (fault.column, fault.value) == ("value", stored)
+    assert "more than the 15 digits that Excel keeps" in fault.reason
+
+
+def test_whole_numbers_that_a_fraction_made_inexact_are_set_aside(path):
+    fault = Read(
+        package(path, f'{HEADER}<row r="2"><c r="B2"><v>12345678901234567.0</v></c></row>'), value="integer"
+    ).fault
+    assert fault.value == "12345678901234567.0"
+    assert "more than 15 digits" in fault.reason
 
 
 def test_fractions_get_the_declared_decimal_mark(path):
@@ -583,6 +616,34 @@ def test_rows_that_break_the_format_reject_the_file(path, rows):
     assert "breaks the rules of its format" in refused(package(path, HEADER + rows))
 
 
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ('t="s"><v>99</v>', "a cell refers to text 99, and there are 0"),
+        ('t="s"><v>x1</v>', "the number of a text is 'x1', no whole number"),
+        ('s="bold"><v>1</v>', "the style of a cell is 'bold', no whole number"),
+    ],
+)
+def test_what_breaks_the_format_is_told_in_words(path, cell, words):
+    rows = f'<row r="2"><c r="B2" {cell}</c></row>'
+    assert f"breaks the rules of its format ({words})" in refused(package(path, HEADER + rows))
+
+
+def test_a_day_that_is_not_quite_over_is_not_the_next_one(path):
+    # 46053 is 2026-01-31; less than a millisecond is missing to its end
+    last = "46053.99999999537"  # 23:59:59.9996
+    assert dated_serial(path, last, "date") == "2026-01-31 23:59:59.999600"
+    assert dated_serial(path, last, "time") == "2026-01-31 23:59:59.999600"
+    # what sums of days leave of noise is none: 1 µs
+    assert dated_serial(path, "46053.99999999999", "date") == "2026-02-01"
+
+
+def dated_serial(path: Path, serial: str, form: Form) -> str:
+    styles = '<cellXfs><xf numFmtId="14"/></cellXfs>'
+    package(path, f'{HEADER}<row r="2"><c r="B2" s="0"><v>{serial}</v></c></row>', styles=styles)
+    return Read(path, value=form).rows[2][1]
+
+
 def test_batches_hold_20_000_rows_and_memory_does_not_grow(path):
     def build(rows: int) -> Path:
         lines = "".join(
@@ -838,7 +899,7 @@ BOMB = (
     ids=["bomb", "file", "address"],
 )
 def test_entities_and_document_types_are_refused(path, part, document):
-    assert "holds XML entities" in refused(package(path, HEADER, parts={part: document}))
+    assert "holds a document type declaration" in refused(package(path, HEADER, parts={part: document}))
 
 
 def test_bombs_are_refused_by_their_declared_size(path):

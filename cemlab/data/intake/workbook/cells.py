@@ -8,13 +8,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from cemlab.data.intake.plan import ColumnRule
-from cemlab.data.intake.workbook.parts import Package, Shape, unescape
+from cemlab.data.intake.workbook.parts import Package, Shape, unescape, whole
 from cemlab.data.intake.workbook.rows import Cell
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _EXACT = 10**15  # Excel keeps 15 digits of a number
-_DAY = 86_400_000  # milliseconds
+_ROUNDED = 10**10  # below it, the last of 15 digits lies beyond the four decimals of money
+_DAY = 86_400_000_000  # microseconds
+_NOISE = 20  # microseconds by which a time may miss its millisecond, as sums of days do
 _LAST_DAY = 2_958_465  # 9999-12-31
+_DIGITS, _DECIMALS = 15, 4  # that Excel keeps of a number; of money
 _SIGN = re.compile(r"%(-?)(.)")
 _KEPT_TEXT = "make the column text where the workbook is made, and enter the value anew"
 
@@ -33,6 +36,8 @@ class CellText:
         How many cells were formulas with a stored result.
     padded
         By column, how many numbers were given the leading zeros that the sheet shows.
+    rounded
+        By column, how many amounts were read with the 15 digits that Excel shows of more.
     """
 
     def __init__(self, package: Package) -> None:
@@ -41,6 +46,7 @@ class CellText:
         self._broken = {i for i, text in enumerate(package.strings) if _CONTROL.search(text)}
         self.formulas = 0
         self.padded: dict[int, int] = {}
+        self.rounded: dict[int, int] = {}
 
     def text(self, cell: Cell, rule: ColumnRule | None) -> tuple[str, str | None]:
         """Return the text of a cell and, where it cannot be taken, why not."""
@@ -51,9 +57,9 @@ class CellText:
             self.formulas += 1
         kind, value = cell.kind, cell.value or ""
         if kind == "s" and value:
-            at = int(value)
-            if at < 0:
-                raise ValueError(f"text {at} does not exist")
+            at = whole(value, "the number of a text")
+            if not 0 <= at < len(self._strings):
+                raise ValueError(f"a cell refers to text {at}, and there are {len(self._strings)}")
             text = self._strings[at]
             return (text, None) if at not in self._broken else _control(text)
         if kind in ("str", "inlineStr"):
@@ -100,10 +106,14 @@ class CellText:
                 return _unwanted(_duration(number), rule)
             moment = _from_serial(number, epoch_1904=self._package.epoch_1904)
             if shape == "clock" and 0 <= number < 1:
-                clock = datetime(2000, 1, 1) + timedelta(milliseconds=round(number * _DAY))
+                clock = datetime(2000, 1, 1) + timedelta(microseconds=_microseconds(number))
                 return _unwanted(_iso_time(clock), rule)
             return _moment(moment, value, rule)
-        text = _digits(value, number, form)
+        text = _digits(value, number)
+        if form == "integer" and abs(number) >= _EXACT and not value.lstrip("-").isdecimal():
+            return value[:80], f"a number of more than 15 digits, of which Excel keeps 15; {_KEPT_TEXT}"
+        if form == "money":
+            return self._money(cell, value, number, text, rule)
         if form in ("id", "text"):
             if abs(number) >= _EXACT:
                 return text, f"a number of more than 15 digits, of which Excel keeps 15; {_KEPT_TEXT}"
@@ -112,30 +122,53 @@ class CellText:
                 return text.zfill(shape), None
         return (text.replace(".", rule.decimal) if rule else text), None
 
+    def _money(
+        self, cell: Cell, value: str, number: float, text: str, rule: ColumnRule | None
+    ) -> tuple[str, str | None]:
+        """Return the text of an amount, which no rounding may change but the one that Excel shows.
+
+        A sum like 0.1 + 0.2 is stored as 0.30000000000000004. Excel shows and reckons with 15 digits, which
+        is 0.3: that is read, and told, where no decimal that money has is lost.
+        """
+        if "." in text and sum(map(str.isdigit, text.lstrip("-0."))) > _DIGITS:
+            shown = _plain(f"{number:.15g}")
+            if abs(number) >= _ROUNDED or len(shown.partition(".")[2]) > _DECIMALS:
+                few = f"more than the {_DIGITS} digits that Excel keeps, or more than four decimals"
+                return value[:80], f"an amount of {few}; round it in the workbook"
+            self.rounded[cell.column] = self.rounded.get(cell.column, 0) + 1
+            text = shown
+        return (text.replace(".", rule.decimal) if rule else text), None
+
 
 def _is_number(value: str) -> bool:
     return re.fullmatch(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", value) is not None
 
 
-def _digits(value: str, number: float, form: str | None) -> str:
-    """Write a number without exponent, as short as it can be told from its neighbours.
-
-    Money is written with the 15 digits that Excel shows and reckons with: 0.1 + 0.2 is stored as
-    0.30000000000000004.
-    """
+def _digits(value: str, number: float) -> str:
+    """Write a number without exponent, as short as it can be told from its neighbours."""
     if value.lstrip("-").isdecimal():
         return str(int(value))
-    shortest = f"{number:.15g}" if form == "money" else repr(number)
+    return _plain(repr(number))
+
+
+def _plain(shortest: str) -> str:
     text = format(Decimal(shortest), "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
+def _microseconds(days: float) -> int:
+    """Return a part of a day, to the millisecond where it is one but for noise."""
+    exact = round(days * _DAY)
+    nearest = round(exact / 1000) * 1000
+    return nearest if abs(exact - nearest) <= _NOISE else exact
+
+
 def _from_serial(number: float, *, epoch_1904: bool) -> datetime | None:
     """Return the moment that a number of days stands for; None where there is no such day."""
     days, rest = divmod(number, 1)
-    days, milliseconds = int(days), round(rest * _DAY)
+    days, microseconds = int(days), _microseconds(rest)
     if not (0 if epoch_1904 else 1) <= days <= _LAST_DAY - (1462 if epoch_1904 else 0):
         return None
     if epoch_1904:
@@ -145,7 +178,7 @@ def _from_serial(number: float, *, epoch_1904: bool) -> datetime | None:
     else:
         start = datetime(1899, 12, 30) if days > 60 else datetime(1899, 12, 31)
     try:
-        return start + timedelta(days=days, milliseconds=milliseconds)
+        return start + timedelta(days=days, microseconds=microseconds)
     except OverflowError:
         return None
 
@@ -212,6 +245,8 @@ def _iso(moment: datetime) -> str:
 
 
 def _iso_time(moment: datetime) -> str:
+    if moment.microsecond % 1000:
+        return f"{moment:%H:%M:%S.%f}"
     return f"{moment:%H:%M:%S}" + (f".{moment.microsecond // 1000:03}" if moment.microsecond else "")
 
 

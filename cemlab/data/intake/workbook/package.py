@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from defusedxml.common import DefusedXmlException
+from defusedxml.common import DefusedXmlException, DTDForbidden
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from cemlab.data.intake.folder import open_regular
@@ -50,8 +50,7 @@ def opened(path: Path, *, limit: int | None = None) -> Iterator[zipfile.ZipFile]
                 _check_parts(archive, path, limit=limit)
                 yield archive
         except (ParseError, DefusedXmlException) as error:
-            kind = "holds XML entities, which no workbook needs" if _entities(error) else "holds broken XML"
-            raise DataError(f"{path.name}: {kind}; {DAMAGED}") from error
+            raise DataError(f"{path.name}: {_xml_fault(error)}; {DAMAGED}") from error
         except CemlabError:
             raise
         except (ValueError, IndexError, KeyError) as error:
@@ -188,5 +187,9 @@ def _what_is_not_read(names: set[str]) -> str | None:
     return None
 
 
-def _entities(error: Exception) -> bool:
-    return isinstance(error, DefusedXmlException) or "entity" in str(error)
+def _xml_fault(error: Exception) -> str:
+    if isinstance(error, DTDForbidden):
+        return "holds a document type declaration, which no workbook needs and which is not read"
+    if isinstance(error, DefusedXmlException) or "entity" in str(error):
+        return "holds XML entities, which no workbook needs"
+    return "holds broken XML"

@@ -118,6 +118,19 @@ def unescape(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
+def whole(text: str, what: str) -> int:
+    """Return a whole number of the format.
+
+    Raises
+    ------
+    ValueError
+        If it is none, in words that name `what` it should be.
+    """
+    if re.fullmatch(r"[0-9]{1,10}", text) is None:
+        raise ValueError(f"{what} is {text[:20]!r}, no whole number")
+    return int(text)
+
+
 def shape(code: str) -> Shape:
     """Tell from a number format how the numbers that wear it are meant.
 
@@ -176,11 +189,11 @@ def _shapes(archive: zipfile.ZipFile, part: str) -> tuple[Shape, ...]:
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if tag == "numFmt":
-            codes[int(attributes.get("numFmtId", "0"))] = attributes.get("formatCode", "General")
+            codes[_format(attributes)] = attributes.get("formatCode", "General")
         elif tag == "cellXfs":
             within[0] = True
         elif tag == "xf" and within[0]:
-            shapes.append(shape(codes.get(int(attributes.get("numFmtId", "0")), "General")))
+            shapes.append(shape(codes.get(_format(attributes), "General")))
 
     def end(tag: str) -> None:
         if tag == "cellXfs":
@@ -188,6 +201,10 @@ def _shapes(archive: zipfile.ZipFile, part: str) -> tuple[Shape, ...]:
 
     parse(archive, part, start, end)
     return tuple(shapes)
+
+
+def _format(attributes: dict[str, str]) -> int:
+    return whole(attributes.get("numFmtId", "0"), "the number of a number format")
 
 
 def _strings(archive: zipfile.ZipFile, part: str, name: str) -> tuple[str, ...]:

@@ -25,14 +25,14 @@ def open_workbook(
     """Open the one sheet of a workbook that holds the table, and check its header.
 
     Cells come as the text that their column would hold in a text file: numbers with the fewest digits
-    that tell them from their neighbours (money with the 15 digits that Excel keeps), dates in the first
-    format declared for the column that loses nothing of them, else as 2025-01-02 or 2025-01-02 10:30:00,
-    and true or false.
+    that tell them from their neighbours (sums of money with the 15 digits that Excel shows), dates in the
+    first format declared for the column that loses nothing of them, else as 2025-01-02 or
+    2025-01-02 10:30:00, and true or false.
 
     A row is set aside where it holds a formula without a stored result, an error like #N/A, a date where
-    none is wanted, a number of more than 15 digits where an identifier is, control characters, anything
-    beyond the last column, or where merged cells touch it, since only the first of them says what it
-    holds. Empty rows are no records. Hidden rows and columns are read like all others, and a message
+    none is wanted, a number of more than 15 digits where an identifier or money is, control characters,
+    anything beyond the last column, or where merged cells touch it, since only the first of them says what
+    it holds. Empty rows are no records. Hidden rows and columns are read like all others, and a message
     says so.
 
     Parameters
@@ -146,8 +146,8 @@ class _WorkbookReader:
         if texts.formulas:
             what = "cell is a formula" if texts.formulas == 1 else "cells are formulas"
             self.messages.append(f"{texts.formulas:,} {what}; the results stored in the file were read")
-        for column, count in texts.padded.items():
-            self.messages.append(
-                f"column {self.header[column - 1]!r:.82}: {count:,} × a number read with the leading "
-                "zeros that the sheet shows"
-            )
+        padded = "a number read with the leading zeros that the sheet shows"
+        rounded = "an amount of more digits read with the 15 that Excel shows"
+        for counts, what in ((texts.padded, padded), (texts.rounded, rounded)):
+            for column, count in counts.items():
+                self.messages.append(f"column {self.header[column - 1]!r:.82}: {count:,} × {what}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from cemlab.data.intake.workbook.package import pieces
-from cemlab.data.intake.workbook.parts import unescape
+from cemlab.data.intake.workbook.parts import unescape, whole
 
 _LAST_ROW, _LAST_COLUMN = 1_048_576, 16_384  # of any sheet
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
@@ -78,13 +78,13 @@ class SheetRows:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "c" and self._row is not None:
             self._column = self._next_column(attributes.get("r"))
-            style = int(attributes.get("s", "0"))
+            style = whole(attributes.get("s", "0"), "the style of a cell")
             self._cell = Cell(self._column, attributes.get("t", "n"), style, None, None)
             self._inline = []
         elif tag in ("v", "f", "t") and self._cell is not None:
             self._text, self._keep = [], not self._phonetic
         elif tag == "row":
-            number = int(attributes.get("r", self._number + 1))
+            number = whole(attributes["r"], "the number of a row") if "r" in attributes else self._number + 1
             if not self._number < number <= _LAST_ROW:
                 raise ValueError(f"row {number} stands after row {self._number}")
             self._number, self._name, self._column = number, str(number), 0
@@ -92,7 +92,8 @@ class SheetRows:
         elif tag == "rPh":
             self._phonetic = True
         elif tag == "col" and attributes.get("hidden") in ("1", "true"):
-            self.hidden.append((int(attributes["min"]), int(attributes["max"])))
+            first, last = (whole(attributes.get(end, ""), "the place of a column") for end in ("min", "max"))
+            self.hidden.append((first, last))
         elif tag == "mergeCell":
             self.merged.append(attributes.get("ref", ""))
 
