@@ -90,10 +90,13 @@ def test_three_places_are_named_and_the_rest_counted():
     assert "line 2, line 3, line 4 and 1,196 more too" in told[1199]
 
 
-def test_keys_of_two_columns_need_both():
+def test_a_blank_in_one_of_several_columns_of_a_key_is_like_another_blank():
     rows = [("a", 1, 1), ("a", 2, 2), ("a", 1, 3), ("a", None, 4), ("a", None, 5), ("b", 1, 6)]
+    rows += [(None, None, 7), (None, None, 7), (None, 1, 8), (None, 1, 8)]
     told = found(["customer", "month", "x"], rows, PAIR)
-    assert set(told) == {0, 2}
+    # rows without any of the key are not compared
+    assert set(told) == {0, 2, 3, 4, 9}
+    assert told[9][1] == "is an exact copy of line 10"
     assert told[0][0] == "customer"
     assert told[0][1].startswith("the same customer and month stand in line 4 too")
 
@@ -190,8 +193,16 @@ def test_treatment_stays_on():
     assert reasons(columns, rows, STAYS) == {
         0: "treated is false, although it is true in line 4, earlier by month"
     }
-    # at one time, none is earlier
-    assert found(columns, [("a", 1, True), ("a", 1, False), ("b", 2, False)], STAYS) == {}
+    tail = "of the same customer and month; both are set aside"
+    assert reasons(columns, [("a", 1, True), ("a", 1, False), ("b", 2, False), ("a", 0, False)], STAYS) == {
+        0: f"treated is true, but not in line 3 {tail}",
+        1: f"treated is false, but not in line 2 {tail}",
+    }
+    # after it was on, only the one that says off is wrong
+    rows = [("a", 1, True), ("a", 2, True), ("a", 2, False)]
+    assert set(found(columns, rows, STAYS)) == {2}
+    twice = broken_rows(table(columns, [("a", 1, True), ("a", 1, False)]), [STAYS], place=lambda _, n: str(n))
+    assert set(twice["kind"].to_pylist()) == {"treated is both true and false for one customer and month"}
 
 
 def test_what_one_rule_has_set_aside_the_next_does_not_see():
@@ -288,7 +299,7 @@ def test_overlaps_against_every_pair(rows):
 def test_keys_against_every_pair(rows):
     told = reasons(["customer", "month", "x"], rows, PAIR)
     for i, row in enumerate(rows):
-        group = [j for j, other in enumerate(rows) if other[:2] == row[:2] and None not in row[:2]]
+        group = [j for j, other in enumerate(rows) if other[:2] == row[:2] and row[:2] != (None, None)]
         contradict = len({rows[j] for j in group}) > 1
         if contradict:
             assert "with other values" in told[i]
@@ -319,9 +330,11 @@ def test_treatment_against_every_pair(rows):
         before = [
             j for j, (other, t, was) in enumerate(rows) if other == who and t is not None and was is True
         ]
-        broken = None not in (who, when) and on is False and any(rows[j][1] < when for j in before)
-        assert (i in told) == broken
-        if broken:
+        late = None not in (who, when) and on is False and any(rows[j][1] < when for j in before)
+        first = None not in (who, when) and on is not None and all(rows[j][1] >= when for j in before)
+        tied = first and any((who, when, not on) == other for other in rows)
+        assert (i in told) == (late or tied)
+        if late:
             assert any(f"line {j + 2}," in told[i] for j in before)
 
 

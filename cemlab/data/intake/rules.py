@@ -70,10 +70,12 @@ def broken_rows(table: ir.Table, rules: Sequence[TableRule], *, place: Place) ->
 
     Notes
     -----
-    Rows with a blank among the columns that say which rows belong together are not compared, nor are
-    spells without a start or that end before they start. Where two spells overlap, both are set aside,
+    Rows with a blank among the columns that say which rows belong together are not compared, but for
+    ``unique``: there a blank is like another blank, unless all of the columns are blank. Nor are spells
+    compared without a start or that end before they start. Where two spells overlap, both are set aside,
     and so are all rows of a key that contradict each other: nobody can say which of them is right.
-    Equal spells overlap, even those of no length. Of rows that stand at the same time, none is later.
+    Equal spells overlap, even those of no length. Of rows that stand at the same time, none is later; they
+    are set aside where only one of them can be right.
     """
     tables = []
     for rule in rules:
@@ -101,6 +103,8 @@ def _kind(rule: TableRule, reason: str) -> str:
     if reason.startswith(_COPY):
         return f"{_COPY} another row"
     first, *others = rule.columns
+    if rule.rule == "stays-on" and reason.endswith("both are set aside"):
+        return f"{''.join(others)} is both true and false for one {rule.by} and {first}"
     return {
         "unique": f"the same {' and '.join(rule.columns)} stands in other rows too, with other values",
         "ordered": f"{first} {'is not before' if rule.strict else 'is after'} {''.join(others[:1])}",
@@ -189,7 +193,8 @@ def _whole(rows: ir.Table, keys: list[str]) -> ir.Table:
 
 def _unique(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
     keys = [f"c{i}" for i in range(len(rule.columns))]
-    for part in _shared(_whole(rows, keys), keys):
+    named = rows.filter(reduce(or_, (rows[key].notnull() for key in keys)))
+    for part in _shared(named, keys):
         yield from _unique_within(part, rule, place)
 
 
@@ -341,6 +346,28 @@ def _stays_on_within(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
     for row in _fetch(rows.filter(~rows.on & rows.was_on & (rows.c0 > rows.since))):
         where = place(row["on_file"], row["on_record"])
         yield *_position(row), f"{flag} is false, although it is true in {where}, earlier by {time}"
+    yield from _both_at_once(rows.filter(~(rows.was_on & (rows.c0 > rows.since))), rule, place)
+
+
+def _both_at_once(rows: ir.Table, rule: TableRule, place: Place) -> _Found:
+    """Find rows that say on and off of one time; later than that, only on is right."""
+    time, flag = rule.columns
+    first = ibis.window(group_by=["by", "c0"], order_by=[ibis.asc("on"), *_POSITION])
+    last = ibis.window(group_by=["by", "c0"], order_by=[ibis.desc("on"), *_POSITION])
+    rows = rows.mutate(
+        on_file=rows.file.first().over(last),
+        on_record=rows.record.first().over(last),
+        off_file=rows.file.first().over(first),
+        off_record=rows.record.first().over(first),
+        both=rows.on.first().over(last) != rows.on.first().over(first),
+    )
+    for row in _fetch(rows.filter(rows.both)):
+        other = ("off_file", "off_record") if row["on"] else ("on_file", "on_record")
+        where, told = place(*(row[name] for name in other)), str(row["on"]).lower()
+        yield (
+            *_position(row),
+            f"{flag} is {told}, but not in {where} of the same {rule.by} and {time}; both are set aside",
+        )
 
 
 _KINDS: dict[str, Callable[[ir.Table, TableRule, Place], _Found]] = {
