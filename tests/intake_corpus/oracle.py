@@ -75,9 +75,9 @@ def judge(content: bytes, header: Sequence[str], table: Table, delimiter: str = 
         return Verdict(rejected=True)
     found = Verdict()
     good: list[tuple[int, list[str], tuple[object, ...]]] = []
-    for line, fields in records:
+    for line, fields, unreadable in records:
         if fields is None:
-            found.aside.append((line, None))
+            found.aside.append((line, None if unreadable is None else header[unreadable]))
             continue
         values: list[object] = []
         broken: list[str] = []
@@ -170,8 +170,11 @@ def _typed(form: str, text: str) -> object:
     return moment.date() if form == "date" else moment
 
 
-def _records(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[str] | None]]:
-    """Yield line and fields of every record below the header, None for fields that are no row."""
+def _records(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[str] | None, int | None]]:
+    """Yield line and fields of every record below the header, None for fields that are no row.
+
+    The third is the place of the first field that cannot be read, where a record has as many as it should.
+    """
     at, line = 0, 2
     while at < len(text):
         start, start_line = at, line
@@ -183,11 +186,28 @@ def _records(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[
             raise UnsureError("files of one column are for the corpus")
         if record == "":
             continue
-        inner = re.split(r"\r?\n", record)[1:-1]
-        swallowed = width > 2 and any(part.count(delimiter) == width - 1 for part in inner)
-        control = any(unicodedata.category(char) == "Cc" and char not in "\t\r\n" for char in record)
-        wrong = not good or control or swallowed or len(fields) != width
-        yield start_line, None if wrong else fields
+        swallowed = any(_swallows(cell, place, delimiter, width) for place, cell in enumerate(fields))
+        if not good or swallowed or len(fields) != width:
+            yield start_line, None, None
+            continue
+        unreadable = [place for place, cell in enumerate(fields) if _has_control(cell)]
+        yield start_line, None if unreadable else fields, unreadable[0] if unreadable else None
+
+
+def _has_control(cell: str) -> bool:
+    return any(unicodedata.category(char) == "Cc" and char not in "\t\r\n" for char in cell)
+
+
+def _swallows(cell: str, place: int, delimiter: str, width: int) -> bool:
+    """Whether a cell, the one at a place in its record, looks as if its quotes had swallowed records."""
+    counts = [part.count(delimiter) for part in cell.split("\n")]
+    if len(counts) == 1:
+        return False
+    # the lines in which the quotes stand are records but for the quotes
+    rounded = place + counts[0] == width - 1 and counts[-1] == place
+    if width == 2:
+        return rounded and len(counts) > 2 and all(count == 1 for count in counts[1:-1])
+    return rounded or width - 1 in counts[1:]
 
 
 def _fields(text: str, at: int, delimiter: str) -> tuple[list[str], int, bool]:
