@@ -243,7 +243,7 @@ def _not_a_number(text: str, rule: ColumnRule) -> str:
         if re.fullmatch(pattern, text):
             return f"{wanted}; {hint}"
     after = re.fullmatch(r"-?[0-9]+(?:[.,][0-9]+)*([^0-9.,+-]{1,8})", text)
-    if after:
+    if after and after[1].isprintable():
         shown = after[1].replace("\\", "\\\\").replace('"', '\\"')
         return f'{wanted}; something stands behind the digits: declare remove_suffix = "{shown}"'
     if not text.isascii() and any(char.isnumeric() for char in text):
