@@ -380,3 +380,15 @@ def test_what_is_said_of_text_does_not_hold_for_floats(folder):
     _, (fault,), _ = taken(folder(2, revenue=[1.5, 0.1 + 0.2]), Settings(tables={"transactions": said}))
     assert fault.value == "0.30000000000000004"
     assert "more than four decimals" in fault.reason
+
+
+@pytest.mark.parametrize("name", ["cemlab_verdict", "b0", "c0", "place", "verdict"])
+def test_further_columns_may_be_called_as_ours(folder, name):
+    _, aside, rows = taken(folder(2, revenue=[1.0, float("nan")], **{name: ["p", "q"]}))
+    assert rows.column(name).to_pylist() == ["p"]
+    assert json.loads(aside[0].row)[name] == "q"
+
+
+@pytest.mark.parametrize("name", ["file_row_number", "File_Row_Number"])
+def test_the_name_that_the_engine_uses_is_refused(folder, name):
+    assert f"the column '{name}' has a name that the engine uses itself" in refused(folder(**{name: [1]}))

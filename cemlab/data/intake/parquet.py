@@ -14,6 +14,9 @@ from cemlab.data.intake.parquet_types import check_moments, check_types
 from cemlab.data.intake.text.header import check_header
 from cemlab.errors import CemlabError, DataError
 
+#: The engine's name for the index of a row in its file.
+ROW = "file_row_number"
+
 _MAGIC, _ENCRYPTED = b"PAR1", b"PARE"
 _LEAST = 12  # bytes: the magic twice and the length of the footer
 _ROWS = 1 << 16  # rows decoded at a time
@@ -132,6 +135,10 @@ def _check_columns(schema: pa.Schema, name: str) -> None:
         raise DataError(f"{name}: has no columns; {_AGAIN}")
     check_header(schema.names, where=name)
     for field in schema:
+        if field.name.lower() == ROW:
+            raise DataError(
+                f"{name}: the column {field.name!r} has a name that the engine uses itself; rename it"
+            )
         if pa.types.is_nested(field.type):
             raise DataError(
                 f"{name}: the column {field.name[:80]!r} holds several values a row ({field.type!s:.80}); "

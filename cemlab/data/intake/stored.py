@@ -13,13 +13,14 @@ import pyarrow as pa
 from cemlab.data.engine import batches
 from cemlab.data.intake import grammar
 from cemlab.data.intake.batch import Fault
+from cemlab.data.intake.parquet import ROW
 from cemlab.data.intake.plan import ColumnRule, Filter
 from cemlab.data.intake.written import RECORD, Broken, together, told_of_column, told_of_filter, verdict_of
 from cemlab.errors import DataError
 
+__all__ = ["ROW", "StoredTyping", "stored_rows"]
+
 _VERDICT = "cemlab_verdict"
-#: DuckDB's name for the index of a row in its file.
-ROW = "file_row_number"
 
 
 class StoredTyping:
@@ -78,8 +79,11 @@ class StoredTyping:
 
     def good(self) -> ir.Table:
         """Return the accepted rows, typed, with their place."""
-        rows = self._raw.select(**self._values, **{RECORD: self._raw[ROW], _VERDICT: self._verdict})
-        return rows.filter(rows[_VERDICT] == 0).drop(_VERDICT)
+        verdict = _VERDICT
+        while verdict in self._values:  # a column of the file may be called anything
+            verdict += "_"
+        rows = self._raw.select(**self._values, **{RECORD: self._raw[ROW], verdict: self._verdict})
+        return rows.filter(rows[verdict] == 0).drop(verdict)
 
     def broken(self) -> Iterator[Broken]:
         """Yield the rows that are set aside, in the order of the file."""
