@@ -175,7 +175,7 @@ def test_sfo_days_are_of_may_and_stated_weekdays_agree(taken: TakenIn):
     days = pd.to_datetime(people["date"])
     assert days.min() == pd.Timestamp(2017, 5, 5)
     assert days.max() == pd.Timestamp(2017, 5, 30)
-    stated = people["DAY"].map(
+    stated = people["weekday"].map(
         {d: i for i, d in enumerate(["MON", "TUE", "WED", "THUR", "FRI", "SAT", "SUN"])}
     )
     # a few rows of the file contradict themselves; in another month, none of the days would agree

@@ -1,12 +1,13 @@
-"""Adapters: the file of a public data set, read as text, into tables of the data contract.
+"""Adapters: the file of a public data set into tables of the data contract.
 
-Every value is checked twice: against what the published file should hold, and against the
-contract. What is left out or changed is counted, and the counts stand in the company's notes.
+How a file is written, and which of its rows count, stands once, in ``data/adapters``: settings such as a user
+writes, read by the same intake as hers. Here stands what settings cannot say: two files that are no table of
+the contract, what is reshaped afterwards, and notes that need words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,24 +15,26 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 
-from cemlab.data import engine, sfo, strict
+from cemlab.data import engine, sfo
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.data.contract import TABLES, Form
-from cemlab.data.published import LINE, Adapted, count, file_form, read_text
+from cemlab.data.intake import FileReport, Settings, read_settings, take_in
+from cemlab.data.intake.plan import Filter
+from cemlab.data.published import LINE, Adapted, count, read_text, typed
 from cemlab.data.registry import Dataset
-from cemlab.errors import NotFoundError, one_of
+from cemlab.errors import DataError, NotFoundError, one_of
+from cemlab.places import bundled
 
-_Make = Callable[..., Adapted]
+_Tables = Mapping[str, ir.Table]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Adapter:
-    """The columns a data set's file must have, what makes tables of them, and the units."""
+class _ByHand:
+    """A file that settings cannot describe: its columns, what makes tables of them, and the units."""
 
     columns: tuple[str, ...]
-    make: _Make
-    currency: str = ""
-    duration_unit: str = "days"
+    make: Callable[..., Adapted]
+    settings: Settings
 
 
 def adapt(dataset: Dataset, path: Path) -> Company:
@@ -47,70 +50,151 @@ def adapt(dataset: Dataset, path: Path) -> Company:
     Returns
     -------
     Company
-        Its tables, in the memory of an embedded engine that can read no file.
+        Its tables, in the memory of an embedded engine that can read no file. Of a file with settings, they
+        have the columns that the settings or the contract name, and ``files`` holds what was set aside.
 
     Raises
     ------
     NotFoundError
         If there is no adapter for the data set.
     ColumnError, DataError
-        If the file is not what was published: a column missing, a value of another form.
+        If the file is not what was published: a column missing, a value of another form. What the settings
+        leave out under a reason is no fault; it is counted in ``info.notes``.
     """
-    adapter = _adapter(dataset)
+    files: tuple[FileReport, ...] = ()
+    if dataset.name in _BY_HAND:
+        by_hand = _BY_HAND[dataset.name]
+        settings = by_hand.settings
+        lines = engine.connect().create_table("published", read_text(path, by_hand.columns))
+        adapted = by_hand.make(lines, where=path.name)
+    elif dataset.name in _BY_SETTINGS:
+        settings = read_settings(bundled("data") / "adapters" / f"{dataset.name}.toml")
+        files, tables = _taken_in(path, settings)
+        finished = _BY_SETTINGS[dataset.name](tables)
+        notes = tuple(note for report in files for note in _told(report, settings))
+        adapted = Adapted(tables=finished.tables, notes=notes + finished.notes)
+    else:
+        there = [*_BY_HAND, *_BY_SETTINGS]
+        raise NotFoundError(one_of(dataset.name, there, what="public data set with an adapter"))
     connection = engine.connect()
-    text = connection.create_table("published", read_text(path, adapter.columns))
-    adapted = adapter.make(text, where=path.name)
-    tables = {
-        name: connection.create_table(name, strict.apply_contract(table, TABLES[name], where=path.name))
-        for name, table in adapted.tables.items()
-    }
-    connection.drop_table("published")
     info = CompanyInfo(
         name=dataset.title,
         source=dataset.source,
-        currency=adapter.currency,
-        duration_unit=adapter.duration_unit,
+        currency=settings.currency or "",
+        duration_unit=settings.duration_unit or "days",
         fictional=dataset.fictional,
-        as_of=adapted.as_of,
+        as_of=settings.as_of,
         notes=adapted.notes,
     )
-    return Company(info=info, tables=tables)
+    # fetched, so that this engine has no file to read
+    copies = {
+        name: connection.create_table(name, engine.batches(table).read_all())
+        for name, table in adapted.tables.items()
+    }
+    return Company(info=info, tables=copies, files=files)
 
 
-def published_table(dataset: Dataset, path: Path) -> ir.Table:
-    """Return the columns of a published file that are used, as text, before anything is left out.
-
-    Parameters
-    ----------
-    dataset
-        An entry of the registry.
-    path
-        Its file, already verified.
-
-    Raises
-    ------
-    NotFoundError, ColumnError, DataError
-        As :func:`adapt`.
-    """
-    return engine.connect().create_table("published", read_text(path, _adapter(dataset).columns))
+def _taken_in(path: Path, settings: Settings) -> tuple[tuple[FileReport, ...], dict[str, ir.Table]]:
+    """Take a file in, refusing it for any row that the settings do not leave out; only named columns stay."""
+    taken = take_in(path.parent, settings=settings)
+    for report in taken.files:
+        if report.fault is not None:
+            raise report.fault
+        _refuse_unexpected(report, settings)
+    tables = {}
+    for name, table in taken.tables.items():
+        named = settings.tables[name].columns
+        kept = [column for column in table.columns if column in named or TABLES[name].column(column)]
+        tables[name] = table.select(kept)
+    return taken.files, tables
 
 
-def _adapter(dataset: Dataset) -> _Adapter:
-    if dataset.name not in _ADAPTERS:
-        raise NotFoundError(one_of(dataset.name, _ADAPTERS, what="public data set with an adapter"))
-    return _ADAPTERS[dataset.name]
+def _refuse_unexpected(report: FileReport, settings: Settings) -> None:
+    expected = {(f.column, f.reason) for f in _filters(report, settings)}
+    if set(report.quarantined.reasons) <= expected:
+        return
+    first = next(fault for fault in report.quarantined if (fault.column, fault.reason) not in expected)
+    told = first.reason
+    if first.column is not None:
+        # most reasons begin with the value
+        value = "" if not first.value or told[0] in "'\"" else f"{first.value[:80]!r} "
+        told = f"column {first.column!r}: {value}{told}"
+    where = f"{report.file}, line {first.line}"
+    raise DataError(f"{where}{', ' if first.column else ': '}{told}; it is not the file that was published")
+
+
+def _told(report: FileReport, settings: Settings) -> tuple[str, ...]:
+    """Say how many rows were left out for which reason, and how many were kept; nothing without filters."""
+    reasons = {f.reason: 0 for f in _filters(report, settings)}
+    if not reasons:
+        return ()
+    for (_, reason), rows in report.quarantined.reasons.items():
+        reasons[reason] += rows
+    return (
+        f"{report.records:,} rows as published; each one left out is counted under the first reason that "
+        "applies.",
+        *(f"{rows:,} rows left out: {reason}." for reason, rows in reasons.items()),
+        f"{report.accepted:,} rows kept.",
+    )
+
+
+def _filters(report: FileReport, settings: Settings) -> tuple[Filter, ...]:
+    assert report.table is not None  # only listed files are read, and each is listed under a table
+    return settings.tables[report.table].filters
+
+
+def _online_retail(tables: _Tables) -> Adapted:
+    sold = tables["transactions"]
+    n = count(sold)["all"]
+    repeated = n - count(sold.distinct())["all"]
+    notes = (
+        f"{repeated:,} of the rows kept are equal to another in every column; they stay.",
+        "Cancelled orders are not set off against the orders they cancel: revenue is before returns.",
+        "Customer identifiers published as 17850.0 are written 17850.",
+    )
+    return Adapted(tables=tables, notes=notes)
+
+
+def _telco(tables: _Tables) -> Adapted:
+    people, spells = tables["customers"], tables["subscriptions"]
+    blank = count(people, blank=people.total_charges.isnull())["blank"]
+    n = count(spells, left=spells.cause != "none", new=spells.duration == 0)
+    notes = (
+        "The company is fictional: the figures show the method and say nothing of a market.",
+        f"{n['all']:,} customers, none left out; {n['left']:,} of them left, for reasons not recorded.",
+        f"{blank:,} blank total charges are missing, not 0; {n['new']:,} customers are in their month 0.",
+    )
+    return Adapted(tables=tables, notes=notes)
+
+
+def _rossi(tables: _Tables) -> Adapted:
+    """One row a man, in two tables; the covariates stay the numbers that were published."""
+    # the file has no identifier: its row number, in its own order, stands for one
+    raw = tables["subscriptions"].mutate(customer=(ibis.row_number() + 1).cast("string"))
+    spells = raw.select("customer", "duration", "cause")
+    people = raw.drop("duration", "cause")
+    n = count(spells, arrested=spells.cause != "none")
+    notes = (
+        "No customers: men released from prison; the event is the first arrest. Here to check the method.",
+        f"{n['all']:,} men, none left out; {n['arrested']:,} arrested, the others observed for 52 weeks.",
+        "The file has no identifier; the number of the row stands for one.",
+    )
+    return Adapted(tables={"customers": people, "subscriptions": spells}, notes=notes)
+
+
+def _water_survey(tables: _Tables) -> Adapted:
+    notes = (
+        "The number of the questionnaire stands for the customer; the panel's numbers were not taken over.",
+        "Items are as answered: p01, p02 and p07 to p10 are not reversed yet.",
+    )
+    return Adapted(tables=tables, notes=notes)
 
 
 # One line of CDNOW: customer, in the sample the customer's number there, YYYYMMDD, CDs, dollars.
 _CDNOW_LINE = (
     r"^ *([0-9]{5}) +(?:([0-9]{4}) +)?([0-9]{4})([0-9]{2})([0-9]{2}) +([0-9]+) +([0-9]+\.[0-9]{2}) *$"
 )
-_CDNOW_FORM = file_form(
-    "cdnow",
-    filled=("customer", "date", "units", "revenue"),
-    forms={"customer": "id", "date": "date", "units": "integer", "revenue": "money"},
-)
-_CDNOW_END = date(1998, 6, 30)
+_CDNOW_FORMS: dict[str, Form] = {"customer": "id", "date": "date", "units": "integer", "revenue": "money"}
 
 
 def _cdnow(text: ir.Table, *, where: str, sample: bool = False) -> Adapted:
@@ -126,7 +210,7 @@ def _cdnow(text: ir.Table, *, where: str, sample: bool = False) -> Adapted:
         revenue=field(7),
         **({"sample_customer": field(2)} if sample else {}),
     )
-    bought = strict.apply_contract(parsed, _CDNOW_FORM, where=where)
+    bought = typed(parsed, _CDNOW_FORMS, where=where)
     n = count(bought, free=bought.revenue == 0)
     repeated = n["all"] - count(bought.distinct())["all"]
     notes = (
@@ -134,172 +218,14 @@ def _cdnow(text: ir.Table, *, where: str, sample: bool = False) -> Adapted:
         f"{n['free']:,} of them with revenue 0.00, kept.",
         f"{repeated:,} are equal to another in every column (same customer, day, CDs and amount), kept.",
     )
-    return Adapted(tables={"transactions": bought}, notes=notes, as_of=_CDNOW_END)
+    return Adapted(tables={"transactions": bought}, notes=notes)
 
 
 def _cdnow_sample(text: ir.Table, *, where: str) -> Adapted:
     return _cdnow(text, where=where, sample=True)
 
 
-_RETAIL: dict[str, Form | tuple[str, ...]] = {
-    "InvoiceNo": "id",
-    "StockCode": "id",
-    "Description": "text",
-    "Quantity": "integer",
-    "InvoiceDate": "time",
-    "UnitPrice": "money",
-    "CustomerID": "id",
-    "Country": "text",
-}
-_RETAIL_FORM = file_form(
-    "online_retail", filled=("InvoiceNo", "Quantity", "InvoiceDate", "UnitPrice"), forms=_RETAIL
-)
-
-
-def _online_retail(text: ir.Table, *, where: str) -> Adapted:
-    """One row a line that was sold: with a customer, not cancelled, of some pieces at some price."""
-    raw = strict.apply_contract(text, _RETAIL_FORM, where=where)
-    # each line is left out for the first reason that applies, so that the counts add up
-    reasons = {
-        "no_customer": raw.CustomerID.isnull(),
-        "cancelled": raw.InvoiceNo.startswith("C"),
-        "no_quantity": raw.Quantity <= 0,
-        "no_price": raw.UnitPrice <= 0,
-    }
-    raw = raw.mutate(reason=ibis.cases(*((test, name) for name, test in reasons.items()), else_="sold"))
-    lines = raw.filter(raw.reason == "sold")
-    sold = lines.select(
-        # identifiers are published as numbers with one decimal: 17850.0 is customer 17850
-        customer=lines.CustomerID.re_replace(r"\.0$", ""),
-        date=lines.InvoiceDate.date(),
-        time=lines.InvoiceDate,
-        order=lines.InvoiceNo,
-        units=lines.Quantity,
-        revenue=(lines.Quantity * lines.UnitPrice).cast(strict.MONEY),
-        product=lines.StockCode,
-        country=lines.Country,
-    )
-    last = raw.InvoiceDate.date().max().to_pyarrow().as_py()
-    return Adapted(tables={"transactions": sold}, notes=_retail_notes(text, raw), as_of=last)
-
-
-def _retail_notes(text: ir.Table, raw: ir.Table) -> tuple[str, ...]:
-    reasons = ("sold", "no_customer", "cancelled", "no_quantity", "no_price")
-    n = count(raw, **{reason: raw.reason == reason for reason in reasons})
-    every_c = count(raw, c=raw.InvoiceNo.startswith("C"))["c"]
-    repeated = n["all"] - count(text.distinct())["all"]
-    return (
-        f"{n['all']:,} lines as published; each one left out is counted under the first reason that applies.",
-        f"{n['no_customer']:,} lines left out: no customer identifier.",
-        f"{n['cancelled']:,} lines left out: cancelled (of {every_c:,} cancelled in all).",
-        f"{n['no_quantity']:,} lines left out: quantity not above 0.",
-        f"{n['no_price']:,} lines left out: price not above 0.",
-        f"{n['sold']:,} lines kept.",
-        f"{repeated:,} lines as published are equal to another in every column; they were kept where sold.",
-        "Cancelled orders are not set off against the orders they cancel: revenue is before returns.",
-        "Customer identifiers published as 17850.0 are written 17850.",
-    )
-
-
-_YES_NO = ("Yes", "No")
-_PHONE = (*_YES_NO, "No phone service")
-_INTERNET = (*_YES_NO, "No internet service")
-_TELCO: dict[str, Form | tuple[str, ...]] = {
-    "customerID": "id",
-    "gender": "text",
-    "SeniorCitizen": "flag",
-    **dict.fromkeys(("Partner", "Dependents", "PhoneService", "PaperlessBilling", "Churn"), _YES_NO),
-    "tenure": "integer",
-    "MultipleLines": _PHONE,
-    "InternetService": "text",
-    **dict.fromkeys(("OnlineSecurity", "OnlineBackup", "DeviceProtection", "TechSupport"), _INTERNET),
-    **dict.fromkeys(("StreamingTV", "StreamingMovies"), _INTERNET),
-    "Contract": "text",
-    "PaymentMethod": "text",
-    "MonthlyCharges": "money",
-    "TotalCharges": "money",
-}
-_TELCO_FORM = file_form(
-    "telco",
-    filled=tuple(name for name in _TELCO if name != "TotalCharges"),
-    forms=_TELCO,
-)
-
-
-def _telco(text: ir.Table, *, where: str) -> Adapted:
-    """One row a customer, and one a contract; durations in months; why somebody left is not recorded."""
-    raw = strict.apply_contract(
-        text.mutate(TotalCharges=text.TotalCharges.strip().nullif("")), _TELCO_FORM, where=where
-    )
-    customers = raw.select(
-        customer=raw.customerID,
-        gender=raw.gender,
-        senior=raw.SeniorCitizen,
-        partner=raw.Partner == "Yes",
-        dependents=raw.Dependents == "Yes",
-        phone_service=raw.PhoneService == "Yes",
-        multiple_lines=raw.MultipleLines,
-        internet_service=raw.InternetService,
-        online_security=raw.OnlineSecurity,
-        online_backup=raw.OnlineBackup,
-        device_protection=raw.DeviceProtection,
-        tech_support=raw.TechSupport,
-        streaming_tv=raw.StreamingTV,
-        streaming_movies=raw.StreamingMovies,
-        paperless_billing=raw.PaperlessBilling == "Yes",
-        payment_method=raw.PaymentMethod,
-        monthly_charges=raw.MonthlyCharges,
-        total_charges=raw.TotalCharges,
-    )
-    spells = raw.select(
-        customer=raw.customerID,
-        plan=raw.Contract,
-        duration=raw.tenure,
-        cause=ibis.ifelse(raw.Churn == "Yes", "unknown", "none"),
-    )
-    n = count(raw, left=raw.Churn == "Yes", blank=raw.TotalCharges.isnull())
-    new = count(raw, new=raw.tenure == 0)["new"]
-    notes = (
-        "The company is fictional: the figures show the method and say nothing of a market.",
-        f"{n['all']:,} customers, none left out; {n['left']:,} of them left, for reasons not recorded.",
-        f"{n['blank']:,} blank total charges are missing, not 0; {new:,} customers are in their month 0.",
-    )
-    return Adapted(tables={"customers": customers, "subscriptions": spells}, notes=notes)
-
-
-_ROSSI_COVARIATES = ("fin", "age", "race", "wexp", "mar", "paro", "prio")
-_ROSSI: dict[str, Form | tuple[str, ...]] = {
-    "week": "integer",
-    "arrest": "flag",
-    **dict.fromkeys(_ROSSI_COVARIATES, "integer"),
-}
-_ROSSI_FORM = file_form("rossi", filled=tuple(_ROSSI), forms=_ROSSI)
-
-
-def _rossi(text: ir.Table, *, where: str) -> Adapted:
-    """One row a man; the covariates stay the numbers that were published, for comparison with them."""
-    # the file has no identifier: its row number, in its own order, stands for one
-    raw = strict.apply_contract(text.mutate(row=text.rowid() + 1), _ROSSI_FORM, where=where)
-    customer = raw.row.cast("string")
-    spells = raw.select(
-        customer=customer, duration=raw.week, cause=ibis.ifelse(raw.arrest, "unknown", "none")
-    )
-    people = raw.select(customer=customer, **{name: raw[name] for name in _ROSSI_COVARIATES})
-    n = count(raw, arrested=raw.arrest)
-    notes = (
-        "No customers: men released from prison; the event is the first arrest. Here to check the method.",
-        f"{n['all']:,} men, none left out; {n['arrested']:,} arrested, the others observed for 52 weeks.",
-        "The file has no identifier; the number of the row stands for one.",
-    )
-    return Adapted(tables={"customers": people, "subscriptions": spells}, notes=notes)
-
-
 _SEGMENTS = ("Regular", "High-end")
-_RETENTION_FORM = file_form(
-    "two_segment_retention",
-    filled=("Year", *_SEGMENTS),
-    forms=dict.fromkeys(("Year", *_SEGMENTS), "integer"),
-)
 
 
 def _two_segment_retention(text: ir.Table, *, where: str) -> Adapted:
@@ -309,7 +235,7 @@ def _two_segment_retention(text: ir.Table, *, where: str) -> Adapted:
     make, with cause ``unknown``, or the last renewal made, with cause ``none``; so the Kaplan–Meier
     estimate after k renewals is the published share of year k + 1.
     """
-    raw = strict.apply_contract(text, _RETENTION_FORM, where=where)
+    raw = typed(text, dict.fromkeys(text.columns, "integer"), where=where)
     left = ibis.union(*(raw.select(plan=ibis.literal(s), year=raw.Year, there=raw[s]) for s in _SEGMENTS))
     last = raw.aggregate(start=raw["Regular"].max(), years=raw.Year.max()).to_pyarrow().to_pylist()[0]
     start, years = int(last["start"]), int(last["years"])
@@ -320,7 +246,7 @@ def _two_segment_retention(text: ir.Table, *, where: str) -> Adapted:
     spells = seen.select(
         customer=seen.plan + " " + seen.number.cast("string").lpad(4, "0"),
         plan=seen.plan,
-        duration=ibis.least(seen.years, years - 1),
+        duration=ibis.least(seen.years, years - 1).cast("float64"),
         cause=ibis.ifelse(seen.years < years, "unknown", "none"),
     )
     notes = (
@@ -330,14 +256,20 @@ def _two_segment_retention(text: ir.Table, *, where: str) -> Adapted:
     return Adapted(tables={"subscriptions": spells.order_by("customer")}, notes=notes)
 
 
-_ADAPTERS: dict[str, _Adapter] = {
-    "cdnow": _Adapter(columns=(LINE,), make=_cdnow, currency="USD"),
-    "cdnow_sample": _Adapter(columns=(LINE,), make=_cdnow_sample, currency="USD"),
-    "online_retail": _Adapter(columns=tuple(_RETAIL), make=_online_retail, currency="GBP"),
-    "telco": _Adapter(columns=tuple(_TELCO), make=_telco, currency="USD", duration_unit="months"),
-    "sfo_2017": _Adapter(columns=sfo.COLUMNS, make=sfo.adapt),
-    "rossi": _Adapter(columns=tuple(_ROSSI), make=_rossi, duration_unit="weeks"),
-    "two_segment_retention": _Adapter(
-        columns=("Year", *_SEGMENTS), make=_two_segment_retention, duration_unit="years"
+_CDNOW = Settings(currency="USD", as_of=date(1998, 6, 30))
+
+#: What is made of the tables that the settings of a file give.
+_BY_SETTINGS: dict[str, Callable[[_Tables], Adapted]] = {
+    "online_retail": _online_retail,
+    "telco": _telco,
+    "sfo_2017": sfo.reshape,
+    "rossi": _rossi,
+    "water_survey": _water_survey,
+}
+_BY_HAND: dict[str, _ByHand] = {
+    "cdnow": _ByHand(columns=(LINE,), make=_cdnow, settings=_CDNOW),
+    "cdnow_sample": _ByHand(columns=(LINE,), make=_cdnow_sample, settings=_CDNOW),
+    "two_segment_retention": _ByHand(
+        columns=("Year", *_SEGMENTS), make=_two_segment_retention, settings=Settings(duration_unit="years")
     ),
 }

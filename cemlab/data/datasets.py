@@ -103,7 +103,8 @@ def load(name: str, *, download: bool = True) -> Company:
     -------
     Company
         Its tables, in the memory of an embedded engine that can read no file; what was left out or
-        changed on the way stands with counts in ``info.notes``.
+        changed on the way stands with counts in ``info.notes``. How each file is read stands in the settings
+        of ``data/adapters``.
 
     Raises
     ------

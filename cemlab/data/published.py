@@ -1,19 +1,20 @@
-"""Published files as text: read whole, checked against what the file should hold, never guessed at."""
+"""Published files that no settings can describe: read whole as text, typed, or refused at the first fault."""
 
 from __future__ import annotations
 
 import csv
-import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
+import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
 
-from cemlab.data.contract import Column, Form, Table
+from cemlab.data.contract import FORMS, Form
+from cemlab.data.intake import grammar
+from cemlab.data.intake.plan import ColumnRule
 from cemlab.errors import ColumnError, DataError
 
 #: The one column of a file that has no header and is read line by line.
@@ -27,58 +28,22 @@ class Adapted:
     Parameters
     ----------
     tables
-        Tables of the contract, not yet checked.
+        Tables of the contract.
     notes
         What was left out or changed, with counts.
-    as_of
-        The last day observed.
     """
 
     tables: Mapping[str, ir.Table]
     notes: tuple[str, ...] = ()
-    as_of: date | None = None
-
-
-def file_form(
-    name: str, *, filled: tuple[str, ...] = (), forms: Mapping[str, Form | tuple[str, ...]]
-) -> Table:
-    """State what a published file holds, so that it can check and type it.
-
-    Parameters
-    ----------
-    name
-        Of the data set.
-    filled
-        The columns that must never be blank.
-    forms
-        By column in use, a form of the contract, or the only values that may stand in it.
-
-    Examples
-    --------
-    >>> form = file_form("rossi", filled=("week",), forms={"week": "integer", "arrest": ("0", "1")})
-    >>> form.column("arrest").allowed
-    ('0', '1')
-    """
-    columns = tuple(
-        Column(
-            name=column,
-            form="text" if isinstance(form, tuple) else form,
-            about="as published",
-            allowed=form if isinstance(form, tuple) else (),
-        )
-        for column, form in forms.items()
-    )
-    return Table(name=name, row="a row as published", key=filled, columns=columns)
 
 
 def read_text(path: Path, columns: tuple[str, ...]) -> pa.Table:
-    """Read columns of a file as text, blanks as nulls.
+    """Read columns of a small file as text, blanks as nulls.
 
     Parameters
     ----------
     path
-        A CSV file in UTF-8, which may be compressed with gzip; or any text file, if ``columns`` is
-        ``(LINE,)``, read line by line.
+        A CSV file in UTF-8; or any text file, if ``columns`` is ``(LINE,)``, read line by line.
     columns
         The columns wanted, in the order wanted.
 
@@ -96,45 +61,67 @@ def read_text(path: Path, columns: tuple[str, ...]) -> pa.Table:
         If it lacks one of the columns.
     """
     try:
+        # utf-8-sig: one of the files begins with a byte order mark
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        if not lines:
+            raise ValueError("it is empty")
         if columns == (LINE,):
-            lines = path.read_text(encoding="utf-8").splitlines()
-            if not lines:
-                raise ValueError("it is empty")
             return pa.table({LINE: pa.array(lines, pa.string())})
-        header = _header(path)
-        missing = [name for name in columns if name not in header]
-        if missing:
-            raise ColumnError(
-                f"{path}: the columns {', '.join(missing)} are missing; the file has: {', '.join(header)}; "
-                "it is not the file that was published"
-            )
-        return (
-            _read_csv(path, len(header))
-            .select([header.index(name) for name in columns])
-            .rename_columns(list(columns))
-        )
-    except (OSError, EOFError, ValueError) as error:
+        header, *rows = csv.reader(lines, strict=True)
+        if any(len(row) != len(header) for row in rows):
+            raise ValueError("its rows are not all as long as its header")
+    except (OSError, ValueError, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(
             f"{path}: cannot be read ({reason}); it is not the file that was published"
         ) from error
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise ColumnError(
+            f"{path}: the columns {', '.join(missing)} are missing; the file has: {', '.join(header)}; "
+            "it is not the file that was published"
+        )
+    at = {name: header.index(name) for name in columns}
+    return pa.table({name: pa.array([row[i] or None for row in rows], pa.string()) for name, i in at.items()})
 
 
-def _header(path: Path) -> list[str]:
-    # utf-8-sig: one of the files begins with a byte order mark
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-        return next(csv.reader(file), [])
+def typed(raw: ir.Table, forms: Mapping[str, Form], *, where: str) -> ir.Table:
+    """Type columns of text in which every row must have a good value.
+
+    Parameters
+    ----------
+    raw
+        The rows; a blank is null. Columns without a form are kept as they are.
+    forms
+        By column, its form in the contract.
+    where
+        The file's name, for messages.
+
+    Raises
+    ------
+    DataError
+        If a value is blank or has the wrong form; the first place is named.
+    """
+    rules = {
+        name: ColumnRule(name=name, source=name, form=form, required=True) for name, form in forms.items()
+    }
+    checked = {name: grammar.typed_value(raw[name], rule) for name, rule in rules.items()}
+    # one pass counts what is wrong; only where something is, a second one finds the first place
+    counts = count(raw, **{f"c{i}": bad for i, (bad, _) in enumerate(checked.values())})
+    for i, (name, (bad, _)) in enumerate(checked.items()):
+        if counts[f"c{i}"]:
+            _refuse(raw, rules[name], bad=bad, where=where)
+    return raw.mutate(**{name: value for name, (_, value) in checked.items()})
 
 
-def _read_csv(path: Path, width: int) -> pa.Table:
-    """Read every column as text, under internal names: what a header says is never an identifier."""
-    names = [f"c{i}" for i in range(width)]
-    return arrow_csv.read_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=1),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
-        ),
+def _refuse(raw: ir.Table, rule: ColumnRule, *, bad: ir.BooleanValue, where: str) -> NoReturn:
+    first = raw.mutate(cemlab_record=ibis.row_number() + 1).filter(bad)
+    first = first.order_by("cemlab_record").select("cemlab_record", cemlab_value=first[rule.name]).limit(1)
+    record, value = first.to_pyarrow().to_pylist()[0].values()
+    shown = "is blank" if value is None else f"is {str(value)[:80]!r}"
+    raise DataError(
+        f"{where}, record {record}, column {rule.name!r}: the value {shown}; allowed is {rule.form}: "
+        f"{FORMS[rule.form]}; it is not the file that was published"
     )
 
 

@@ -1,7 +1,8 @@
 """The public data sets: where each comes from, by which sum it is known, and on what terms.
 
 Every address is pinned to a commit, so that what is downloaded today is what was checked. What a
-column means, and what was done to it, stands in :mod:`cemlab.data.adapters`.
+column means, and which rows count, stands in the settings of ``data/adapters``; what those cannot say, in
+:mod:`cemlab.data.adapters`.
 """
 
 from __future__ import annotations
