@@ -197,11 +197,12 @@ class Tokenizer:
         return Record(self.line, start, cut.end, fields, reason, cut.width, cell)
 
     def _plain_record(self, start: int, end: int) -> _Cut:
-        """Return a record without quotes, cut into fields unless they are too many."""
+        """Return a record without quotes, cut into fields if they are as many as they may be."""
         data, delimiter = self._data, self._layout.delimiter
         width = data.count(delimiter, start, end) + 1
         why = self._unreadable(start, end, quoted=False)
-        if width > (self._layout.columns or MOST_COLUMNS):
+        wrong = width > MOST_COLUMNS if self._layout.columns is None else width != self._layout.columns
+        if wrong:
             return _Cut(end, width, [], unreadable=((0, b"", why),) if why else ())
         fields = data[start:end].split(delimiter)
         if not why:
