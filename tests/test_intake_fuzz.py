@@ -127,6 +127,7 @@ def invariant_holds(said: Taken) -> None:
     if said.verdict == "reject":
         assert (said.records, said.aside, said.rows) == (0, [], [])
         assert said.messages
+        assert "unforeseen" not in said.messages[0]
         assert all(message.strip() and "\n" not in message for message in said.messages)
     else:
         assert said.verdict == ("quarantine" if said.aside else "accept")

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -102,6 +103,38 @@ def test_rows_stay_readable_when_the_intake_is_gone(folder):
     report = take_in(folder(customers="customer,joined\nA,x\n")).files[0]
     assert table.count().to_pyarrow().as_py() == 2
     assert [fault.value for fault in report.quarantined] == ["x"]
+
+
+def test_an_unforeseen_fault_of_one_file_does_not_hide_the_others(folder, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no idea\nwhat happened")
+
+    monkeypatch.setattr("cemlab.data.intake.parts.open_delimited", broken)
+    path = folder(transactions=TRANSACTIONS)
+    pq.write_table(pa.table({"branch": ["B1"]}), path / "branches.parquet")
+    branches, transactions = take_in(path).files
+    assert branches.verdict == "accept"
+    assert (transactions.verdict, transactions.records) == ("reject", 0)
+    assert transactions.messages == (
+        "transactions.csv: cannot be taken in, for an unforeseen reason (RuntimeError: no idea); nothing was "
+        "taken from it; please report this",
+    )
+
+
+def test_rules_between_rows_hold_for_the_good_files_of_a_table_too(folder):
+    said = TableSettings(table="customers", files=("a.csv", "b.csv"))
+    path = folder(a="customer,region\nA,north\nA,south\n", b="name\nB\n")
+    a, b = take_in(path, settings=Settings(tables={"customers": said})).files
+    assert (a.verdict, a.records, a.accepted) == ("quarantine", 2, 0)
+    assert b.verdict == "reject"
+
+
+def test_a_further_column_may_be_text_in_one_file_and_a_number_in_another(folder):
+    path = folder(a="branch,size\nB1,large\n")
+    pq.write_table(pa.table({"branch": ["B2"], "size": [7]}), path / "b.parquet")
+    said = TableSettings(table="branches", files=("a.csv", "b.parquet"))
+    table = take_in(path, settings=Settings(tables={"branches": said})).tables["branches"]
+    assert table.order_by("branch").to_pyarrow()["size"].to_pylist() == ["large", "7"]
 
 
 def test_a_full_disk_is_one_line(folder, monkeypatch):

@@ -40,6 +40,8 @@ def _of_file(wanted: Outcome, entry: Mapping[str, Any]) -> Iterator[str]:
     if "|" in wanted.verdict:
         return
     told = "\n".join(messages)
+    if "unforeseen" in told:
+        yield f"a fault that nobody foresaw: {told}"
     yield from (f"no message holds {words!r}: {messages}" for words in wanted.says if not _holds(told, words))
     if entry["verdict"] == "reject":
         if not messages:

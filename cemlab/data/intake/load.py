@@ -209,22 +209,39 @@ def _take_table(intake: TableIntake, parts: Sequence[Part]) -> ir.Table | None:
     """Take in all files of one table; None if one was rejected, for a part would pass for the whole."""
     for part in parts:
         if not part.rejected:
-            try:
-                intake.take(part)
-            except CemlabError as error:
-                part.rejected = error
-    if any(part.rejected for part in parts):
-        for part in parts:
-            if not part.rejected:
-                part.messages.append(
-                    f"the table {intake.table.name} is not there, for another of its files was rejected"
-                )
+            part.rejected = _taken(intake, part)
+    good = [part for part in parts if not part.rejected]
+    if not good:
         return None
-    _tell_lacking(parts)
-    rules = intake.row_rules(_together(parts).columns)
+    _tell_lacking(good)
+    rules = intake.row_rules(_together(good).columns)
     if rules:
-        _apply_row_rules(intake, parts, rules)
-    return _together(parts).drop(RECORD, FILE)
+        _apply_row_rules(intake, good, rules)
+    if len(good) == len(parts):
+        return _together(parts).drop(RECORD, FILE)
+    for part in good:
+        part.messages.append(
+            f"the table {intake.table.name} is not there, for another of its files was rejected"
+        )
+    return None
+
+
+def _taken(intake: TableIntake, part: Part) -> CemlabError | None:
+    """Take in one file; return what is wrong with it as a whole."""
+    try:
+        intake.take(part)
+    except CemlabError as error:
+        return error
+    except AssertionError:
+        raise  # a promise of ours was broken: nothing may go on from there
+    except Exception as error:
+        # one file that nobody foresaw must not keep the others from being told of
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return DataError(
+            f"{part.label}: cannot be taken in, for an unforeseen reason ({type(error).__name__}: {said}); "
+            "nothing was taken from it; please report this"
+        )
+    return None
 
 
 def _tell_lacking(parts: Sequence[Part]) -> None:
@@ -261,6 +278,7 @@ def _apply_row_rules(intake: TableIntake, parts: Sequence[Part], rules: Sequence
         lines = ibis.memtable(pa.table({RECORD: pa.array(list(broken), pa.int64())}))
         assert part.rows is not None  # every part was taken in
         intake.stage(part, part.rows.anti_join(lines, RECORD))
+        part.check_complete()
 
 
 def _records(intake: TableIntake, part: Part, lines: set[int]) -> Iterator[tuple[int, dict[str, str], str]]:
@@ -282,7 +300,8 @@ def _together(parts: Sequence[Part]) -> ir.Table:
     for part in parts:
         assert part.rows is not None  # every part was taken in
         for name, kind in part.rows.schema().items():
-            types.setdefault(name, kind)
+            # a further column may be text in one file and a number in another
+            types[name] = kind if types.get(name, kind) == kind else ibis.dtype("string")
     rows = [
         part.rows.select(
             **{

@@ -68,6 +68,14 @@ class Part:
     staged: Path | None = None
     raw: ir.Table | None = None
 
+    def check_complete(self) -> None:
+        """Make sure of what the whole of intake promises: every record is accepted or set aside."""
+        if self.records != self.accepted + self.quarantine.rows:
+            raise AssertionError(
+                f"{self.label}: {self.records} records, but {self.accepted} accepted and "
+                f"{self.quarantine.rows} set aside"
+            )
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of its accepted rows."""
@@ -119,11 +127,7 @@ class TableIntake:
             self._take_stored(part)
         else:
             self._take_written(part)
-        if part.records != part.accepted + part.quarantine.rows:  # what the whole of intake promises
-            raise AssertionError(
-                f"{part.label}: {part.records} records, but {part.accepted} accepted and "
-                f"{part.quarantine.rows} set aside"
-            )
+        part.check_complete()
         if not part.records and part.source.kind == "parquet":
             part.messages.append("no records")
         part.messages += overlooked(self.table, self.rules(part, part.header))
