@@ -1,5 +1,7 @@
 """What is seen to be good as a whole is what the grammar says value by value: proven on any text."""
 
+from decimal import Decimal
+
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from cemlab.data import engine
 from cemlab.data.intake import grammar
-from cemlab.data.intake.grammar.plain import may_be_plain, plain_values
+from cemlab.data.intake.grammar.plain import may_be_plain, plain_products, plain_values
 from cemlab.data.intake.plan import ColumnRule
 
 CONNECTION = engine.connect()
@@ -77,6 +79,37 @@ def test_plain_agrees_with_the_grammar(form, required, values):
         broken, typed = by_grammar([*values, values[0]], rule)
         assert not any(broken)
         assert plain.to_pylist() == typed
+
+
+FACTORS = (
+    NEAR | st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str) | st.integers().map(str)
+)
+
+
+@settings(deadline=None)
+@given(pairs=st.lists(st.tuples(FACTORS, FACTORS), min_size=1, max_size=4))
+@example(pairs=[("6", "2.55"), ("-6", "0.0001")])
+@example(pairs=[("99999999999", "99999999999")])
+@example(pairs=[("0.1", "0.001")])
+@example(pairs=[("0.1", "0.0001")])
+@example(pairs=[("1", "")])
+def test_plain_products_agree_with_the_grammar(pairs):
+    rule = ColumnRule(name="x", form="money", multiply=("a", "b"))
+    left, right = (pa.chunked_array([list(texts)], pa.string()) for texts in zip(*pairs, strict=True))
+    plain = plain_products(left, right, rule)
+    if plain is not None:
+        CONNECTION.con.register("factors_of_a_test", pa.table({"c0": left, "c1": right}))
+        table = CONNECTION.table("factors_of_a_test")
+        broken, typed = grammar.product_value(table.c0, table.c1, rule)
+        found = table.select(broken=broken, typed=typed).to_pyarrow()
+        assert not any(found["broken"].to_pylist())
+        assert plain.to_pylist() == found["typed"].to_pylist()
+
+
+def test_products_of_a_wholesaler_are_seen_to_be_plain():
+    rule = ColumnRule(name="x", form="money", multiply=("a", "b"))
+    found = plain_products(pa.chunked_array([["-6", "12"]]), pa.chunked_array([["2.55", "0.001"]]), rule)
+    assert found.to_pylist() == [Decimal("-15.3"), Decimal("0.012")]
 
 
 @pytest.mark.parametrize(

@@ -391,7 +391,7 @@ def _edges() -> Case:
     content = lines(
         "contact,customer,time,wait_seconds,resolved,employee",
         "K1,C1,2026-01-05 00:00,0,true,",
-        "K2,C1,2026-01-05T23:59:59,-0.5,0,E1",
+        "K2,C1,2026-01-05T23:59:59,0.5,0,E1",
         "K3,C1,1900-01-01 00:00:00.000001,999999999999999.5,FALSE,nan",
         "K4,C1,2100-12-31 23:59,0000.10,1,null",
     )

@@ -251,7 +251,8 @@ def _tell_lacking(parts: Sequence[Part]) -> None:
         lacking = sorted(every - set(part.columns) - {RECORD})
         if lacking:
             part.messages.append(
-                f"it lacks {join_words(lacking)}, which other files of {part.source.table} have; missing in its rows"
+                f"it lacks {join_words(lacking)}, which other files of {part.source.table} have; "
+                "missing in its rows"
             )
 
 

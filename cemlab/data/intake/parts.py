@@ -198,6 +198,7 @@ class TableIntake:
             raw,
             rules=rules,
             as_they_are={rule.name for rule in rules if not self._knows(rule)},
+            where=part.label,
             filters=self.said.filters,
             **self._marks(),
         )

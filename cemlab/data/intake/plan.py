@@ -62,7 +62,8 @@ class ColumnRule:
     values
         Text in the file → text to take for it.
     formats
-        Formats of dates and times in strptime's signs, tried in this order; ISO where there are none.
+        Formats of dates and times in strptime's signs, ISO where there are none. A value that fits two of
+        them and means another day in each is broken.
     decimal, thousands
         Marks of numbers; no thousands marks are allowed where it is empty.
     minimum, maximum

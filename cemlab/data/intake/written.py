@@ -8,12 +8,14 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cemlab.data.intake import grammar
 from cemlab.data.intake.batch import Batch, Fault
-from cemlab.data.intake.grammar.plain import may_be_plain, plain_values
+from cemlab.data.intake.grammar.plain import may_be_plain, plain_products, plain_values
 from cemlab.data.intake.plan import ColumnRule, Filter
 
 # The name under which a batch stands in the engine, and the column that says which rule a row breaks first.
@@ -83,10 +85,14 @@ class WrittenTyping:
         if self._with_places:
             places = [batch.line(row) for row in range(rows.num_rows)]
             rows = rows.append_column(RECORD, pa.array(places, pa.int64()))
-        wrong = verdicts.to_numpy().nonzero()[0]
-        if not wrong.size:
+        found = verdicts.to_numpy()
+        if not found.any():
             return rows, []
-        return rows.filter(pc.equal(verdicts, 0)), list(self._broken(batch, wrong.tolist(), asked=asked))
+        broken = list(self._unwanted(batch, found))
+        wrong = (found > 0).nonzero()[0]
+        if wrong.size:
+            broken += self._broken(batch, wrong.tolist(), asked=asked)
+        return rows.filter(pc.equal(verdicts, 0)), broken
 
     def empty(self) -> pa.Table:
         """Return a table without rows, typed and named as the good rows are."""
@@ -114,6 +120,9 @@ class WrittenTyping:
             values = None
             if rule.source is not None and may_be_plain(rule):
                 values = plain_values(columns.column(self._internal[rule.source]), rule)
+            elif rule.multiply is not None:
+                left, right = (columns.column(self._internal[name]) for name in rule.multiply)
+                values = plain_products(left, right, rule)
             if values is None:
                 asked.append(i)
             else:
@@ -159,18 +168,23 @@ class WrittenTyping:
     def _named(self, typed: pa.Table) -> pa.Table:
         return typed.drop_columns([_VERDICT]).rename_columns([rule.name for rule in self._rules])
 
+    def _unwanted(self, batch: Batch, verdicts: npt.NDArray[np.int32]) -> Iterator[Broken]:
+        """Yield the rows that a filter set aside, one filter after the other: there may be very many."""
+        for verdict in np.unique(verdicts[verdicts < 0]).tolist():
+            f, reason = told_of_filter(self._filters, verdict)
+            hit = (verdicts == verdict).nonzero()[0]
+            values = batch.columns.column(self._internal[f.column]).take(hit).to_pylist()
+            for row, value in zip(hit.tolist(), values, strict=True):
+                line, record = batch.line(row), batch.row_text(row)
+                fault = Fault(line=line, column=f.column, value=value, reason=reason, row=record)
+                yield Broken(fault=fault, kind=reason)
+
     def _broken(self, batch: Batch, rows: list[int], *, asked: _Asked) -> Iterator[Broken]:
         wrong = batch.columns.take(rows)
         flags = self._run(wrong, asked, flags=True).to_pylist()
         texts = wrong.to_pylist()
         for row, flag, text in zip(rows, flags, texts, strict=True):
             line, record = batch.line(row), batch.row_text(row)
-            if flag[_VERDICT] < 0:
-                f, reason = told_of_filter(self._filters, flag[_VERDICT])
-                value = text[self._internal[f.column]]
-                fault = Fault(line=line, column=f.column, value=value, reason=reason, row=record)
-                yield Broken(fault=fault, kind=reason)
-                continue
             named = {name: text[internal] for name, internal in self._internal.items()}
             faults = [told_of_column(rule, named) for i, rule in enumerate(self._rules) if flag.get(f"b{i}")]
             faults.sort(key=lambda told: self._position.get(told[0], -1))

@@ -30,6 +30,9 @@ _NUMERIC[[*b"0123456789."]] = True
 # Days since 1970-01-01, as Arrow counts them.
 _FIRST_DAY, _LAST_DAY = ((day - date(1970, 1, 1)).days for day in (FIRST_DAY, LAST_DAY))
 _INTEGER_DIGITS, _NUMBER_DIGITS = 18, 15
+# Factors whose product cannot overflow, and the type of the product, as the grammar has it.
+_PLAIN_FACTOR = r"\A-?[0-9]{1,11}(?:\.[0-9]{1,6})?\z"
+_FACTOR, _MONEY = pa.decimal128(17, 6), pa.decimal128(18, 4)
 
 
 def may_be_plain(rule: ColumnRule) -> bool:
@@ -92,6 +95,51 @@ def plain_values(column: pa.ChunkedArray, rule: ColumnRule) -> pa.ChunkedArray |
     except pa.ArrowInvalid:
         return None
     return typed if rule.form != "date" or _within_calendar(typed) else None
+
+
+def plain_products(left: pa.ChunkedArray, right: pa.ChunkedArray, rule: ColumnRule) -> pa.ChunkedArray | None:
+    """Return the products of two columns of text as money, if all of them can be seen to be good.
+
+    Parameters
+    ----------
+    left, right
+        As they stand in the file.
+    rule
+        Of the product.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray or None
+        None if a factor is blank or may be broken, or a product may not fit.
+
+    Examples
+    --------
+    >>> rule = ColumnRule(name="revenue", form="money", multiply=("units", "price"))
+    >>> plain_products(pa.chunked_array([["-6"]]), pa.chunked_array([["2.55"]]), rule).to_pylist()
+    [Decimal('-15.3000')]
+    >>> plain_products(pa.chunked_array([["6"]]), pa.chunked_array([["0.00001"]]), rule) is None
+    True
+    """
+    said = (
+        rule.missing,
+        rule.values,
+        rule.allowed,
+        rule.trim,
+        rule.remove_suffix,
+        rule.minimum,
+        rule.maximum,
+    )
+    if rule.form != "money" or any((*said, rule.thousands, rule.decimal != ".")):
+        return None
+    try:
+        factors = []
+        for column in (left, right):
+            if not pc.all(pc.match_substring_regex(column, _PLAIN_FACTOR)).as_py():
+                return None
+            factors.append(column.cast(_FACTOR))
+        return pc.multiply(*factors).cast(_MONEY)  # exact, or an error
+    except pa.ArrowInvalid:
+        return None
 
 
 class _Values(NamedTuple):
