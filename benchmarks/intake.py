@@ -75,7 +75,7 @@ def _write(kind: str, path: Path, *, rows: int) -> None:
             file.writelines(lines)
 
 
-def duckdb(path: Path, out: Path) -> None:
+def duckdb(path: Path, _out: Path) -> None:
     _duckdb(path, "CREATE TABLE lines AS {}")
 
 
