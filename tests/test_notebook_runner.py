@@ -17,8 +17,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from rich.console import Console
 
+from cemlab import files
 from cemlab.errors import DataError, NotFoundError, OptionError
-from cemlab.notebook import files, runner
+from cemlab.notebook import runner
 from cemlab.notebook.fingerprint import fingerprint, software_digest
 from cemlab.notebook.kernel import CellFailure, execute
 from cemlab.notebook.parameters import declared, inject
