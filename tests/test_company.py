@@ -172,8 +172,9 @@ def test_spells_need_dates_or_durations(tmp_path):
 
 
 def test_a_file_with_another_separator_shows_what_was_found(tmp_path):
-    with pytest.raises(ColumnError, match="customer;date;revenue"):
+    with pytest.raises(DataError, match="customer;date;revenue") as e:
         Company.open(folder(tmp_path, transactions=TRANSACTIONS.replace(",", ";")))
+    assert 'declare delimiter = ";"' in one_line(e)
 
 
 @pytest.mark.parametrize(
