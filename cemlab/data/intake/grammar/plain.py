@@ -37,20 +37,13 @@ _FACTOR, _MONEY = pa.decimal128(17, 6), pa.decimal128(18, 4)
 
 def may_be_plain(rule: ColumnRule) -> bool:
     """Whether a column's values may be taken over as a whole, if nothing is wrong with them."""
-    said = (
-        rule.missing,
-        rule.values,
-        rule.allowed,
-        rule.trim,
-        rule.remove_suffix,
-        rule.minimum,
-        rule.maximum,
-    )
-    return (
-        rule.form in _PLAIN
-        and rule.source is not None
-        and not any((*said, rule.formats, rule.thousands, rule.decimal != "."))
-    )
+    return rule.form in _PLAIN and rule.source is not None and not _said_of(rule) and not rule.formats
+
+
+def _said_of(rule: ColumnRule) -> bool:
+    """Whether anything was said of a column's values that only the grammar knows."""
+    said = (rule.missing, rule.values, rule.allowed, rule.trim, rule.remove_suffix, rule.thousands)
+    return any(said) or rule.decimal != "." or rule.minimum is not None or rule.maximum is not None
 
 
 def plain_values(column: pa.ChunkedArray, rule: ColumnRule) -> pa.ChunkedArray | None:
@@ -120,16 +113,7 @@ def plain_products(left: pa.ChunkedArray, right: pa.ChunkedArray, rule: ColumnRu
     >>> plain_products(pa.chunked_array([["6"]]), pa.chunked_array([["0.00001"]]), rule) is None
     True
     """
-    said = (
-        rule.missing,
-        rule.values,
-        rule.allowed,
-        rule.trim,
-        rule.remove_suffix,
-        rule.minimum,
-        rule.maximum,
-    )
-    if rule.form != "money" or any((*said, rule.thousands, rule.decimal != ".")):
+    if rule.form != "money" or _said_of(rule):
         return None
     try:
         factors = []
