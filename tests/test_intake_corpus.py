@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from cemlab.data.company import Company
 from tests.intake_corpus import CASES
 from tests.intake_corpus.case import Case
 from tests.intake_corpus.compare import contents_differ, differences
+from tests.intake_corpus.hangs import no_hang
 
 # No case takes more than a few seconds; what takes a minute hangs, e.g. on a pipe or a device.
 _HANGS = 60
@@ -35,22 +35,6 @@ class Said:
     err: str
 
 
-@contextmanager
-def no_hang() -> Iterator[None]:
-    """Break off what hangs."""
-
-    def stop(*_: object) -> None:
-        raise TimeoutError(f"not done after {_HANGS} seconds")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, _HANGS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def cemlab(*arguments: str, alone: bool = False) -> Said:
     """Run the command line here or, where a case could hang or fill the memory, as its own process."""
     if alone:
@@ -60,7 +44,7 @@ def cemlab(*arguments: str, alone: bool = False) -> Said:
     out, err, argv = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = ["cemlab", *arguments]
     try:
-        with no_hang(), redirect_stdout(out), redirect_stderr(err):
+        with no_hang(_HANGS), redirect_stdout(out), redirect_stderr(err):
             cli.main()
         code = 0
     except SystemExit as end:

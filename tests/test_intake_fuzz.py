@@ -9,11 +9,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import signal
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,6 +26,7 @@ from cemlab.data.contract import TABLES
 from cemlab.data.intake import take_in
 from cemlab.errors import CemlabError
 from tests.intake_corpus.compare import plain
+from tests.intake_corpus.hangs import no_hang
 from tests.intake_corpus.oracle import UnsureError, judge
 from tests.intake_corpus.sheets import day, number, workbook
 
@@ -80,23 +78,9 @@ class Taken:
     rows: list[tuple[object, ...]]
 
 
-@contextmanager
-def no_hang() -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise AssertionError(f"not done after {_HANGS} seconds")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, _HANGS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def taken(files: dict[str, bytes]) -> dict[str, Taken]:
     """Take a folder of files in; the one place that knows how that is done."""
-    with tempfile.TemporaryDirectory() as place, no_hang():
+    with tempfile.TemporaryDirectory() as place, no_hang(_HANGS):
         folder = Path(place) / "client"
         folder.mkdir()
         for name, content in files.items():

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -275,10 +274,7 @@ def test_json_is_written_row_by_row(folder, capsys):
     check(folder(customers=broken)).write_json(sys.stdout)
     (answer,) = json.loads(capsys.readouterr().out)["files"]
     assert (answer["records"], answer["accepted"], len(answer["quarantined"])) == (2_001, 1, 2_000)
-    assert answer["quarantined"][-1] == {
-        "line": 2_001,
-        "column": "joined",
-        "value": "never",
-        "reason": answer["quarantined"][-1]["reason"],
-    }
-    assert os.linesep not in answer["quarantined"][-1]["reason"]
+    last = answer["quarantined"][-1]
+    assert (last["line"], last["column"], last["value"]) == (2_001, "joined", "never")
+    assert last["reason"].startswith("'never' is not a date")
+    assert "\n" not in last["reason"]

@@ -158,7 +158,7 @@ class Lint(ast.NodeVisitor):
         self.generic_visit(node)
         self._function.pop()
 
-    visit_FunctionDef = visit_AsyncFunctionDef = _inside  # noqa: N815
+    visit_FunctionDef = visit_AsyncFunctionDef = _inside  # noqa: N815 - the names are ast's
 
     # imports
 

@@ -297,7 +297,7 @@ def _socket(path: Path) -> None:
 
 
 def _no_files() -> Iterator[Case]:
-    fifo: Content = lambda path: os.mkfifo(path)  # noqa: E731
+    fifo: Content = os.mkfifo
     makers: tuple[tuple[str, Content, str, bool], ...] = (
         ("pipe", fifo, "pipe|fifo|regular|no file", True),
         ("socket", _socket, "socket|regular|no file", False),

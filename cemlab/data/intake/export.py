@@ -6,10 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from cemlab.data.contract import TABLES
-from cemlab.data.engine import batches
 from cemlab.data.intake.load import FileReport, Intake, take_in
 from cemlab.data.intake.parts import Advance
 from cemlab.data.intake.plan import Settings
@@ -65,8 +62,10 @@ def load(
             f"{out} holds {strangers[0]}.parquet, which {folder} does not give; two companies "
             "would be mixed: remove it, or name another folder with --out"
         )
-    for name in taken.tables:
-        os.replace(_whole_file(taken, name), out / f"{name}.parquet")  # noqa: PTH105 - atomic by promise
+    for name, table in taken.tables.items():
+        # a file that holds exactly the table is there already, unless rules between rows took part
+        whole = taken.staged.get(name) or taken.staging.keep(name, table)
+        os.replace(whole, out / f"{name}.parquet")  # noqa: PTH105 - atomic by promise
     write_atomically(out / "cemlab.toml", _company_section(taken))
     taken.staging.remove()
     return taken.files
@@ -83,18 +82,6 @@ def _company_section(taken: Intake) -> str:
     if taken.notes:
         told.append(f"notes = {toml_list(taken.notes)}")
     return "\n".join(["[company]", *told, ""])
-
-
-def _whole_file(taken: Intake, name: str) -> Path:
-    """Return a finished file with exactly the rows and columns of a table."""
-    if name in taken.staged:
-        return taken.staged[name]
-    with taken.staging.writing(name) as writer:
-        reader = batches(taken.tables[name])
-        writer.write(reader.schema.empty_table())
-        for batch in reader:
-            writer.write(pa.Table.from_batches([batch]))
-    return writer.path
 
 
 def check_proposal_place(path: Path, folder: Path) -> None:

@@ -10,10 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from cemlab.data.contract import Table
-from cemlab.data.engine import batches
 from cemlab.data.intake.batch import Reader
 from cemlab.data.intake.folder import Source
 from cemlab.data.intake.parquet import verify
@@ -212,12 +210,7 @@ class TableIntake:
 
     def stage(self, part: Part, rows: ir.Table) -> None:
         """Keep the rows that are left of a part in a file of ours."""
-        with self.staging.writing(self.table.name) as writer:
-            reader = batches(rows)
-            writer.write(reader.schema.empty_table())
-            for batch in reader:
-                writer.write(pa.Table.from_batches([batch]))
-        self._use_staged(part, writer.path)
+        self._use_staged(part, self.staging.keep(self.table.name, rows))
 
     def _use_staged(self, part: Part, path: Path) -> None:
         part.staged = path

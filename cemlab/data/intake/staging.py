@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import ibis.expr.types as ir
 import pyarrow as pa
 
+from cemlab.data.engine import batches
 from cemlab.data.intake import parquet
 from cemlab.errors import CemlabError, DataError
 
@@ -79,6 +81,15 @@ class Staging:
                 f"no more rows can be kept in {self.folder.parent} ({error.strerror or error}); make room "
                 "there, or name another temporary folder in TMPDIR"
             ) from error
+
+    def keep(self, name: str, rows: ir.Table) -> Path:
+        """Write a table into a new file, batch by batch, and return the file."""
+        with self.writing(name) as writer:
+            reader = batches(rows)
+            writer.write(reader.schema.empty_table())
+            for batch in reader:
+                writer.write(pa.Table.from_batches([batch]))
+        return writer.path
 
 
 class Writer:
