@@ -17,7 +17,7 @@ FLOORS = [
     {"errors", "places", "files", "markup", "spreadsheet", "evidence", "chart", "result"},
     {"stats"},
     {"data"},
-    {"loyalty", "survival"},
+    {"loyalty", "survival", "simulate"},
     {"present", "notebook"},
     {"cli", "__main__", "__init__"},
 ]

@@ -1,0 +1,295 @@
+"""The worlds of Halden: every planted truth is a field of a frozen configuration, with unit and place.
+
+A world is data. What differs between worlds differs here and nowhere else; no code asks for a world's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from cemlab.errors import OptionError, one_of
+
+
+def _truth(value: Any, unit: str, where: str) -> Any:
+    """Return a field whose value is a planted truth, with its unit and where it acts."""
+    return field(default=value, metadata={"unit": unit, "where": where})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Branches, the people in them, their training, and the experience they make."""
+
+    branches: int = _truth(60, "branches", "branches")
+    staff: int = _truth(900, "posts", "employees")
+    regions: int = _truth(8, "regions; two of them never train", "branches.region")
+    affluence_experience: float = _truth(0.60, "SD of experience per SD of affluence", "branch_month.cx")
+    affluence_basket: float = _truth(
+        0.085, "log revenue of a purchase per SD of affluence", "transactions.revenue"
+    )
+    branch_sd: float = _truth(0.50, "SD of experience between equally affluent branches", "branch_month.cx")
+    month_sd: float = _truth(0.20, "SD of a branch's passing ups and downs, AR(0.5)", "branch_month.cx")
+    measurement_sd: float = _truth(0.30, "SD of the error in a branch-month's score", "branch_month.cx")
+    waves: tuple[int, ...] = _truth((13, 19, 25), "month in which a wave is trained", "training.date")
+    branches_per_wave: tuple[int, ...] = _truth((14, 14, 12), "branches of each wave", "training.wave")
+    selection_on_level: float = _truth(
+        0.5, "pull of a low level of experience on the order of training", "training.wave"
+    )
+    selection_trend: float = _truth(
+        0.0, "SD of experience a month that trained branches improve anyhow", "branch_month.cx"
+    )
+    effect_months: tuple[int, ...] = _truth((1, 3, 6), "months since the training", "branch_month.cx")
+    effect: tuple[float, ...] = _truth((0.10, 0.20, 0.25), "SD of experience then", "branch_month.cx")
+    effect_by_wave: tuple[float, ...] = _truth(
+        (1.3, 1.0, 0.7), "multiple of the effect in each wave", "branch_month.cx"
+    )
+    spill_over: float = _truth(
+        0.15, "share of the mean effect in a region that reaches its untrained branches", "branch_month.cx"
+    )
+    handle_time: float = _truth(
+        0.06, "relative change of handling time by training", "contacts.handle_seconds"
+    )
+    first_contact: float = _truth(0.04, "change of the share resolved at first contact", "contacts.resolved")
+    leaving: float = _truth(0.02, "share of staff that leaves in a month", "employees.left")
+    leaving_per_engagement: float = _truth(0.80, "hazard ratio per SD of engagement", "employees.left")
+    engagement_experience: float = _truth(
+        0.20, "SD of experience per SD of engagement, same month", "engagement.score, branch_month.cx"
+    )
+    experience_engagement: float = _truth(
+        0.10, "SD of engagement per SD of the branch's experience, next month", "engagement.score"
+    )
+    skill_sd: float = _truth(0.35, "SD of experience between employees of a branch", "contacts.end")
+    discretion_training: float = _truth(
+        0.20, "relative change of the training's effect per SD of discretion", "employees.discretion"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """Why and when customers leave."""
+
+    competitor: float = _truth(0.012, "hazard a month, plan Flex, average experience", "subscriptions.exit")
+    price: float = _truth(0.004, "hazard a month, plan Flex", "subscriptions.exit")
+    moved: float = _truth(0.003, "hazard a month, households", "subscriptions.exit")
+    deceased: float = _truth(0.0006, "hazard a month, households", "subscriptions.exit")
+    experience: float = _truth(0.80, "hazard ratio per SD of experience, competitor", "subscriptions.cause")
+    experience_price: float = _truth(0.90, "hazard ratio per SD of experience, price", "subscriptions.cause")
+    experience_else: float = _truth(
+        1.0, "hazard ratio per SD of experience, moved, deceased", "subscriptions.cause"
+    )
+    plans: tuple[float, ...] = _truth(
+        (1.0, 0.75, 0.55), "hazard ratio of Flex, Plus, Partner; competitor and price", "subscriptions.plan"
+    )
+    moved_professional: float = _truth(
+        2.0, "hazard ratio, professionals against households", "customers.type"
+    )
+    deceased_senior: float = _truth(6.0, "hazard ratio, seniors against households", "customers.type")
+    comparison_site: float = _truth(
+        1.40, "hazard ratio of those won on a comparison site, competitor", "customers.acquisition_channel"
+    )
+    frailty_variance: float = _truth(0.5, "variance of the gamma frailty, competitor", "subscriptions.exit")
+    onboarding: float = _truth(
+        0.80, "hazard ratio in months 1 to 3, competitor", "campaigns, kind onboarding"
+    )
+    onboarding_months: int = _truth(3, "months", "campaigns, kind onboarding")
+    late_share: float = _truth(
+        0.60, "share of the customers who joined before the data start", "customers.joined"
+    )
+    recession_competitor: float = _truth(1.15, "hazard ratio in the recession", "subscriptions.exit")
+    recession_price: float = _truth(1.60, "hazard ratio in the recession", "subscriptions.exit")
+    episode_share: float = _truth(0.35, "share of customers who once think of leaving", "subscriptions.exit")
+    episode_months: int = _truth(6, "months such an episode lasts", "subscriptions.exit")
+    episode_ratio: tuple[float, ...] = _truth(
+        (6.0, 3.0), "hazard ratio while thinking of leaving, while grumbling", "subscriptions.exit"
+    )
+    save_points: tuple[float, ...] = _truth(
+        (0.0, -0.06, 0.02),
+        "change of the share that leaves within six months; high, middle, low risk",
+        "save_offers",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buying:
+    """How much customers buy."""
+
+    rate: float = _truth(0.9, "purchases a month, mean over customers", "transactions")
+    rate_shape: float = _truth(1.4, "shape of the gamma distribution of rates", "transactions")
+    experience: float = _truth(0.07, "log purchase rate per SD of experience, at the average", "transactions")
+    experience_squared: float = _truth(0.02, "half the curvature: behaviour is convex", "transactions")
+    recession: float = _truth(0.93, "multiple of the purchase rate in the recession", "transactions")
+    season: float = _truth(0.15, "log purchase rate, half the yearly swing; December is high", "transactions")
+    really_change: float = _truth(0.04, "share of customers whose rate really changes", "transactions")
+    change_to: tuple[float, ...] = _truth((0.25, 2.5), "multiple of the rate after a change", "transactions")
+    basket: float = _truth(250.0, "EUR, median revenue of a purchase", "transactions.revenue")
+    basket_sd: float = _truth(0.6, "SD of log revenue of a purchase", "transactions.revenue")
+    margin: float = _truth(0.58, "margin as a share of revenue, mean", "transactions.margin")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Contacts, what is felt in them, and what is said afterwards."""
+
+    contacts: float = _truth(0.12, "contacts a month and customer", "contacts")
+    human: float = _truth(0.40, "SD of satisfaction by a human answer", "contacts.channel, surveys.csat")
+    wait: float = _truth(-0.02, "SD of satisfaction per minute of perceived waiting", "contacts")
+    callback: float = _truth(0.55, "perceived as a multiple of actual waiting, with a callback", "contacts")
+    no_callback: float = _truth(1.36, "perceived as a multiple of actual waiting, else", "contacts")
+    listening: float = _truth(
+        0.10, "SD of satisfaction per minute of listening, at first", "contacts.listen_seconds"
+    )
+    peak: float = _truth(0.45, "weight of the peak in the memory", "contacts.peak, surveys.csat")
+    end: float = _truth(0.45, "weight of the end in the memory", "contacts.end, surveys.csat")
+    mean: float = _truth(0.10, "weight of the mean in the memory", "contacts.mean_affect, surveys.csat")
+    length: float = _truth(0.0, "weight of the duration in the memory", "contacts.duration, surveys.csat")
+    channels_before: float = _truth(
+        2.0, "1 + Poisson: mean of further channels a journey", "journeys.channels"
+    )
+    channels_after: float = _truth(
+        3.0, "1 + negative binomial: mean of further channels", "journeys.channels"
+    )
+    channels_shape: float = _truth(1.6, "its shape", "journeys.channels")
+    channels_change: int = _truth(24, "month from which the second holds", "journeys.channels")
+    billing: tuple[float, float] = _truth(
+        (-0.60, 0.10), "SD of satisfaction, below and above expectation", "touchpoint_ratings"
+    )
+    store: tuple[float, float] = _truth(
+        (-0.10, 0.40), "SD of satisfaction, below and above expectation", "touchpoint_ratings"
+    )
+    response_extremes: float = _truth(
+        0.35, "log odds of answering per squared SD of experience", "surveys.responded"
+    )
+    response_holidays: float = _truth(
+        0.60, "multiple of the share that answers around holidays", "surveys, contact_log"
+    )
+    messages_limit: int = _truth(3, "messages a month that do no harm", "contact_log")
+    fatigue: float = _truth(0.50, "multiple of the response beyond the limit", "contact_log.response")
+    message_response: float = _truth(0.08, "share of messages answered", "contact_log.response")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Market:
+    """The household panel, rival brands, shopping styles."""
+
+    shares: tuple[float, ...] = _truth(
+        (0.28, 0.20, 0.20, 0.12, 0.12, 0.08), "shares of the brands", "category_purchases"
+    )
+    purchases: float = _truth(9.0, "purchases a year and household, mean", "category_purchases")
+    purchases_shape: float = _truth(1.5, "shape of the gamma distribution of rates", "category_purchases")
+    switching: float = _truth(1.2, "sum of the Dirichlet parameters", "category_purchases")
+    excess: float = _truth(
+        0.06, "share of loyal households that really defect in the recession", "category_purchases"
+    )
+    styles: int = _truth(8, "shopping styles behind 40 items", "style_survey")
+    style_loading: float = _truth(0.70, "loading of an item on its style", "style_survey")
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Everything that is planted in one simulated company.
+
+    Parameters
+    ----------
+    name
+        How the world is called.
+    about
+        What is different in it, one sentence.
+    recession
+        First month of the recession, from 0; it lasts to the end of the data. None where there is none.
+    network, leaving, buying, service, market
+        The planted truths, by the part of the company in which they act.
+
+    Examples
+    --------
+    >>> WORLDS["default"].leaving.experience
+    0.8
+    """
+
+    name: str
+    about: str
+    recession: int | None = 36
+    network: Network = field(default_factory=Network)
+    leaving: Leaving = field(default_factory=Leaving)
+    buying: Buying = field(default_factory=Buying)
+    service: Service = field(default_factory=Service)
+    market: Market = field(default_factory=Market)
+
+    def truths(self) -> Iterator[tuple[str, Any, str, str]]:
+        """Yield name, value, unit and place of every planted truth."""
+        yield "recession", self.recession, "first month of the recession, from 0", "macro"
+        for part in ("network", "leaving", "buying", "service", "market"):
+            for entry in fields(getattr(self, part)):
+                value = getattr(getattr(self, part), entry.name)
+                yield f"{part}.{entry.name}", value, entry.metadata["unit"], entry.metadata["where"]
+
+
+_DEFAULT = World(name="default", about="Everything is planted as the data dictionary says.")
+_CALM = replace(
+    _DEFAULT.leaving,
+    competitor=0.0,
+    price=0.0,
+    moved=0.0005,
+    deceased=0.0002,
+    late_share=1.0,
+    save_points=(0.0, 0.0, 0.0),
+)
+
+#: The worlds by name.
+WORLDS: dict[str, World] = {
+    world.name: world
+    for world in (
+        _DEFAULT,
+        replace(
+            _DEFAULT,
+            name="no-effect",
+            about="Training does nothing at all, and costs what it costs.",
+            network=replace(
+                _DEFAULT.network,
+                effect=(0.0, 0.0, 0.0),
+                handle_time=0.0,
+                first_contact=0.0,
+            ),
+        ),
+        replace(
+            _DEFAULT,
+            name="selection-on-trend",
+            about="Branches were trained because they were improving already; no claim of cause may pass.",
+            network=replace(_DEFAULT.network, selection_trend=0.02),
+        ),
+        replace(_DEFAULT, name="no-recession", about="The economy stays as it was.", recession=None),
+        replace(
+            _DEFAULT,
+            name="stationary",
+            about="Nobody's loyalty changes: all apparent defection is arithmetic.",
+            recession=None,
+            leaving=_CALM,
+            buying=replace(
+                _DEFAULT.buying,
+                experience=0.0,
+                experience_squared=0.0,
+                season=0.0,
+                really_change=0.0,
+            ),
+            market=replace(_DEFAULT.market, excess=0.0),
+        ),
+    )
+}
+
+
+def world(name: str) -> World:
+    """Return a world by name.
+
+    Raises
+    ------
+    OptionError
+        If there is no such world; the line lists those there are.
+
+    Examples
+    --------
+    >>> world("no-recession").recession is None
+    True
+    """
+    if name not in WORLDS:
+        raise OptionError(one_of(name, WORLDS, what="world"))
+    return WORLDS[name]
