@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cemlab.simulate.streams import Floats, Ints
+from cemlab.simulate.timeline import MONTH_STARTS
 
 Flags = npt.NDArray[np.bool_]
 
@@ -161,12 +162,11 @@ class Lives:
 
     def months_active(self) -> Floats:
         """Return the share of each month in which the contract runs (n, 48)."""
-        from cemlab.simulate.timeline import MONTH_STARTS
-
         starts, ends = MONTH_STARTS[:-1], MONTH_STARTS[1:]
         from_day = np.maximum(self.entry[:, None], starts)
         to_day = np.minimum(self.exit[:, None], ends)
-        return np.clip(to_day - from_day, 0, None) / (ends - starts)
+        active: Floats = np.clip(to_day - from_day, 0, None) / (ends - starts)
+        return active
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

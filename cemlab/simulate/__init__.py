@@ -1,0 +1,1 @@
+"""The simulated company Halden, whose truth is known, and its oracle."""
