@@ -9,7 +9,7 @@ from __future__ import annotations
 from cemlab.data.columns import FORMS, Column, Form, Table
 from cemlab.errors import NotFoundError, one_of
 
-__all__ = ["CAUSES", "FORMS", "TABLES", "Column", "Form", "Table", "table"]
+__all__ = ["CAUSES", "FORMS", "GOAL_KINDS", "TABLES", "Column", "Form", "Table", "table"]
 
 
 def table(name: str) -> Table:
@@ -49,6 +49,15 @@ _DATE = _c("date", "date", "business date", required=True)
 
 #: Why a customer left: ``none`` for a spell that goes on, ``unknown`` where the reason was not recorded.
 CAUSES = ("none", "competitor", "price", "moved", "deceased", "unknown")
+
+#: The levels of the tree of goals, from the top.
+GOAL_KINDS = ("mission", "goal", "strategy", "action")
+
+_GOAL_TREE = (
+    _c("parent", "text", "the entry it serves; blank at the top"),
+    _c("kind", "text", "level of the entry in the tree", allowed=GOAL_KINDS),
+    _c("metric", "text", "what is measured"),
+)
 
 _ALL = (
     Table(
@@ -149,6 +158,19 @@ _ALL = (
             _c("end", "number", "feeling at its end, standard deviations"),
             _c("mean_affect", "number", "mean feeling, standard deviations"),
             _c("duration", "number", "length as lived by the customer, seconds", scale=(0, None)),
+        ),
+    ),
+    Table(
+        name="journeys",
+        row="a customer's journey",
+        key=("journey",),
+        unique=True,
+        columns=(
+            _c("journey", "id", "the journey's identifier", required=True),
+            _CUSTOMER,
+            _DATE,
+            _c("objective", "text", "what the customer wanted to achieve"),
+            _c("channels", "integer", "channels used on the journey", required=True, scale=(1, None)),
         ),
     ),
     Table(
@@ -340,13 +362,14 @@ _ALL = (
                 _c("source", "text", "where the values come from"),
                 _c("owner", "text", "who answers for it"),
                 _c("date", "date", "when it was stated"),
+                *further,
             ),
         )
-        for name, row in (
-            ("costs", "a cost item"),
-            ("goals", "a goal"),
-            ("opportunities", "an opportunity not taken"),
-            ("ledger", "an assumption"),
+        for name, row, further in (
+            ("costs", "a cost item", ()),
+            ("goals", "a goal", _GOAL_TREE),
+            ("opportunities", "an opportunity not taken", ()),
+            ("ledger", "an assumption", ()),
         )
     ),
 )
