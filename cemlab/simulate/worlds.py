@@ -53,6 +53,15 @@ class Network:
     first_contact: float = _truth(0.04, "change of the share resolved at first contact", "contacts.resolved")
     leaving: float = _truth(0.02, "share of staff that leaves in a month", "employees.left")
     leaving_per_engagement: float = _truth(0.80, "hazard ratio per SD of engagement", "employees.left")
+    engagement_person_sd: float = _truth(
+        0.74, "SD of engagement between persons, over all their months", "engagement.score"
+    )
+    engagement_memory: float = _truth(
+        0.40, "share of a departure from a person's usual engagement left next month", "engagement.score"
+    )
+    engagement_month_sd: float = _truth(
+        0.60, "SD of what is new in a person's engagement each month", "engagement.score"
+    )
     engagement_experience: float = _truth(
         0.20, "SD of experience per SD of engagement, same month", "engagement.score, branch_month.cx"
     )
@@ -96,12 +105,26 @@ class Leaving:
     late_share: float = _truth(
         0.60, "share of the customers who joined before the data start", "customers.joined"
     )
+    late_tenure: float = _truth(
+        36.0, "months, mean tenure of those customers at the start, at most 120", "customers.joined"
+    )
+    taste_sd: float = _truth(
+        0.5, "SD of experience between customers of a branch, for good", "surveys, subscriptions.exit"
+    )
+    mood_sd: float = _truth(
+        0.4, "SD of experience between the months of a customer", "surveys, subscriptions.exit"
+    )
     recession_competitor: float = _truth(1.15, "hazard ratio in the recession", "subscriptions.exit")
     recession_price: float = _truth(1.60, "hazard ratio in the recession", "subscriptions.exit")
     episode_share: float = _truth(0.35, "share of customers who once think of leaving", "subscriptions.exit")
     episode_months: int = _truth(6, "months such an episode lasts", "subscriptions.exit")
     episode_ratio: tuple[float, ...] = _truth(
         (6.0, 3.0), "hazard ratio while thinking of leaving, while grumbling", "subscriptions.exit"
+    )
+    save_considered: tuple[float, ...] = _truth(
+        (0.7, 0.7, 0.05),
+        "share considered: of those who think of leaving, of those who grumble, of the others",
+        "save_offers",
     )
     save_points: tuple[float, ...] = _truth(
         (0.0, -0.06, 0.02),
