@@ -1,4 +1,4 @@
-"""What members buy: candidates fixed once and for all, of which experience, season and economy let some through.
+"""What members buy: fixed candidates, of which experience, season and economy let some through.
 
 Each customer's candidates are a Poisson process at the highest rate the customer can reach; each candidate
 carries its moment, its goods and a uniform number for its acceptance. A replay under another scenario keeps
@@ -28,13 +28,13 @@ CHANNELS = ("store", "website", "app", "telephone")
 CAP = 3.0
 
 # What each type of customer buys and where, as weights.
-_CATEGORY_BY_TYPE = {
+_CATEGORY_BY_TYPE: dict[str, tuple[int, ...]] = {
     "household": (14, 22, 24, 16, 16, 8),
     "family": (12, 28, 22, 12, 18, 8),
     "senior": (8, 34, 18, 16, 10, 14),
     "professional": (38, 8, 8, 12, 22, 12),
 }
-_CHANNEL_BY_TYPE = {
+_CHANNEL_BY_TYPE: dict[str, tuple[int, ...]] = {
     "household": (58, 26, 14, 2),
     "family": (52, 25, 21, 2),
     "senior": (74, 12, 3, 11),
@@ -122,13 +122,15 @@ def monthly_multiple(world: World, experience: Floats, scenario: Scenario = AS_I
     """
     buying = world.buying
     felt = np.exp(experience * (buying.experience + buying.experience_squared * experience))
-    return np.minimum(felt * season(buying) * recession(world, scenario), CAP)
+    multiple: Floats = np.minimum(felt * season(buying) * recession(world, scenario), CAP)
+    return multiple
 
 
 def season(buying: Buying) -> Floats:
     """Return the season's multiple in each month: highest in December, one in the mean over a year."""
-    swing = np.exp(buying.season * np.cos(2 * np.pi * (np.arange(MONTHS) + 1) / 12))
-    return swing / swing[:12].mean()
+    swing: Floats = np.exp(buying.season * np.cos(2 * np.pi * (np.arange(MONTHS) + 1) / 12))
+    multiple: Floats = swing / swing[:12].mean()
+    return multiple
 
 
 def recession(world: World, scenario: Scenario = AS_IT_WAS) -> Floats:
@@ -142,7 +144,8 @@ def recession(world: World, scenario: Scenario = AS_IT_WAS) -> Floats:
 def _largest_change(members: Members) -> Floats:
     """Return how many times more candidates a customer needs because the rate rises at some time."""
     changes = np.isfinite(members.changes_at)
-    return np.where(changes, np.maximum(members.changes_to, 1.0), 1.0)
+    most: Floats = np.where(changes, np.maximum(members.changes_to, 1.0), 1.0)
+    return most
 
 
 def _change_day(members: Members, scenario: Scenario) -> Ints:
@@ -223,8 +226,9 @@ def _margin_by_type() -> Floats:
     So the mean margin is the planted one whatever the mix of customers.
     """
     weights = np.array([_CATEGORY_BY_TYPE[name] for name in TYPES], dtype=float)
-    mean = weights @ np.array(_CATEGORY_MARGIN) / weights.sum(axis=1)
-    return np.array(_CATEGORY_MARGIN)[None, :] - mean[:, None]
+    margin = np.array(_CATEGORY_MARGIN)
+    mean: Floats = (weights * margin).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
+    return margin - mean
 
 
 def transactions(members: Members, purchases: NumberedPurchases) -> pa.Table:

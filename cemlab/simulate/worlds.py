@@ -148,6 +148,29 @@ class Buying:
     basket: float = _truth(250.0, "EUR, median revenue of a purchase", "transactions.revenue")
     basket_sd: float = _truth(0.6, "SD of log revenue of a purchase", "transactions.revenue")
     margin: float = _truth(0.58, "margin as a share of revenue, mean", "transactions.margin")
+    # Campaigns: retain, cross-sell, referral, cheaper channel, in this order.
+    campaign_response: tuple[float, ...] = _truth(
+        (0.10, 0.06, 0.03, 0.12), "share that responds without the campaign, median customer", "campaigns"
+    )
+    campaign_response_rate: float = _truth(
+        0.25, "log odds of that per unit of log purchase rate: heavy buyers respond anyhow", "campaigns"
+    )
+    campaign_uplift: tuple[float, ...] = _truth(
+        (0.04, 0.05, 0.02, 0.08), "change of that share; household, get it done, Flex or Plus", "campaigns"
+    )
+    campaign_uplift_type: tuple[tuple[float, ...], ...] = _truth(
+        ((0.0, 0.0, -0.06, 0.03), (0.0, 0.03, -0.02, 0.0), (0.0, 0.01, 0.01, -0.03), (0.0, 0.04, -0.12, 0.0)),
+        "what household, family, senior, professional add to the change",
+        "campaigns, customers.type",
+    )
+    campaign_uplift_objective: tuple[tuple[float, ...], ...] = _truth(
+        ((0.0, -0.02, 0.05), (0.0, 0.05, -0.07), (0.0, 0.02, 0.0), (0.0, -0.06, 0.04)),
+        "what get it done, get advice, get it cheap add to the change",
+        "campaigns, customers.objective",
+    )
+    campaign_uplift_partner: tuple[float, ...] = _truth(
+        (-0.03, 0.02, 0.04, 0.0), "what the plan Partner adds to the change", "campaigns, subscriptions.plan"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,14 +221,39 @@ class Market:
     shares: tuple[float, ...] = _truth(
         (0.28, 0.20, 0.20, 0.12, 0.12, 0.08), "shares of the brands", "category_purchases"
     )
-    purchases: float = _truth(9.0, "purchases a year and household, mean", "category_purchases")
+    purchases: float = _truth(6.0, "purchases a year and household, mean", "category_purchases")
     purchases_shape: float = _truth(1.5, "shape of the gamma distribution of rates", "category_purchases")
     switching: float = _truth(1.2, "sum of the Dirichlet parameters", "category_purchases")
     excess: float = _truth(
         0.06, "share of loyal households that really defect in the recession", "category_purchases"
     )
+    respondents: float = _truth(0.25, "share of the households that rate brands", "competitor_ratings")
+    quality: tuple[float, ...] = _truth(
+        (7.0, 5.8, 8.2, 6.0, 5.2, 5.7),
+        "mean rating of each brand, before the scale ends",
+        "competitor_ratings",
+    )
+    price: tuple[float, ...] = _truth(
+        (5.9, 8.3, 5.6, 5.5, 6.4, 5.2), "the same; high is a price that pleases", "competitor_ratings"
+    )
+    range: tuple[float, ...] = _truth((6.2, 6.8, 7.4, 6.5, 5.3, 5.7), "the same", "competitor_ratings")
+    value_weights: tuple[float, ...] = _truth(
+        (0.4, 0.4, 0.2),
+        "weight of quality, price and range in value for money; two rivals get 7.0 = 112 % of the mean",
+        "competitor_ratings.value_for_money",
+    )
+    liking: float = _truth(
+        1.5, "points on every rating per unit of the household's own share of the brand", "competitor_ratings"
+    )
+    generosity: float = _truth(
+        0.6, "SD between respondents, the same for every brand and rating", "competitor_ratings"
+    )
+    rating_sd: float = _truth(1.0, "SD of what is the rating's own", "competitor_ratings")
+    value_sd: float = _truth(0.8, "SD of what no rating explains", "competitor_ratings.value_for_money")
+    style_respondents: float = _truth(0.10, "share of the customers that answer", "style_survey")
     styles: int = _truth(8, "shopping styles behind 40 items", "style_survey")
     style_loading: float = _truth(0.70, "loading of an item on its style", "style_survey")
+    style_correlation: float = _truth(0.15, "correlation between any two styles", "style_survey")
 
 
 @dataclass(frozen=True, kw_only=True)
