@@ -178,6 +178,14 @@ class Service:
     """Contacts, what is felt in them, and what is said afterwards."""
 
     contacts: float = _truth(0.12, "contacts a month and customer", "contacts")
+    contacts_experience: float = _truth(-0.15, "log contact rate per SD of experience", "contacts")
+    enquiry: float = _truth(
+        0.60, "share of those who think of leaving that ask how to cancel", "contacts.reason"
+    )
+    false_alarms: float = _truth(0.05, "share of ordinary contacts with that same reason", "contacts.reason")
+    complaint: float = _truth(
+        -0.80, "SD of satisfaction in a complaint; complaints seek a person", "contacts.reason, channel"
+    )
     human: float = _truth(0.40, "SD of satisfaction by a human answer", "contacts.channel, surveys.csat")
     wait: float = _truth(-0.02, "SD of satisfaction per minute of perceived waiting", "contacts")
     callback: float = _truth(0.55, "perceived as a multiple of actual waiting, with a callback", "contacts")
@@ -202,6 +210,9 @@ class Service:
     )
     store: tuple[float, float] = _truth(
         (-0.10, 0.40), "SD of satisfaction, below and above expectation", "touchpoint_ratings"
+    )
+    intent: float = _truth(
+        0.35, "rate r in intention = 1 − exp(−r (SD of satisfaction + 4)): concave", "surveys.intent"
     )
     response_extremes: float = _truth(
         0.35, "log odds of answering per squared SD of experience", "surveys.responded"
