@@ -26,7 +26,7 @@ class Network:
     regions: int = _truth(8, "regions; two of them never train", "branches.region")
     affluence_experience: float = _truth(0.60, "SD of experience per SD of affluence", "branch_month.cx")
     affluence_basket: float = _truth(
-        0.085, "log revenue of a purchase per SD of affluence", "transactions.revenue"
+        0.095, "log revenue of a purchase per SD of affluence", "transactions.revenue"
     )
     branch_sd: float = _truth(0.50, "SD of experience between equally affluent branches", "branch_month.cx")
     month_sd: float = _truth(0.20, "SD of a branch's passing ups and downs, AR(0.5)", "branch_month.cx")
@@ -145,7 +145,7 @@ class Buying:
     season: float = _truth(0.15, "log purchase rate, half the yearly swing; December is high", "transactions")
     really_change: float = _truth(0.04, "share of customers whose rate really changes", "transactions")
     change_to: tuple[float, ...] = _truth((0.25, 2.5), "multiple of the rate after a change", "transactions")
-    basket: float = _truth(250.0, "EUR, median revenue of a purchase", "transactions.revenue")
+    basket: float = _truth(480.0, "EUR, median revenue of a purchase", "transactions.revenue")
     basket_sd: float = _truth(0.6, "SD of log revenue of a purchase", "transactions.revenue")
     margin: float = _truth(0.58, "margin as a share of revenue, mean", "transactions.margin")
     # Campaigns: retain, cross-sell, referral, cheaper channel, in this order.
