@@ -23,9 +23,9 @@ CATEGORIES = ("tools", "garden", "kitchen", "lighting", "paint", "heating")
 CHANNELS = ("store", "website", "app", "telephone")
 
 #: Highest multiple of a customer's own rate. A month that would go beyond it is held at it: that takes an
-#: experience of about 5 SD in December, fewer than one customer-month in a thousand even if everybody's
-#: experience were one SD better.
-CAP = 3.0
+#: experience above 4.6 SD in December, fewer than one customer-month in a thousand even if everybody's
+#: experience were one SD better than it is.
+CAP = 2.5
 
 # What each type of customer buys and where, as weights.
 _CATEGORY_BY_TYPE: dict[str, tuple[int, ...]] = {
