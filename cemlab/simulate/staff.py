@@ -110,7 +110,7 @@ def work(plan: Network, branches: Branches, course: Course, people: People, stre
         leaves = lot[:, t] < -np.expm1(-plan.leaving * plan.leaving_per_engagement**score)
         attends = (course.month[where] == t) & ~(leaves & (day[:, t] < course.day[where]))
         trained = trained | attends
-        learns = course.multiple[where] * _by_discretion(plan, people.discretion[rows, person], attends)
+        learns = course.multiple[where] * by_discretion(plan, people.discretion[rows, person], attends)
         gain = np.where(attends, learns, gain)
         past.person[:, t], past.score[:, t], past.trained[:, t] = person, score, trained
         past.left[:, t] = np.where(leaves, day[:, t], -1)
@@ -145,7 +145,7 @@ def _blank(branches: int, posts: int) -> StaffMonths:
     )
 
 
-def _by_discretion(plan: Network, discretion: Floats, attends: Flags) -> Floats:
+def by_discretion(plan: Network, discretion: Floats, attends: Flags) -> Floats:
     """Return the multiple of the effect by discretion, whose mean over those trained this month is one."""
     middle = discretion[attends].mean() if attends.any() else 0.0
     return 1 + plan.discretion_training * (discretion - middle)
