@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cemlab import errors as errors
     from cemlab import loyalty as loyalty
     from cemlab import places as places
+    from cemlab import simulate as simulate
     from cemlab import survival as survival
     from cemlab.chart import Chart as Chart
     from cemlab.chart import set_plotting_backend as set_plotting_backend
@@ -38,6 +39,7 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "loyalty": ("cemlab.loyalty", None),
     "places": ("cemlab.places", None),
     "set_plotting_backend": ("cemlab.chart", "set_plotting_backend"),
+    "simulate": ("cemlab.simulate", None),
     "survival": ("cemlab.survival", None),
 }
 

@@ -1,4 +1,4 @@
-"""The command line: ``cemlab check``, ``cemlab load``, ``cemlab run`` and ``cemlab fetch``.
+"""The command line: ``cemlab check``, ``load``, ``simulate``, ``run`` and ``fetch``.
 
 What goes wrong on purpose is one line on standard error and exit code 2; a file that is rejected, or a
 notebook that fails while it runs, is exit code 1.
@@ -124,6 +124,32 @@ def load(
 
 
 @app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for the company; made, and never half done.")],
+    customers: Annotated[int, typer.Option(help="How many customers.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Which of all possible companies.")] = 1,
+    world: Annotated[
+        str,
+        typer.Option(
+            help="What is planted: default, no-effect, selection-on-trend, no-recession, stationary."
+        ),
+    ] = "default",
+    csv: Annotated[bool, typer.Option("--csv", help="Write CSV files instead of Parquet.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a simulated company that is there.")
+    ] = False,
+) -> None:
+    """Write the simulated company Halden, whose truth is known: tables, truth.json, data dictionary."""
+    from cemlab.simulate import Halden, write
+    from cemlab.simulate.tables import steps
+
+    halden = Halden(customers=customers, seed=seed, world_name=world)
+    with _bar("Simulating", total=steps(halden)) as advance:
+        write(out, halden, form="csv" if csv else "parquet", force=force, advance=advance)
+    print(f"Halden, world {world}, {customers:,} customers: {out}")
+
+
+@app.command()
 def run(
     notebooks: Annotated[
         list[str] | None, typer.Argument(help="Names or numbers of notebooks, e.g. 03; all if none is given.")
@@ -189,14 +215,21 @@ def _settings(path: Path | None) -> Settings | None:
 
 @contextmanager
 def _progress(folder: Path) -> Iterator[Callable[[int], None] | None]:
-    """Show how much of the folder was read: a bar on a terminal, nothing anywhere else."""
+    """Show how much of the folder was read."""
+    files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
+    with _bar("Reading", total=sum(path.stat().st_size for path in files)) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(what: str, *, total: int) -> Iterator[Callable[[int], None] | None]:
+    """Show how much is done: a bar on a terminal, nothing anywhere else."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
     with Progress(console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("Reading", total=sum(path.stat().st_size for path in files))
+        task = bars.add_task(what, total=total)
         yield lambda n: bars.advance(task, n)

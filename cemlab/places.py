@@ -28,6 +28,20 @@ def bundled(folder: Literal["notebooks", "data"]) -> Path:
     )
 
 
+def made_folder() -> Path:
+    """Return the folder in which simulated companies are kept: data/halden of a checkout, else of the cache.
+
+    It need not exist yet. The user's own cache is meant, not the one that ``CEMLAB_DATA`` names, which may be
+    read-only.
+    """
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "pyproject.toml").is_file() and os.access(checkout / "data", os.W_OK):
+        return checkout / "data" / "halden"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("cemlab") / "halden"
+
+
 def cache_folder() -> Path:
     """Return the folder in which public data sets are looked for and kept.
 

@@ -47,6 +47,8 @@ class CompanyInfo:
         Whether the company was made up, which is then said wherever it is shown.
     as_of
         The last day on which anything could have been observed.
+    folder
+        Where its files lie; None where they are no folder of files.
     notes
         What was done to the data before they became tables, with counts.
     """
@@ -57,6 +59,7 @@ class CompanyInfo:
     duration_unit: str = "days"
     fictional: bool = False
     as_of: date | None = None
+    folder: Path | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -146,7 +149,7 @@ class Company:
         info = replace(
             said,
             name=name or said.name,
-            source=name or said.source,
+            source=_source(name, fictional=said.fictional) if name else said.source,
             currency=said.currency if currency is None else currency,
             duration_unit=duration_unit or said.duration_unit,
             as_of=as_of or said.as_of,
@@ -176,10 +179,12 @@ class Company:
         name = said.name or taken.folder.resolve().name
         info = CompanyInfo(
             name=name,
-            source=name,
+            source=_source(name, fictional=said.fictional),
             currency=said.currency or "",
             duration_unit=said.duration_unit or "days",
+            fictional=said.fictional,
             as_of=said.as_of,
+            folder=taken.folder,
             notes=taken.notes,
         )
         return cls(info=info, tables=taken.tables, files=taken.files)
@@ -248,6 +253,10 @@ class Company:
     def _repr_html_(self) -> str:
         told = f"<p>{html.escape(self.info.source)}</p>" if self.info.source != self.info.name else ""
         return f"{self.check()._repr_html_()}{told}"
+
+
+def _source(name: str, *, fictional: bool) -> str:
+    return f"{name}, a fictional company" if fictional else name
 
 
 def _last_days(table: ir.Table, column: str) -> list[date]:

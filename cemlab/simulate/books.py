@@ -27,6 +27,7 @@ class Books:
     """Money of each branch and month, of shape (b, 48), in 1/10,000 EUR and whole cents."""
 
     revenue: Ints
+    margin: Ints
     cost: Ints
     profit: Ints  #: revenue - cost, exactly
     members: Floats  #: mean number of members in the month
@@ -86,7 +87,7 @@ def keep_books(
         + service_overtime(world, network, pay)
         + _fixed(streams, network)
     )
-    return Books(revenue=revenue, cost=cost, profit=revenue - cost, members=active)
+    return Books(revenue=revenue, margin=margin, cost=cost, profit=revenue - cost, members=active)
 
 
 def service_overtime(world: World, network: NetworkState, pay: Ints) -> Ints:

@@ -79,6 +79,8 @@ def _company_section(taken: Intake) -> str:
     told = [f"{key} = {toml_text(value)}" for key, value in lines.items() if value is not None]
     if said.as_of is not None:
         told.append(f"as_of = {said.as_of.isoformat()}")
+    if said.fictional:
+        told.append("fictional = true")
     if taken.notes:
         told.append(f"notes = {toml_list(taken.notes)}")
     return "\n".join(["[company]", *told, ""])

@@ -190,7 +190,7 @@ class Settings:
 
     Parameters
     ----------
-    name, currency, duration_unit, as_of
+    name, currency, duration_unit, as_of, fictional
         As in :class:`cemlab.data.company.CompanyInfo`; None where nothing was said.
     time_zone
         The company's own zone, into which times with an offset are turned.
@@ -206,6 +206,7 @@ class Settings:
     currency: str | None = None
     duration_unit: str | None = None
     as_of: date | None = None
+    fictional: bool = False
     time_zone: str | None = None
     notes: tuple[str, ...] = ()
     leave_alone: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ _UNITS = ("days", "weeks", "months", "years")
 _DIALECT = (
     "encoding", "delimiter", "skip_lines", "skip_below_header", "names", "sheet", "max_unpacked_bytes",
 )  # fmt: skip
-_COMPANY_KEYS = ("name", "currency", "duration_unit", "as_of", "time_zone", "notes")
+_COMPANY_KEYS = ("name", "currency", "duration_unit", "as_of", "time_zone", "fictional", "notes")
 _TABLE_KEYS = ("files", *_DIALECT, *DEFAULT_KEYS, "columns", "drop", "leave_out", "keep_only", "rules")
 #: Python's codecs that transform text rather than say how a file was written.
 _NO_FILE_IS_WRITTEN_IN = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7")
@@ -183,6 +183,8 @@ def _company(said: Mapping[str, object], key: Key) -> dict[str, object]:
         found["as_of"] = _day(said["as_of"], key / "as_of")
     if "time_zone" in said:
         found["time_zone"] = time_zone_of(said["time_zone"], key / "time_zone")
+    if "fictional" in said:
+        found["fictional"] = flag_of(said["fictional"], key / "fictional")
     if "notes" in said:
         found["notes"] = texts_of(said["notes"], key / "notes", example='"returns were taken out"')
     return found

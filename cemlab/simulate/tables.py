@@ -1,0 +1,112 @@
+"""All tables of a simulated company, block by block, so that memory does not grow with its size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from cemlab.simulate import books, member_tables, network_tables, shopping
+from cemlab.simulate.campaigns import campaigns
+from cemlab.simulate.catalogue import catalogue
+from cemlab.simulate.contacts import contacts, serve
+from cemlab.simulate.economy import calendar, macro
+from cemlab.simulate.halden import Block, Halden
+from cemlab.simulate.inputs import inputs
+from cemlab.simulate.journeys import journeys
+from cemlab.simulate.messages import contact_log
+from cemlab.simulate.panel import category_purchases, households
+from cemlab.simulate.rivals import competitor_ratings
+from cemlab.simulate.state import NetworkState
+from cemlab.simulate.styles import style_survey
+from cemlab.simulate.surveys import surveys
+from cemlab.simulate.timeline import MONTHS
+from cemlab.simulate.touchpoints import touchpoint_ratings
+
+Piece = tuple[str, pa.Table]
+
+
+def pieces(halden: Halden) -> Iterator[tuple[int, list[Piece]]]:
+    """Yield the pieces of all tables, in an order that depends on nothing but the company.
+
+    Yields
+    ------
+    n, pieces
+        Customers and households that are done with these pieces; each piece is a table's name and rows.
+    """
+    network = halden.network()
+    yield 0, list(_whole_tables(halden, network))
+    totals = _Totals(halden, network)
+    for block in halden.blocks():
+        yield block.n, list(_customer_tables(halden, network, block, totals))
+    yield 0, [("branch_month", totals.branch_month())]
+    for block in halden.panel_blocks():
+        yield block.n, list(_panel_tables(halden, block))
+
+
+def steps(halden: Halden) -> int:
+    """Return the customers and households that :func:`pieces` counts in all."""
+    return sum(block.n for block in (*halden.blocks(), *halden.panel_blocks()))
+
+
+class _Totals:
+    """Money and members by branch and month, added up over the blocks."""
+
+    def __init__(self, halden: Halden, network: NetworkState) -> None:
+        self._halden, self._network = halden, network
+        shape = (halden.world.network.branches, MONTHS)
+        self.revenue = np.zeros(shape, dtype=np.int64)
+        self.margin = np.zeros(shape, dtype=np.int64)
+        self.active = np.zeros(shape)
+
+    def branch_month(self) -> pa.Table:
+        world, streams = self._halden.world, self._halden.streams
+        kept = books.keep_books(
+            world, streams, self._network, revenue=self.revenue, margin=self.margin, active=self.active
+        )
+        return books.branch_month(world, streams, self._network, kept)
+
+
+def _whole_tables(halden: Halden, network: NetworkState) -> Iterator[Piece]:
+    world, streams = halden.world, halden.streams
+    yield "macro", macro(world)
+    yield "calendar", calendar()
+    yield "catalogue", catalogue(streams)
+    yield from inputs().items()
+    yield "branches", network_tables.branches(world, network)
+    yield "employees", network_tables.employees(network, world)
+    yield "engagement", network_tables.engagement(network)
+    yield "training", network_tables.training(world, streams, network)
+
+
+def _customer_tables(halden: Halden, network: NetworkState, block: Block, totals: _Totals) -> Iterator[Piece]:
+    world, streams = halden.world, halden.streams
+    members = halden.members(network, block)
+    lives = halden.lives(network, members)
+    yield "customers", member_tables.customers(world, network, members)
+    yield "subscriptions", member_tables.subscriptions(members, lives)
+    yield "save_offers", member_tables.save_offers(members, lives)
+    yield "campaigns", member_tables.onboarding(members, lives)
+    yield "campaigns", campaigns(world, streams, members, lives)
+    purchases = halden.purchases(network, members, lives)
+    yield "transactions", shopping.transactions(members, purchases)
+    revenue, margin = books.sums(network, members, purchases)
+    totals.revenue += revenue
+    totals.margin += margin
+    np.add.at(totals.active, members.branch, lives.months_active())
+    served = serve(world, streams, network, members, lives)
+    yield "contacts", contacts(members, served)
+    yield "journeys", journeys(world, streams, members, lives)
+    asked, latent = surveys(world, streams, network, members, lives, served)
+    yield "surveys", asked
+    yield "touchpoint_ratings", touchpoint_ratings(world, streams, members, lives, latent)
+    yield "contact_log", contact_log(world, streams, members, lives)
+    yield "style_survey", style_survey(world, streams, members)
+
+
+def _panel_tables(halden: Halden, block: Block) -> Iterator[Piece]:
+    world, streams = halden.world, halden.streams
+    asked = households(world, streams, block=block.number, first=block.first, n=block.n)
+    yield "category_purchases", category_purchases(world, streams, asked)
+    yield "competitor_ratings", competitor_ratings(world, streams, asked)
