@@ -1,0 +1,140 @@
+"""Lives: how long customers stay, and why they leave, under a scenario.
+
+Every cause has a clock of its own; the first that rings within the data ends the contract. The clocks'
+random levels are the same in every scenario, so that a replay moves an exit only where a hazard moved.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cemlab.simulate.hazards import Clock, Window, clock
+from cemlab.simulate.members import own_ratio
+from cemlab.simulate.offers import make_offers
+from cemlab.simulate.state import AS_IT_WAS, CAUSES, TYPES, Flags, Lives, Members, NetworkState, Scenario
+from cemlab.simulate.streams import Floats, Ints, Streams
+from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTHS, day_of
+from cemlab.simulate.worlds import Leaving, World
+
+_SENIOR = TYPES.index("senior")
+_PROFESSIONAL = TYPES.index("professional")
+
+
+def live(
+    world: World, streams: Streams, network: NetworkState, members: Members, scenario: Scenario = AS_IT_WAS
+) -> Lives:
+    """Let a block of customers live through the data.
+
+    Parameters
+    ----------
+    world
+        The planted truths.
+    streams
+        The company's random numbers.
+    network
+        The branches under the same scenario.
+    members
+        The customers.
+    scenario
+        What is done to the company.
+    """
+    experience = network.experience[members.branch] + members.taste[:, None] + members.mood + scenario.cx
+    clocks = _clocks(world, members, experience, scenario)
+    levels = streams.exponential("lives.levels", (len(clocks), len(members)), members.block)
+    rings = np.array([hand.rings(level) for hand, level in zip(clocks, levels, strict=True)])
+    offers = make_offers(world, streams, members, clocks[:2], rings, scenario)
+    rings[:2] = offers.rings
+    entry = day_of(members.joined)
+    earliest = np.maximum(np.maximum(entry, 0), offers.day) + 1
+    ends, cause = _ends(rings, earliest)
+    return Lives(
+        experience=experience,
+        hazard=np.array([hand.hazard for hand in clocks]),
+        entry=entry,
+        exit=ends,
+        cause=cause,
+        considered=offers.considered,
+        considered_day=offers.day,
+        risk=offers.risk,
+        offered=offers.offered,
+        risk_if_not=offers.risk_if_not,
+    )
+
+
+def onboarded(members: Members, scenario: Scenario = AS_IT_WAS) -> Flags:
+    """Return who is onboarded under a scenario, of those who join within the data.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> people = SimpleNamespace(joined=np.array([-5.0, 3.0, 4.0]), onboarded=np.array([False, True, False]))
+    >>> onboarded(people, Scenario(onboarding="all")).tolist()
+    [False, True, True]
+    """
+    choices = {
+        "as it was": members.onboarded,
+        "none": np.zeros(len(members.onboarded), dtype=bool),
+        "all": members.joined >= 0,
+    }
+    return choices[scenario.onboarding]
+
+
+def _clocks(world: World, members: Members, experience: Floats, scenario: Scenario) -> tuple[Clock, ...]:
+    """Return the clock of each cause but the last, in the order of their codes."""
+    leaving = world.leaving
+    since = np.maximum(members.joined, 0)
+    own = leaving.competitor * members.frailty * own_ratio(leaving, members.plan, members.acquisition)
+    price = leaving.price * np.asarray(leaving.plans)[members.plan]
+    moved = leaving.moved * np.where(members.type == _PROFESSIONAL, leaving.moved_professional, 1.0)
+    deceased = leaving.deceased * np.where(members.type == _SENIOR, leaving.deceased_senior, 1.0)
+    for_price = _windows(leaving, members, scenario)
+    for_competitor = (_onboarding(leaving, members, scenario), *for_price)
+    competitor_in = _in_recession(world, scenario, leaving.recession_competitor)
+    price_in = _in_recession(world, scenario, leaving.recession_price)
+    else_ratio = _power(leaving.experience_else, experience)
+    return (
+        clock(own[:, None] * _power(leaving.experience, experience) * competitor_in, since, for_competitor),
+        clock(price[:, None] * _power(leaving.experience_price, experience) * price_in, since, for_price),
+        clock(moved[:, None] * else_ratio, since, ()),
+        clock(deceased[:, None] * else_ratio, since, ()),
+    )
+
+
+def _power(ratio: float, experience: Floats) -> Floats:
+    """Return the ratio to the power of the experience; ones where the ratio is one."""
+    return np.ones_like(experience) if ratio == 1 else np.exp(np.log(ratio) * experience)
+
+
+def _in_recession(world: World, scenario: Scenario, ratio: float) -> Floats:
+    """Return the ratio in the months (48) of the recession, where there is one, and one in the others."""
+    if world.recession is None or not scenario.recession:
+        return np.ones(MONTHS)
+    return np.where(np.arange(MONTHS) >= world.recession, ratio, 1.0)
+
+
+def _onboarding(leaving: Leaving, members: Members, scenario: Scenario) -> Window:
+    """Return the window of being onboarded."""
+    ratio = np.where(onboarded(members, scenario), leaving.onboarding, 1.0)
+    return Window(start=members.joined, end=members.joined + leaving.onboarding_months, ratio=ratio)
+
+
+def _windows(leaving: Leaving, members: Members, scenario: Scenario) -> tuple[Window, ...]:
+    """Return the windows of leaving by one's own will: the episode, and where nobody leaves any more."""
+    start = np.where(members.episode > 0, members.episode_from, np.inf)
+    ratio = np.array([1.0, *leaving.episode_ratio])[members.episode]
+    episode = Window(start=start, end=start + leaving.episode_months, ratio=ratio)
+    if scenario.leaving:
+        return (episode,)
+    n = len(members)
+    still = np.full(n, scenario.still_from / MONTH_DAYS)
+    return episode, Window(start=still, end=np.full(n, np.inf), ratio=np.zeros(n))
+
+
+def _ends(rings: Floats, earliest: Ints) -> tuple[Ints, Ints]:
+    """Return day and cause of each customer's exit from the moments of the causes."""
+    first = rings.min(axis=0)
+    inside = first < MONTHS
+    day = day_of(np.where(inside, first, MONTHS))
+    cause = np.where(inside, rings.argmin(axis=0), len(CAUSES) - 1)
+    ends = np.where(inside, np.maximum(day, earliest), DAYS)
+    return ends, cause
