@@ -1,0 +1,204 @@
+"""The books of Halden: money adds up to the last cent, and the naive slope misleads as it should."""
+
+from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cemlab.data import contract
+from cemlab.simulate import books, network_tables, shopping
+from cemlab.simulate.halden import Halden
+from cemlab.simulate.state import AS_IT_WAS, Purchases, Scenario
+from cemlab.simulate.timeline import MONTH_STARTS, MONTHS
+from cemlab.simulate.worlds import WORLDS
+
+BRANCHES = 60
+
+
+def kept(halden, scenario=AS_IT_WAS):
+    """Replay one block, and keep the books."""
+    network = halden.network(scenario)
+    members = halden.members(network, next(halden.blocks()))
+    lives = halden.lives(network, members, scenario)
+    purchases = halden.purchases(network, members, lives, scenario)
+    revenue, margin = books.sums(network, members, purchases)
+    active = np.zeros(revenue.shape)
+    np.add.at(active, members.branch, lives.months_active())
+    result = books.keep_books(
+        halden.world, halden.streams, network, revenue=revenue, margin=margin, active=active
+    )
+    return SimpleNamespace(**{name: value for name, value in locals().items() if name != "scenario"})
+
+
+@pytest.fixture(scope="module")
+def default():
+    return kept(Halden(seed=1))
+
+
+@pytest.fixture(scope="module")
+def table(default):
+    halden = default.halden
+    return books.branch_month(halden.world, halden.streams, default.network, default.result)
+
+
+def test_sums_by_hand():
+    members = SimpleNamespace(branch=np.array([1, 0]))
+    network = SimpleNamespace(size=np.array([10, 12]))
+    days = [0, 30, 31, 1460]
+    bought = Purchases(
+        customer=np.array([0, 0, 0, 1]),
+        day=np.array(days),
+        category=np.zeros(4, dtype=int),
+        channel=np.zeros(4, dtype=int),
+        units=np.ones(4, dtype=int),
+        revenue=np.array([100_0100, 100, 5_0000, 7_0000]),
+        margin=np.array([50_0000, 0, 2_0000, 3_0000]),
+    )
+    revenue, margin = books.sums(network, members, bought)
+    assert revenue.shape == margin.shape == (2, MONTHS)
+    assert revenue[1, :2].tolist() == [100_0200, 5_0000]
+    assert margin[1, :2].tolist() == [50_0000, 2_0000]
+    assert (revenue[0, 47], margin[0, 47]) == (7_0000, 3_0000)
+    assert (np.count_nonzero(revenue), np.count_nonzero(margin)) == (3, 3)
+
+
+def test_money_adds_up_from_transactions_to_branch_months_to_the_last_cent(default, table):
+    lines = shopping.transactions(default.members, default.purchases).to_pandas()
+    home = default.members.branch[lines.customer.str[1:].astype(int).to_numpy() - 1] + 1
+    month = lines.date.astype("datetime64[s]").dt.to_period("M").dt.start_time.dt.date
+    cents = (lines.revenue * 100).astype("int64").groupby([home, month.to_numpy()]).sum()
+    written = table.to_pandas()
+    assert len(cents) == len(written) == BRANCHES * MONTHS
+    pairs = list(zip(written.branch.str[1:].astype(int), written.month, strict=True))
+    assert (cents.loc[pairs].to_numpy() == (written.revenue * 100).astype("int64").to_numpy()).all()
+    assert written.revenue.sum() == lines.revenue.sum()
+    assert isinstance(written.revenue[0], Decimal)
+
+
+def test_profit_is_revenue_less_cost_exactly(default, table):
+    written = table.to_pandas()
+    assert (written.revenue - written.cost == written.profit).all()
+    assert (default.result.cost % 100 == 0).all()  # whole cents
+
+
+def test_cost_is_goods_pay_training_service_and_fixed_cost(default):
+    halden, network = default.halden, default.network
+    pay = network_tables.payroll(network)
+    known = (
+        default.revenue
+        - default.margin
+        + pay
+        + network_tables.training_cost(halden.world, halden.streams, network)
+        + books.service_overtime(halden.world, network, pay)
+    )
+    fixed = (default.result.cost - known) / 10_000 / network.size[:, None]
+    for code in range(3):
+        mine = fixed[network.format == code]
+        level = books._FIXED_PER_POST[code]
+        # Bills vary by 3 % from month to month.
+        assert mine.mean() == pytest.approx(level, abs=4 * 0.03 * level / np.sqrt(mine.size))
+    assert (fixed > 0).all()
+
+
+def test_service_overtime_by_hand():
+    world = WORLDS["default"]
+    network = SimpleNamespace(share_trained=lambda: np.array([[0.0, 0.5, 1.0]]))
+    pay = np.full((1, 3), 40_000_0000)
+    # A quarter of the pay, 10,000 EUR, is for service: 6 % more by longer contacts, 4 % less by fewer.
+    assert books.service_overtime(world, network, pay).tolist() == [[0, 100_0000, 200_0000]]
+    assert not books.service_overtime(WORLDS["no-effect"], network, pay).any()
+
+
+def test_branch_months_are_as_the_contract_says(default, table):
+    assert table.column_names == [column.name for column in contract.table("branch_month").columns]
+    written = table.to_pandas()
+    assert not written.duplicated(["branch", "month"]).any()
+    assert not written.isna().any(axis=None)
+    assert (written.branch.iloc[0], written.branch.iloc[-1]) == ("B01", "B60")
+    assert written.month.nunique() == MONTHS
+    assert written.turnover.between(0, 1).all()
+    experience = default.network.experience.ravel()
+    error = written.cx - experience
+    planted = default.halden.world.network.measurement_sd
+    n = len(error)
+    assert error.std() == pytest.approx(planted, abs=4 * planted / np.sqrt(2 * n))
+    assert error.mean() == pytest.approx(0, abs=4 * planted / np.sqrt(n))
+    assert np.corrcoef(error, experience)[0, 1] == pytest.approx(0, abs=4 / np.sqrt(n))
+
+
+def test_the_error_of_measurement_is_the_same_in_every_replay(default):
+    halden = default.halden
+    other = halden.network(Scenario(training="none"))
+    errors = [
+        books.observed_cx(halden.world, halden.streams, network) - network.experience
+        for network in (default.network, other)
+    ]
+    assert errors[0] == pytest.approx(errors[1], abs=1e-12)
+    assert not np.allclose(default.network.experience, other.experience)
+
+
+def test_the_company_earns_a_usual_margin(default):
+    share = default.result.profit.sum() / default.result.revenue.sum()
+    assert 0.05 < share < 0.10
+
+
+def test_members_of_the_books_are_the_contracts_that_run(default):
+    lives, middle = default.lives, 700
+    running = ((lives.entry <= middle) & (middle < lives.exit)).sum()
+    month = np.searchsorted(MONTH_STARTS, middle, side="right") - 1
+    # The mean of a month differs from one day of it by what is won and lost within, some 3 % at most.
+    assert default.result.members[:, month].sum() == pytest.approx(running, rel=0.03)
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def slopes(request):
+    """Naive and true slope of monthly profit per member on the experience, of one company."""
+    halden = Halden(seed=request.param)
+    seen = kept(halden)
+    better = replace(seen.lives, experience=seen.lives.experience + 1)
+    bought = shopping.buy(halden.world, halden.streams, seen.network, seen.members, better)
+    _, margin = books.sums(seen.network, seen.members, bought)
+    member_months = seen.active.sum()
+    cx = books.observed_cx(halden.world, halden.streams, seen.network)
+    profit = seen.result.profit / 10_000 / seen.active
+    return SimpleNamespace(
+        naive=np.polyfit(cx.ravel(), profit.ravel(), 1)[0],
+        true=(margin - seen.margin).sum() / 10_000 / member_months,
+        margin=seen.margin.sum() / 10_000 / member_months,
+        experience=seen.lives.experience[seen.lives.months_active() > 0],
+    )
+
+
+def test_the_naive_slope_is_about_twice_the_true_one(slopes):
+    # Over eight companies the ratio has an SD of 0.11: four of them either side of two.
+    assert 1.55 < slopes.naive / slopes.true < 2.45
+
+
+def test_the_true_slope_is_what_the_planted_numbers_give(slopes):
+    # Every purchase becomes exp(0.07 + 0.02 (2 E + 1)) of them, weighted with what is bought at E.
+    weight = np.exp(0.07 * slopes.experience + 0.02 * slopes.experience**2)
+    gain = np.average(np.expm1(0.07 + 0.02 * (2 * slopes.experience + 1)), weights=weight)
+    # Some 45,000 purchases are gained: 4 / sqrt(45,000) is 2 % from chance; affluence bends it a little more.
+    assert slopes.true == pytest.approx(gain * slopes.margin, rel=0.06)
+
+
+def test_training_costs_first_and_pays_later():
+    halden = Halden(seed=1)
+    done, none = kept(halden), kept(halden, Scenario(training="none"))
+    gain = (done.result.profit - none.result.profit).sum(axis=0) / 10_000
+    first, last = halden.world.network.waves[0], halden.world.network.waves[-1]
+    assert (gain[:first] == 0).all()
+    assert gain[[13, 19, 25]].max() < 0  # the months of the courses
+    assert gain[last + 6 :].mean() > 0
+    cost = network_tables.training_cost(halden.world, halden.streams, done.network).sum() / 10_000
+    assert -cost < gain.sum() < 2 * cost  # worth discussing: neither ruinous nor a wonder
+
+
+def test_training_that_does_nothing_is_a_loss():
+    halden = Halden(customers=3_000, seed=4, world_name="no-effect")
+    done, none = kept(halden), kept(halden, Scenario(training="none"))
+    assert (done.revenue == none.revenue).all()
+    assert (done.result.profit <= none.result.profit).all()
+    assert (done.result.profit < none.result.profit).any()
