@@ -1,0 +1,121 @@
+"""Tables about members: who they are, their contracts, the save offers and the onboarding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from cemlab.simulate.arrow import cents, dates, flags, ids, labels, money
+from cemlab.simulate.state import (
+    ACQUISITION,
+    CAUSES,
+    OBJECTIVES,
+    PLANS,
+    RISKS,
+    TYPES,
+    Flags,
+    Lives,
+    Members,
+    NetworkState,
+)
+from cemlab.simulate.streams import Floats, Ints
+from cemlab.simulate.timeline import day_of, month_of
+from cemlab.simulate.worlds import World
+
+#: What a save offer and an onboarding cost, in EUR.
+SAVE_OFFER_COST = 25
+ONBOARDING_COST = 8
+
+# What a type and a plan could still spend with the company, as a multiple of the average.
+_POTENTIAL_BY_TYPE = (1.0, 1.25, 0.75, 1.8)
+_POTENTIAL_BY_PLAN = (1.0, 1.1, 1.25)
+_POTENTIAL_SHARE = 0.4
+# Who is in better spirits than this in the month, in SD of experience, accepts: with moods of SD 0.4 about
+# 20, 40 and 65 of 100 accept an offer at high, middle and low risk, and 70 of 100 take part in an onboarding.
+_ACCEPTS_ABOVE = (0.34, 0.10, -0.15)
+_TAKES_PART_ABOVE = -0.21
+
+
+def customers(world: World, network: NetworkState, members: Members) -> pa.Table:
+    """Return the customers, one row each."""
+    joined = day_of(members.joined)
+    regions = [f"Region {number}" for number in range(1, int(network.region.max()) + 2)]
+    return pa.table(
+        {
+            "customer": ids("C", members.number),
+            "branch": ids("B", members.branch + 1, width=2),
+            "joined": dates(joined),
+            "observed_from": dates(np.maximum(joined, 0)),
+            "region": labels(regions, network.region[members.branch]),
+            "type": labels(TYPES, members.type),
+            "objective": labels(OBJECTIVES, members.objective),
+            "acquisition_channel": labels(ACQUISITION, members.acquisition),
+            "consent": flags(members.consent),
+            "potential_value": money(cents(_potential(world, network, members))),
+        }
+    )
+
+
+def subscriptions(members: Members, lives: Lives) -> pa.Table:
+    """Return the contracts, one row for each customer."""
+    goes_on = lives.cause == CAUSES.index("none")
+    return pa.table(
+        {
+            "customer": ids("C", members.number),
+            "plan": labels(PLANS, members.plan),
+            "entry": dates(lives.entry),
+            "exit": dates(lives.exit, missing=goes_on),
+            "cause": labels(CAUSES, lives.cause),
+        }
+    )
+
+
+def save_offers(members: Members, lives: Lives) -> pa.Table:
+    """Return the customers considered for a save offer, with who got one by lot and who accepted."""
+    row = np.flatnonzero(lives.considered)
+    risk, day, treated = lives.risk[row], lives.considered_day[row], lives.offered[row]
+    accepts = _mood(members, row, day) > np.asarray(_ACCEPTS_ABOVE)[risk]
+    kind = labels([f"{name} risk" for name in RISKS], risk)
+    return _messages(members.number[row], day, kind, treated, accepts, SAVE_OFFER_COST)
+
+
+def onboarding(members: Members, lives: Lives) -> pa.Table:
+    """Return those who joined within the data, with who was onboarded by lot and who took part."""
+    row = np.flatnonzero(members.joined >= 0)
+    day, treated = lives.entry[row], members.onboarded[row]
+    takes_part = _mood(members, row, day) > _TAKES_PART_ABOVE
+    kind = labels(["onboarding"], np.zeros(len(row), dtype=np.int64))
+    return _messages(members.number[row], day, kind, treated, takes_part, ONBOARDING_COST)
+
+
+def _messages(number: Ints, day: Ints, kind: pa.Array, treated: Flags, answers: Flags, cost: int) -> pa.Table:
+    """Return a table of messages, sent or held back."""
+    return pa.table(
+        {
+            "customer": ids("C", number),
+            "date": dates(day),
+            "kind": kind,
+            "treated": flags(treated),
+            "response": flags(treated & answers),
+            "cost": money(cents(np.where(treated, float(cost), 0.0))),
+        }
+    )
+
+
+def _mood(members: Members, row: Ints, day: Ints) -> Floats:
+    """Return the moods of customers in the month of a day."""
+    mood: Floats = members.mood[row, month_of(day)]
+    return mood
+
+
+def _potential(world: World, network: NetworkState, members: Members) -> Floats:
+    """Return the margin a year, in EUR, that the company's own model says could be won.
+
+    It grows with what a customer buys, but less than in proportion: who buys little often buys elsewhere.
+    """
+    buying = world.buying
+    purchases = 12 * np.sqrt(members.rate * buying.rate)
+    who = np.asarray(_POTENTIAL_BY_TYPE)[members.type] * np.asarray(_POTENTIAL_BY_PLAN)[members.plan]
+    where = np.exp(2 * world.network.affluence_basket * network.affluence[members.branch])
+    potential: Floats = _POTENTIAL_SHARE * purchases * buying.basket * buying.margin * who * where
+    return potential
