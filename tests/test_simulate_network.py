@@ -471,6 +471,10 @@ def test_every_row_and_column_passes_intake(made, written):
         assert made[report.table].column_names == [column.name for column in TABLES[report.table].columns]
 
 
+def test_regions_are_named_as_the_customers_name_them(made):
+    assert set(made["branches"]["region"].to_pylist()) == {f"Region {number}" for number in range(1, 9)}
+
+
 def rows(company: Company, name: str) -> list[dict]:
     return company.table(name).to_pyarrow().to_pylist()
 

@@ -39,7 +39,7 @@ def branches(world: World, network: NetworkState) -> pa.Table:
         {
             "branch": _branch_ids(np.arange(len(network.size))),
             "format": labels(FORMATS, network.format),
-            "region": ids("R", network.region + 1, width=1),
+            "region": ids("Region ", network.region + 1, width=1),  # as customers name them
             "conformance": numbers(np.clip(conformance, 0.5, 0.99), decimals=3),
         }
     )
