@@ -157,16 +157,20 @@ def slopes(request):
     """Naive and true slope of monthly profit per member on the experience, of one company."""
     halden = Halden(seed=request.param)
     seen = kept(halden)
-    better = replace(seen.lives, experience=seen.lives.experience + 1)
-    bought = shopping.buy(halden.world, halden.streams, seen.network, seen.members, better)
-    _, margin = books.sums(seen.network, seen.members, bought)
+
+    def margin(step):
+        moved = replace(seen.lives, experience=seen.lives.experience + step)
+        bought = shopping.buy(halden.world, halden.streams, seen.network, seen.members, moved)
+        return books.sums(seen.network, seen.members, bought)[1].sum() / 10_000
+
     member_months = seen.active.sum()
     cx = books.observed_cx(halden.world, halden.streams, seen.network)
     profit = seen.result.profit / 10_000 / seen.active
     return SimpleNamespace(
         naive=np.polyfit(cx.ravel(), profit.ravel(), 1)[0],
-        true=(margin - seen.margin).sum() / 10_000 / member_months,
-        margin=seen.margin.sum() / 10_000 / member_months,
+        true=(margin(1) - margin(0)) / member_months,
+        local=(margin(0.5) - margin(-0.5)) / member_months,
+        margin=margin(0) / member_months,
         experience=seen.lives.experience[seen.lives.months_active() > 0],
     )
 
@@ -179,9 +183,13 @@ def test_the_naive_slope_is_about_twice_the_true_one(slopes):
 def test_the_true_slope_is_what_the_planted_numbers_give(slopes):
     # Every purchase becomes exp(0.07 + 0.02 (2 E + 1)) of them, weighted with what is bought at E.
     weight = np.exp(0.07 * slopes.experience + 0.02 * slopes.experience**2)
-    gain = np.average(np.expm1(0.07 + 0.02 * (2 * slopes.experience + 1)), weights=weight)
+    whole_step = np.average(np.expm1(0.07 + 0.02 * (2 * slopes.experience + 1)), weights=weight)
+    tangent = np.average(0.07 + 2 * 0.02 * slopes.experience, weights=weight)
     # Some 45,000 purchases are gained: 4 / sqrt(45,000) is 2 % from chance; affluence bends it a little more.
-    assert slopes.true == pytest.approx(gain * slopes.margin, rel=0.06)
+    assert slopes.true == pytest.approx(whole_step * slopes.margin, rel=0.06)
+    # The step around today's experience is the tangent but for terms of the third order, 2 % or so.
+    assert slopes.local == pytest.approx(tangent * slopes.margin, rel=0.08)
+    assert slopes.local < slopes.true  # convex: the next SD is worth more than the slope today says
 
 
 def test_training_costs_first_and_pays_later():
