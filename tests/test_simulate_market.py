@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,11 @@ WORLD = WORLDS["default"]
 STATIONARY = WORLDS["stationary"]
 N = 20_000
 YEAR_4 = int(MONTH_STARTS[36])
+
+
+def members(n, *, first=0, block=0):
+    """Return what the questionnaire asks of a block of customers: who they are by number."""
+    return SimpleNamespace(number=np.arange(first, first + n) + 1, block=block)
 
 
 def standard_error(values):
@@ -57,7 +63,7 @@ def ratings(block):
 @pytest.fixture(scope="module")
 def answers():
     # respondents of 20,000 customers
-    return styles.style_survey(WORLD, Streams(4), numbers=np.arange(20_000) + 1, block=0)
+    return styles.style_survey(WORLD, Streams(4), members(20_000))
 
 
 # the panel
@@ -313,7 +319,7 @@ def test_one_customer_in_ten_answers_on_a_scale_of_five(answers):
 
 
 def test_the_respondents_are_customers_of_their_block():
-    table = styles.style_survey(WORLD, Streams(4), numbers=np.arange(5_000) + 5_001, block=1)
+    table = styles.style_survey(WORLD, Streams(4), members(5_000, first=5_000, block=1))
     numbers = [int(customer[1:]) for customer in table["customer"].to_pylist()]
     assert min(numbers) > 5_000
     assert max(numbers) <= 10_000
@@ -407,7 +413,7 @@ def test_the_same_seed_gives_the_same_tables():
         return (
             panel.category_purchases(WORLD, streams, households),
             rivals.competitor_ratings(WORLD, streams, households),
-            styles.style_survey(WORLD, streams, numbers=np.arange(500) + 1, block=0),
+            styles.style_survey(WORLD, streams, members(500)),
             catalogue(streams),
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from cemlab.simulate.arrow import ids, whole
+from cemlab.simulate.state import Members
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.worlds import World
 
@@ -55,7 +56,7 @@ def loadings(world: World) -> Floats:
     return world.market.style_loading * np.eye(world.market.styles)[style]
 
 
-def style_survey(world: World, streams: Streams, *, numbers: Ints, block: int) -> pa.Table:
+def style_survey(world: World, streams: Streams, members: Members) -> pa.Table:
     """Return the answers of those customers of a block who are asked, as the table `style_survey`.
 
     Parameters
@@ -64,21 +65,20 @@ def style_survey(world: World, streams: Streams, *, numbers: Ints, block: int) -
         What is planted.
     streams
         The company's random numbers.
-    numbers
-        Numbers of the customers of the block.
-    block
-        Number of the block.
+    members
+        A block of customers.
 
     Returns
     -------
     pyarrow.Table
         One row a respondent: customer, and item_01 to item_40 from 1 (not at all) to 5 (entirely).
     """
-    asked = streams.uniform("styles.asked", len(numbers), block) < world.market.style_respondents
-    answers = _answers(world, streams, int(asked.sum()), block)
+    lots = streams.uniform("styles.asked", len(members.number), members.block)
+    asked = lots < world.market.style_respondents
+    answers = _answers(world, streams, int(asked.sum()), members.block)
     return pa.table(
         {
-            "customer": ids("C", numbers[asked]),
+            "customer": ids("C", members.number[asked]),
             **{name: whole(answers[:, i]) for i, name in enumerate(item_names())},
         }
     )
