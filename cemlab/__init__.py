@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cemlab import errors as errors
+    from cemlab import goals as goals
     from cemlab import loyalty as loyalty
     from cemlab import places as places
     from cemlab import simulate as simulate
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cemlab.data import datasets as datasets
     from cemlab.data.company import Company as Company
     from cemlab.evidence import Evidence as Evidence
+    from cemlab.present.what_can_run import what_can_run as what_can_run
     from cemlab.result import Result as Result
 
 # public name → (module, name in it); None stands for the module itself
@@ -36,11 +38,13 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "counts": ("cemlab.data.counts", None),
     "datasets": ("cemlab.data.datasets", None),
     "errors": ("cemlab.errors", None),
+    "goals": ("cemlab.goals", None),
     "loyalty": ("cemlab.loyalty", None),
     "places": ("cemlab.places", None),
     "set_plotting_backend": ("cemlab.chart", "set_plotting_backend"),
     "simulate": ("cemlab.simulate", None),
     "survival": ("cemlab.survival", None),
+    "what_can_run": ("cemlab.present.what_can_run", "what_can_run"),
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -20,7 +20,7 @@ from cemlab.markup import is_missing, label, number, percent
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["step", "line", "bar", "heatmap", "forest", "histogram", "scatter"]
+Kind = Literal["step", "line", "bar", "heatmap", "forest", "histogram", "scatter", "diagram"]
 
 # A picture of one of these kinds shows estimates, and an estimate is never shown without its interval.
 _NEEDS_INTERVAL = ("step", "bar", "forest")
@@ -65,18 +65,21 @@ class Chart:
     ----------
     kind
         ``"step"`` and ``"line"`` with a band, ``"bar"`` with intervals, ``"heatmap"``, ``"forest"``
-        (estimates with intervals, one a row), ``"histogram"`` (counted bins) or ``"scatter"``.
+        (estimates with intervals, one a row), ``"histogram"`` (counted bins), ``"scatter"`` or
+        ``"diagram"`` (boxes in columns, joined by links).
     frame
         The rows behind the picture, tidy.
     x, y
         The columns on the two axes. A bar chart has its categories on `x`; a forest its terms on `y`
-        and estimates on `x`; a histogram the lower edge of each bin on `x` and counts on `y`.
+        and estimates on `x`; a histogram the lower edge of each bin on `x` and counts on `y`. A diagram has
+        one row a box, `x` missing and its name on `y`, and one row a link, from `x` to `y`.
     value
-        The column shown in the cells of a heat map.
+        The column shown in the cells of a heat map; in a diagram, what stands at a link, or under a box
+        that is to be marked.
     low, high
         The interval's columns; required for kinds that show estimates.
     group
-        The column that tells several series apart.
+        The column that tells several series apart; in a diagram, the column of boxes in which `y` stands.
     x_label, y_label
         Axis titles with units.
     claim
@@ -127,6 +130,8 @@ class Chart:
             )
         if self.kind == "heatmap" and not self.value:
             raise OptionError("a heat map needs the column of its cells: value=…")
+        if self.kind == "diagram" and not (self.value and self.group):
+            raise OptionError("a diagram needs the columns of its words and its levels: value=…, group=…")
         for name in (self.x, self.y, self.value, self.low, self.high, self.group):
             if name is not None and name not in self.frame.columns:
                 raise ColumnError(one_of(name, map(str, self.frame.columns), what="column of the chart"))
@@ -236,6 +241,26 @@ def _describe_scatter(chart: Chart) -> str:
     )
 
 
+def _describe_diagram(chart: Chart) -> str:
+    boxes, links = chart.frame[chart.frame[chart.x].isna()], chart.frame[chart.frame[chart.x].notna()]
+    parts = []
+    for name, rows in replace(chart, frame=boxes).series():
+        parts.append(
+            f"{_before(name)}{', '.join(_marked(label(row[chart.y]), chart, row) for row in _dicts(rows))}"
+        )
+    told = [_marked(f"{label(row[chart.x])} to {label(row[chart.y])}", chart, row) for row in _dicts(links)]
+    return f"Diagram from left to right. {'; '.join(parts)}. Links: {'; '.join(told) or 'none'}."
+
+
+def _marked(name: str, chart: Chart, row: dict[str, Any]) -> str:
+    text = row[str(chart.value)]
+    return name if is_missing(text) or not text else f"{name} [{' '.join(str(text).split())}]"
+
+
+def _dicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+
+
 def _before(name: str) -> str:
     return f"{name}: " if name else ""
 
@@ -248,4 +273,5 @@ _DESCRIBE: dict[str, Callable[[Chart], str]] = {
     "heatmap": _describe_heatmap,
     "histogram": _describe_histogram,
     "scatter": _describe_scatter,
+    "diagram": _describe_diagram,
 }

@@ -17,7 +17,7 @@ FLOORS = [
     {"errors", "places", "files", "markup", "spreadsheet", "evidence", "chart", "result"},
     {"stats"},
     {"data"},
-    {"loyalty", "survival", "simulate"},
+    {"loyalty", "survival", "goals", "simulate"},
     {"present", "notebook"},
     {"cli", "__main__", "__init__"},
 ]

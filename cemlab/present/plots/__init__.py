@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from cemlab.present import theme
 from cemlab.present.plots.bars import paint_bars, upright
 from cemlab.present.plots.curves import paint_curves, paint_histogram, paint_scatter
+from cemlab.present.plots.diagram import diagram_height, paint_diagram
 from cemlab.present.plots.frame import (
     caption,
     caption_within,
@@ -46,6 +47,7 @@ _PAINT: dict[str, Callable[[Axes, Chart, list[Series]], list[Any]]] = {
     "heatmap": paint_heatmap,
     "histogram": paint_histogram,
     "scatter": paint_scatter,
+    "diagram": paint_diagram,
 }
 
 
@@ -115,6 +117,8 @@ def _house_style() -> Iterator[None]:
 def _size(chart: Chart) -> tuple[float, float]:
     """Return the inches of a picture: always as wide, and higher only for many rows or many words."""
     words = lines(title(chart, 72 * theme.WIDTH)) + lines(note(chart, 72 * theme.WIDTH))
+    if chart.kind == "diagram":
+        return theme.WIDTH, 0.6 + 0.2 * words + diagram_height(chart) / 72
     rows = 0
     if chart.kind in ("forest", "heatmap") or (chart.kind == "bar" and not upright(chart)):
         names = distinct(chart.frame[chart.x if chart.kind == "bar" else chart.y])

@@ -1,0 +1,17 @@
+"""What are we changing: the tree of goals, the map of levers, and the ledger of assumptions."""
+
+from __future__ import annotations
+
+from cemlab.goals.ledger import Ledger, ledger
+from cemlab.goals.levers import LeverMap, lever_map, levers_for
+from cemlab.goals.tree import GoalTree, goal_tree
+
+__all__ = [
+    "GoalTree",
+    "Ledger",
+    "LeverMap",
+    "goal_tree",
+    "ledger",
+    "lever_map",
+    "levers_for",
+]

@@ -1,0 +1,73 @@
+"""Which stated range matters: one elasticity at a time from end to end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from cemlab.chart import Chart
+from cemlab.markup import number
+from cemlab.result import Result
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Swings(Result):
+    """What a lever moves, with one stated elasticity at a time at the ends of its range.
+
+    Parameters
+    ----------
+    table
+        edge, estimate (with all at their mean), conf_low, conf_high (with this edge at its two ends), width,
+        grade; the widest first.
+    lever, metric, unit
+        What moves what, and in which unit.
+    """
+
+    lever: str
+    metric: str
+    unit: str
+
+    title: ClassVar[str] = "Which stated range matters"
+    labels: ClassVar[dict[str, str]] = {
+        "edge": "Assumption", "estimate": "All at their mean", "conf_low": "Lower end",
+        "conf_high": "Upper end", "width": "Width", "grade": "Rests on",
+    }  # fmt: skip
+
+    @property
+    def caption(self) -> str:
+        """The line under the table."""
+        return f"One range at a time from end to end, the others at their mean. {self.evidence.line()}"
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row an edge, the widest first."""
+        return self.table
+
+    def narrative(self) -> str:
+        """Name the range to narrow first."""
+        first = self.table.iloc[0]
+        return (
+            f"“{self.lever}” moves {self.metric} by {number(first['estimate'])} {self.unit} with every "
+            f"elasticity at its mean. The widest range is “{first['edge']}” ({first['grade']}): between its "
+            f"ends the product goes from {number(first['conf_low'])} to {number(first['conf_high'])}."
+        )
+
+    @property
+    def chart(self) -> Chart:
+        """One row an edge, the widest on top."""
+        return Chart(
+            kind="forest",
+            frame=self.table,
+            x="estimate",
+            y="edge",
+            low="conf_low",
+            high="conf_high",
+            x_label=f"Change of {self.metric}, {self.unit}",
+            y_label="",
+            claim=f"Most of the doubt about {self.metric} lies in “{self.table['edge'].iloc[0]}”",
+            grade=self.evidence.grade,
+            note=self.caption,
+            reference=0.0,
+        )
