@@ -113,7 +113,7 @@ def lapse_of_the_loyal(market: Market) -> float:
     n = np.arange(1, int(bought.ppf(1 - 1e-12)) + 1)
     loyal = bought.pmf(n) * binom.sf(np.ceil(LOYAL * n - 1e-9) - 1, n, share)
     none = (1 + share / (1 + slope)) ** -(shape + n)
-    return float(weight @ (loyal * none).sum(axis=1) / (weight @ loyal.sum(axis=1)))
+    return float((weight[:, None] * loyal * none).sum() / (weight[:, None] * loyal).sum())
 
 
 def defection_chance(market: Market) -> float:

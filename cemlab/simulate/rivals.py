@@ -96,7 +96,8 @@ def _opinions(market: Market, streams: Streams, shares: Floats, block: int) -> t
     person_brand = person + market.liking * (shares - usual)
     ratings = _planted(market) + person_brand[:, :, None] + market.rating_sd * own
     noise = market.value_sd * streams.normal("rivals.value", shares.shape, block)
-    return ratings, ratings @ np.asarray(market.value_weights) + noise
+    # einsum adds up in one order, whatever the number of threads
+    return ratings, np.einsum("nbk,k->nb", ratings, np.asarray(market.value_weights)) + noise
 
 
 def _buys(bought: PanelPurchases, n: int, start: int, end: int) -> Flags:

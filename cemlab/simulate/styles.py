@@ -91,7 +91,8 @@ def _answers(world: World, streams: Streams, n: int, block: int) -> Ints:
     own = streams.normal("styles.own", (n, market.styles), block)
     style = np.sqrt(market.style_correlation) * shared + np.sqrt(1 - market.style_correlation) * own
     noise = streams.normal("styles.item", (n, ITEMS), block)
-    behind = style @ loadings(world).T + np.sqrt(1 - market.style_loading**2) * noise
+    # einsum adds up in one order, whatever the number of threads
+    behind = np.einsum("ns,is->ni", style, loadings(world)) + np.sqrt(1 - market.style_loading**2) * noise
     ease = np.resize(_EASE, ITEMS)
     answers: Ints = 1 + np.searchsorted(_STEPS, behind + ease, side="right")
     return answers
