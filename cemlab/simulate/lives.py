@@ -6,6 +6,8 @@ random levels are the same in every scenario, so that a replay moves an exit onl
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cemlab.simulate.hazards import Clock, Window, clock
@@ -39,7 +41,8 @@ def live(
         What is done to the company.
     """
     experience = network.experience[members.branch] + members.taste[:, None] + members.mood + scenario.cx
-    clocks = _clocks(world, members, experience, scenario)
+    free = replace(scenario, leaving=True)
+    clocks = _clocks(world, members, experience, free)
     levels = streams.exponential("lives.levels", (len(clocks), len(members)), members.block)
     rings = np.array([hand.rings(level) for hand, level in zip(clocks, levels, strict=True)])
     offers = make_offers(world, streams, members, clocks[:2], rings, scenario)
@@ -47,9 +50,10 @@ def live(
     entry = day_of(members.joined)
     earliest = np.maximum(np.maximum(entry, 0), offers.day) + 1
     ends, cause = _ends(rings, earliest)
+    told = clocks if scenario.leaving else _clocks(world, members, experience, scenario)
     return Lives(
         experience=experience,
-        hazard=np.array([hand.hazard for hand in clocks]),
+        hazard=np.array([hand.hazard for hand in told]),
         entry=entry,
         exit=ends,
         cause=cause,

@@ -39,14 +39,13 @@ _TAKES_PART_ABOVE = -0.21
 def customers(world: World, network: NetworkState, members: Members) -> pa.Table:
     """Return the customers, one row each."""
     joined = day_of(members.joined)
-    regions = [f"Region {number}" for number in range(1, int(network.region.max()) + 2)]
     return pa.table(
         {
             "customer": ids("C", members.number),
             "branch": ids("B", members.branch + 1, width=2),
             "joined": dates(joined),
             "observed_from": dates(np.maximum(joined, 0)),
-            "region": labels(regions, network.region[members.branch]),
+            "region": ids("R", network.region[members.branch] + 1, width=1),
             "type": labels(TYPES, members.type),
             "objective": labels(OBJECTIVES, members.objective),
             "acquisition_channel": labels(ACQUISITION, members.acquisition),

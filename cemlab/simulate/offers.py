@@ -96,14 +96,18 @@ def make_offers(
     members
         The customers.
     clocks
-        Clocks of leaving for a competitor and for the price.
+        Clocks of leaving for a competitor and for the price, as if everybody were free to leave.
     rings
-        Moments of all causes (4, n) if nobody gets an offer.
+        Moments of all causes (4, n) by such clocks if nobody gets an offer.
     scenario
-        Who of those considered gets one.
+        Who of those considered gets one, and from when on nobody leaves by their own will. What that takes
+        away is taken away last, so that nothing before it knows of it.
     """
     could = candidates(world, streams, members)
-    considered = (could.risk >= 0) & (rings.min(axis=0) > np.nan_to_num(could.moment))
+    still = np.inf if scenario.leaving else scenario.still_from / MONTH_DAYS
+    ends = np.where(rings[:2] < still, rings[:2], np.inf).min(axis=0)
+    there = np.minimum(ends, rings[2:].min(axis=0)) > np.nan_to_num(could.moment)
+    considered = (could.risk >= 0) & there
     # Those not considered get a harmless moment, so that the arithmetic below needs no cases.
     moment = np.where(considered, could.moment, CONSIDERED_MONTHS[0])
     gathered = sum(hand.until(moment + _WINDOW) - hand.until(moment) for hand in clocks)
@@ -112,14 +116,14 @@ def make_offers(
         scenario.save_offer
     ]
     points = np.where(offered, np.array([*world.leaving.save_points, 0.0])[could.risk], 0.0)
-    still = np.inf if scenario.leaving else scenario.still_from / MONTH_DAYS
+    answered = _answered(streams, members.block, clocks, rings[:2], moment, points, risk_if_not)
     return Offers(
         considered=considered,
         day=np.where(considered, day_of(moment), -1),
         risk=np.where(considered, could.risk, -1),
         offered=offered,
         risk_if_not=np.where(considered, risk_if_not, np.nan),
-        rings=_answered(streams, members.block, clocks, rings[:2], moment, points, risk_if_not, still),
+        rings=np.where(answered < still, answered, np.inf),
     )
 
 
@@ -131,13 +135,12 @@ def _answered(
     moment: Floats,
     points: Floats,
     risk: Floats,
-    still: float,
 ) -> Floats:
     """Return when customers leave by their own will (2, n), after offers that change the share by `points`.
 
     Where an offer keeps, it keeps so many of those who would have left within the window that the share
     falls by the points; their clocks are wound up anew at its end. Where it drives away, it does so with
-    some of those who would have stayed, at any moment of the window before nobody leaves any more (`still`).
+    some of those who would have stayed, at any moment of the window.
     """
     n = len(moment)
     chance = streams.uniform("offers.answer", n, block)
@@ -146,7 +149,7 @@ def _answered(
     end = moment + _WINDOW
     leaves = rings.min(axis=0) < end
     kept = leaves & (points < 0) & (chance * risk < -points)
-    driven = ~leaves & (points > 0) & (chance * (1 - risk) < points) & (driven_at < still)
+    driven = ~leaves & (points > 0) & (chance * (1 - risk) < points)
     again = np.array([hand.rings(hand.until(end) + level) for hand, level in zip(clocks, fresh, strict=True)])
     answered = np.where(kept, again, rings)
     answered[0] = np.where(driven, driven_at, answered[0])
