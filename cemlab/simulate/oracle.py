@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cemlab.errors import OptionError, one_of
+from cemlab.simulate.at_risk import AtRisk
 from cemlab.simulate.campaigns import KINDS, campaign_chances
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.opening import halden_of
@@ -98,10 +99,10 @@ class Oracle:
         Parameters
         ----------
         cause
-            ``"training"``: what was done against nobody trained. ``"training everywhere"``: every branch trained
-            in the first wave's month against none. ``"cx"``: one SD more experience for every customer in every
-            month against what was. ``"recession"``: with it against without. ``"save offers"``: everybody
-            considered gets one against nobody. ``"onboarding"``: every new customer against none.
+            ``"training"``: what was done against nobody trained. ``"training everywhere"``: every branch
+            trained in the first wave's month against none. ``"cx"``: one SD more experience for every customer
+            in every month against what was. ``"recession"``: with it against without. ``"save offers"``:
+            everybody considered gets one against nobody. ``"onboarding"``: every new customer against none.
         on
             The outcome; by branch or month one of :data:`cemlab.simulate.replay.BRANCH_OUTCOMES`, by customer
             one of :data:`cemlab.simulate.replay.CUSTOMER_OUTCOMES`, for the company any of them.
@@ -142,15 +143,38 @@ class Oracle:
         months = month_dates()
         return pd.DataFrame({"branch": np.repeat(branches, len(months)), "month": months * len(branches)})
 
+    def retention(self, *days: int) -> pd.DataFrame:
+        """Return the true share of customers still there after so many days of contract.
+
+        The true hazards of those then under observation are averaged at each length of contract, late entry
+        included; an estimate from the same spells differs from this by chance alone.
+
+        Parameters
+        ----------
+        *days
+            Lengths of contract.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``time`` [days], ``truth`` [share still there].
+        """
+        watched = AtRisk(max(days))
+        network = self.halden.network()
+        for block in self.halden.blocks():
+            members = self.halden.members(network, block)
+            watched.add(self.halden.world, members, self.halden.lives(network, members))
+        return pd.DataFrame({"time": days, "truth": watched.retention(np.array(days))})
+
     def save_offers(self) -> pd.DataFrame:
         """Return what would become of each customer considered for a save offer, without one and with one.
 
         Returns
         -------
         pandas.DataFrame
-            ``customer``, ``date`` [days from the start of the data], ``risk``, ``offered`` [what was done], and
-            the potential outcomes ``left_without``, ``left_with`` [by their own will within 182 days],
-            ``margin_without``, ``margin_with`` [EUR from the start to the end of the data].
+            ``customer``, ``date`` [days from the start of the data], ``risk``, ``offered`` [what was done],
+            and the potential outcomes ``left_without``, ``left_with`` [by their own will within 182 days],
+            ``margin_without``, ``margin_with`` [EUR over the data].
         """
         without, offered = (self.replay(Scenario(save_offer=who)) for who in ("none", "all"))
         was = self.replay(AS_IT_WAS)
@@ -176,8 +200,8 @@ class Oracle:
         Returns
         -------
         pandas.DataFrame
-            One row a customer and kind: ``customer``, ``kind``, ``chance_without``, ``chance_with``, ``value`` [EUR
-            that treating is worth, less its cost].
+            One row a customer and kind: ``customer``, ``kind``, ``chance_without``, ``chance_with``,
+            ``value`` [EUR that treating is worth, less its cost].
         """
         network = self.halden.network()
         frames = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cemlab.simulate.books import Books, keep_books, sums
 from cemlab.simulate.halden import Block, Halden
@@ -106,7 +108,7 @@ def replay_block(
     return members, lives, halden.purchases(network, members, lives, scenario)
 
 
-def _of_customers(members: Members, lives: Lives, purchases: Purchases) -> dict[str, Ints]:
+def _of_customers(members: Members, lives: Lives, purchases: Purchases) -> dict[str, npt.NDArray[Any]]:
     n = len(members)
     return {
         "branch": members.branch,

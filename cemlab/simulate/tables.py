@@ -100,7 +100,7 @@ def _customer_tables(halden: Halden, network: NetworkState, block: Block, totals
     yield "journeys", journeys(world, streams, members, lives)
     asked, latent = surveys(world, streams, network, members, lives, served)
     yield "surveys", asked
-    yield "touchpoint_ratings", touchpoint_ratings(world, streams, members, lives, latent)
+    yield "touchpoint_ratings", touchpoint_ratings(streams, members, latent)
     yield "contact_log", contact_log(world, streams, members, lives)
     yield "style_survey", style_survey(world, streams, members)
 
