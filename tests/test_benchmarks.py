@@ -11,6 +11,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 LITTLE = {
     "bg_nbd.py": ["--customers", "3000"],
     "intake.py": ["--rows", "3000", "--repeats", "1"],
+    "simulate.py": ["--customers", "500", "1000"],
     "counts.py": ["--rows", "3000", "--customers", "200", "--repeats", "1"],
 }
 

@@ -63,7 +63,7 @@ def company_for(data: str | Path | None) -> Company:
 
 
 def kept(halden: Halden) -> Path:
-    """Return the folder of a simulated company, which is made if it is not there or was made by other code."""
+    """Return the folder of a simulated company; it is made if it is not there or other code made it."""
     folder = places.made_folder() / f"{halden.world_name}-{halden.customers}-{halden.seed}"
     if _code(folder) == code_digest():
         return folder

@@ -100,9 +100,10 @@ class Oracle:
         ----------
         cause
             ``"training"``: what was done against nobody trained. ``"training everywhere"``: every branch
-            trained in the first wave's month against none. ``"cx"``: one SD more experience for every customer
-            in every month against what was. ``"recession"``: with it against without. ``"save offers"``:
-            everybody considered gets one against nobody. ``"onboarding"``: every new customer against none.
+            trained in the first wave's month against none. ``"cx"``: one SD more experience for every
+            customer in every month against what was. ``"recession"``: with it against without.
+            ``"save offers"``: everybody considered gets one against nobody. ``"onboarding"``: every new
+            customer against none.
         on
             The outcome; by branch or month one of :data:`cemlab.simulate.replay.BRANCH_OUTCOMES`, by customer
             one of :data:`cemlab.simulate.replay.CUSTOMER_OUTCOMES`, for the company any of them.

@@ -1,4 +1,4 @@
-"""A simulated company replayed under a scenario: money by branch and month, and what became of each customer."""
+"""A simulated company replayed under a scenario: money by branch and month, and each customer's fate."""
 
 from __future__ import annotations
 
