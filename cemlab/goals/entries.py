@@ -10,7 +10,7 @@ import pandas as pd
 
 from cemlab.errors import ColumnError, DataError, one_of
 from cemlab.evidence import Check
-from cemlab.markup import join_words
+from cemlab.markup import join_words, number
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -135,3 +135,14 @@ def _check(rule: Rule, found: Sequence[Finding]) -> Check:
         told.append(f"{len(found) - len(told):,} more")
     detail = f"{join_words(told)}." if found else f"{rule.null[0].upper()}{rule.null[1:]}."
     return Check(name=rule.name, null=rule.null, passed=not found, detail=detail, remedy=rule.remedy)
+
+
+def brief(value: Any) -> str:
+    """Write a number to three figures: what people state has no more.
+
+    Examples
+    --------
+    >>> brief(5.944444), brief(12345.6)
+    ('5.94', '12,300')
+    """
+    return number(float(f"{value:.3g}"))

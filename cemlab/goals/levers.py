@@ -14,7 +14,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DataError, NotFoundError, OptionError, one_of
 from cemlab.evidence import GRADES, Evidence, Grade
 from cemlab.goals.edges import KINDS, RULES, Graph, graph, inspect
-from cemlab.goals.entries import as_checks, as_frame
+from cemlab.goals.entries import as_checks, as_frame, brief
 from cemlab.goals.products import paths, sums_over_paths, triangular, weakest
 from cemlab.goals.swings import Swings
 from cemlab.markup import number
@@ -167,8 +167,8 @@ class LeverMap(Result):
     @property
     def chart(self) -> Chart:
         """The map from left to right: each arrow with its most plausible value and its range."""
-        brief = {"lever": "no lever", "metric": "moves nothing", "unit": "mixed units", "source": "no source"}
-        shown = self.findings["rule"].replace(brief)
+        said = {"lever": "no lever", "metric": "moves nothing", "unit": "mixed units", "source": "no source"}
+        shown = self.findings["rule"].replace(said)
         marks = shown.groupby(self.findings["item"]).agg(lambda words: ", ".join(dict.fromkeys(words)))
         boxes = [(None, name, kind, marks.get(name, "")) for name, kind in self.graph.kinds.items()]
         ranked = sorted(boxes, key=lambda box: KINDS.index(str(box[2])))
@@ -345,8 +345,8 @@ def _as_grade(standing: str) -> Grade:
 
 def _told(row: Mapping[Any, Any]) -> str:
     return (
-        f"“{row['lever']}” moves {row['metric']} by {number(row['estimate'])} {row['unit']} (from "
-        f"{number(row['conf_low'])} to {number(row['conf_high'])}; weakest link: {row['grade']})."
+        f"“{row['lever']}” moves {row['metric']} by {brief(row['estimate'])} {row['unit']} (from "
+        f"{brief(row['conf_low'])} to {brief(row['conf_high'])}; weakest link: {row['grade']})."
     )
 
 

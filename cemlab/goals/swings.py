@@ -8,7 +8,7 @@ from typing import ClassVar
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.markup import number
+from cemlab.goals.entries import brief
 from cemlab.result import Result
 
 
@@ -49,9 +49,9 @@ class Swings(Result):
         """Name the range to narrow first."""
         first = self.table.iloc[0]
         return (
-            f"“{self.lever}” moves {self.metric} by {number(first['estimate'])} {self.unit} with every "
+            f"As stated, “{self.lever}” moves {self.metric} by {brief(first['estimate'])} {self.unit} with every "
             f"elasticity at its mean. The widest range is “{first['edge']}” ({first['grade']}): between its "
-            f"ends the product goes from {number(first['conf_low'])} to {number(first['conf_high'])}."
+            f"ends the product goes from {brief(first['conf_low'])} to {brief(first['conf_high'])}."
         )
 
     @property
