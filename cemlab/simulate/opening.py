@@ -16,6 +16,8 @@ from cemlab.simulate.writing import TRUTH, code_digest, write
 if TYPE_CHECKING:
     from cemlab.data.company import Company
 
+_opened: list[Company] = []  # what a notebook runs on: none, or one
+
 
 def company(*, customers: int = CUSTOMERS, seed: int = 1, world: str = "default") -> Company:
     """Open a simulated company.
@@ -56,10 +58,18 @@ def company_for(data: str | Path | None) -> Company:
         The folder with the user's tables; none for Halden.
     """
     if data is None:
-        return company()
-    from cemlab.data.company import Company
+        chosen = company()
+    else:
+        from cemlab.data.company import Company
 
-    return Company.open(data)
+        chosen = Company.open(data)
+    _opened[:] = [chosen]
+    return chosen
+
+
+def opened() -> Company | None:
+    """Return the company that :func:`company_for` opened last in this process; None before the first."""
+    return _opened[0] if _opened else None
 
 
 def kept(halden: Halden) -> Path:
