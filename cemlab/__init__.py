@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cemlab.data import datasets as datasets
     from cemlab.data.company import Company as Company
     from cemlab.evidence import Evidence as Evidence
+    from cemlab.marking import check as check
     from cemlab.present.what_can_run import what_can_run as what_can_run
     from cemlab.result import Result as Result
 
@@ -35,6 +36,7 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "Company": ("cemlab.data.company", "Company"),
     "Evidence": ("cemlab.evidence", "Evidence"),
     "Result": ("cemlab.result", "Result"),
+    "check": ("cemlab.marking", "check"),
     "counts": ("cemlab.data.counts", None),
     "datasets": ("cemlab.data.datasets", None),
     "errors": ("cemlab.errors", None),

@@ -1,0 +1,172 @@
+"""Exercises and check cells of notebook 03, on defection and arithmetic."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cemlab import loyalty
+from cemlab.marking.exercise import Exercise, Tolerance, Trap
+from cemlab.marking.stillness import counts_if_still
+from cemlab.simulate.opening import halden_of
+
+if TYPE_CHECKING:
+    from cemlab.data.company import Company
+
+_TIERS = {"one purchase": 1, "2 to 5": 2, "6 to 11": 6, "12 or more": 12}
+_CONF_LEVEL = 0.95
+_POINT = Tolerance(size=0.01)
+# Far beyond any market: outside, no multiple makes the falling arithmetic.
+_MULTIPLES = np.linspace(0.3, 1.7, 15)
+
+
+@lru_cache(maxsize=2)
+def _histories(company: Company) -> loyalty.BuyingHistories:
+    lines = company.table("transactions")
+    base, follow_up = loyalty.two_periods(until=loyalty.last_purchase(lines), days=365)
+    return loyalty.buying_histories(lines, base=base, follow_up=follow_up)
+
+
+def _top(
+    company: Company,
+    quantity: Literal["observed", "expected", "difference"],
+    *,
+    outcome: Literal["lapsed", "fell"],
+    floor: int | None = None,
+    market: float = 1.0,
+) -> float:
+    """Return a quantity of the highest tier, which may begin at another number of purchases."""
+    tiers = _TIERS if floor is None else {"others": 1, "best": floor}
+    found = loyalty.defection(_histories(company), tiers=tiers, outcome=outcome, market_change=market)
+    return float(found.of(quantity)["estimate"].iloc[-1])
+
+
+def _true_silence(company: Company) -> float:
+    seen = _histories(company)
+    counts = counts_if_still(halden_of(company), seen.base, seen.follow_up)
+    top = counts[counts["n_base"] >= max(_TIERS.values())]
+    return float((top["n_next"] == 0).mean() - (top["n_next_if_still"] == 0).mean())
+
+
+def _fifth(company: Company) -> int:
+    """Return the number of purchases that the best fifth of the customers made at least."""
+    histories = _histories(company)
+    table = histories.table.sort_values("n_base", ascending=False)
+    return int(table.loc[table["n_customers"].cumsum() <= 0.2 * histories.n_used, "n_base"].min())
+
+
+def _fifth_of_purchases(company: Company) -> int:
+    """Return the number of purchases at least made by the best customers who make up a fifth of purchases."""
+    table = _histories(company).table.sort_values("n_base", ascending=False)
+    bought = (table["n_base"] * table["n_customers"]).cumsum()
+    return int(table.loc[bought <= 0.2 * bought.iloc[-1], "n_base"].min())
+
+
+@lru_cache(maxsize=4)
+def _break_even(company: Company, outcome: Literal["lapsed", "fell"] = "fell") -> float:
+    """Return the multiple of the market at which the top tier's excess would be zero."""
+    excess = [_top(company, "difference", outcome=outcome, market=float(m)) for m in _MULTIPLES]
+    return float(np.interp(0.0, excess, _MULTIPLES))
+
+
+EXERCISES = (
+    Exercise(
+        number="03.a",
+        asks="by how much the silence of the top tier exceeds what was expected, a difference of two shares",
+        truth=_true_silence,
+        form="difference of shares",
+        tolerance=Tolerance(size=0.015),
+        hint="Look again at the rows “difference” of those who bought nothing, last tier.",
+        traps=(
+            Trap(
+                name="the headline",
+                value=lambda company: _top(company, "observed", outcome="fell"),
+                hint="all who fell below their tier, whether by chance or not.",
+            ),
+            Trap(
+                name="the excess of falling",
+                value=lambda company: _top(company, "difference", outcome="fell"),
+                hint="asked are those who bought nothing at all, outcome “lapsed”.",
+            ),
+            Trap(
+                name="the arithmetic itself",
+                value=lambda company: _top(company, "expected", outcome="fell"),
+                hint="that share was to be expected; asked is what comes on top.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="03.1",
+        asks="which share of the best fifth was expected to fall, between 0 and 1",
+        truth=lambda company: _top(company, "expected", outcome="fell", floor=_fifth(company)),
+        form="share",
+        tolerance=_POINT,
+        hint="Cut off a fifth of the customers, then read the row “expected” of the best, outcome “fell”.",
+        traps=(
+            Trap(
+                name="the observed share",
+                value=lambda company: _top(company, "observed", outcome="fell", floor=_fifth(company)),
+                hint="that is the headline; asked is the part to be expected if nobody changed.",
+            ),
+            Trap(
+                name="the excess",
+                value=lambda company: _top(company, "difference", outcome="fell", floor=_fifth(company)),
+                hint="that is the news; asked is the arithmetic, the row “expected”.",
+            ),
+            Trap(
+                name="a fifth of the purchases",
+                value=lambda company: _top(
+                    company, "expected", outcome="fell", floor=_fifth_of_purchases(company)
+                ),
+                hint="add up customers, not purchases, until a fifth of them is reached.",
+            ),
+            Trap(
+                name="the tier of the text",
+                value=lambda company: _top(company, "expected", outcome="fell"),
+                hint="its cut is ours; find the one that parts off a fifth of the customers.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="03.2",
+        asks="in which share of the replays the interval of the top tier contains zero, between 0 and 1",
+        truth=lambda _: _CONF_LEVEL,
+        form="share",
+        tolerance=Tolerance(size=0.1),
+        hint="Count the replays with zero between the two ends of the interval, and divide by all of them.",
+        traps=(
+            Trap(
+                name="the replays that missed zero",
+                value=lambda _: 1 - _CONF_LEVEL,
+                hint="asked are those whose interval holds it.",
+            ),
+            Trap(
+                name="one side only",
+                value=lambda _: 0.5,
+                hint="the lower end must be at most zero and the upper end at least.",
+            ),
+        ),
+    ),
+    Exercise(
+        number="03.3",
+        asks="the multiple of the market at which all falling from the top tier is arithmetic, a number",
+        truth=_break_even,
+        form="number",
+        tolerance=Tolerance(size=0.03),
+        hint="Vary market_change until the difference of the top tier, outcome “fell”, changes its sign.",
+        traps=(
+            Trap(
+                name="the change and not the multiple",
+                value=lambda company: 1 - _break_even(company),
+                hint="a market a tenth quieter has the multiple 0.9.",
+            ),
+            Trap(
+                name="the multiple the other way round",
+                value=lambda company: 1 / _break_even(company),
+                hint="it is the next period's purchases over those of the base period.",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,76 @@
+"""Judging an answer that has the right form: right, a known wrong road, or how far off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cemlab.marking.exercise import Exercise, Trap, Value
+from cemlab.marking.mark import Mark
+from cemlab.marking.wording import how_far
+from cemlab.markup import join_words
+
+
+def judge(exercise: Exercise, answer: Value, *, truth: Value, traps: Mapping[str, Value]) -> Mark:
+    """Return the mark of an answer.
+
+    Parameters
+    ----------
+    exercise
+        What was asked.
+    answer
+        In the form that it asks for.
+    truth
+        The right value.
+    traps
+        The value that each trap leads to, by its name.
+    """
+    told = exercise.tolerance.told(exercise.form)
+    if _close(exercise, answer, truth):
+        return Mark(right=True, message=f"the answer agrees with what is known of this company, {told}.")
+    trap = _trap(exercise, answer, traps)
+    road = f"This looks like {trap.name}: {trap.hint}" if trap else exercise.hint
+    asked = f"Asked was {exercise.asks}; right is what comes {told}."
+    if exercise.form == "text":
+        asked = f"Asked was {exercise.asks}."
+    return Mark(right=False, message=f"{_off(exercise, answer, truth)} {road} {asked}")
+
+
+def _close(exercise: Exercise, answer: Value, other: Value) -> bool:
+    """Tell whether an answer is another value, within the tolerance."""
+    if isinstance(answer, str) or isinstance(other, str):
+        return _plain(answer) == _plain(other)
+    if isinstance(answer, Mapping) and isinstance(other, Mapping):
+        return all(exercise.tolerance.holds(answer[name], truth=other[name]) for name in other)
+    if isinstance(answer, Mapping) or isinstance(other, Mapping):
+        return False
+    return exercise.tolerance.holds(answer, truth=other)
+
+
+def _plain(text: object) -> str:
+    return " ".join(str(text).casefold().replace("-", " ").strip(" .“”\"'").split())
+
+
+def _trap(exercise: Exercise, answer: Value, traps: Mapping[str, Value]) -> Trap | None:
+    """Return the nearest trap within the tolerance, if any."""
+    caught = [trap for trap in exercise.traps if _close(exercise, answer, traps[trap.name])]
+    return min(caught, key=lambda trap: _distance(answer, traps[trap.name]), default=None)
+
+
+def _distance(answer: Value, other: Value) -> float:
+    if isinstance(answer, Mapping) and isinstance(other, Mapping):
+        return max(abs(answer[name] - other[name]) for name in other)
+    if isinstance(answer, float | int) and isinstance(other, float | int):
+        return abs(answer - other)
+    return 0.0
+
+
+def _off(exercise: Exercise, answer: Value, truth: Value) -> str:
+    if isinstance(answer, float | int) and isinstance(truth, float | int):
+        return f"The answer is {how_far(answer, truth=truth, tolerance=exercise.tolerance)}."
+    if isinstance(answer, Mapping) and isinstance(truth, Mapping):
+        wrong = [n for n in truth if not exercise.tolerance.holds(answer[n], truth=truth[n])]
+        said = {n: how_far(answer[n], truth=truth[n], tolerance=exercise.tolerance) for n in wrong}
+        return f"{len(truth) - len(wrong)} of {len(truth)} values are right; " + (
+            f"off are {join_words(f'{name} ({words})' for name, words in said.items())}."
+        )
+    return "That is not the one."
