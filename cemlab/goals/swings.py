@@ -48,10 +48,11 @@ class Swings(Result):
     def narrative(self) -> str:
         """Name the range to narrow first."""
         first = self.table.iloc[0]
+        low, high = brief(first["conf_low"]), brief(first["conf_high"])
         return (
-            f"As stated, “{self.lever}” moves {self.metric} by {brief(first['estimate'])} {self.unit} with every "
-            f"elasticity at its mean. The widest range is “{first['edge']}” ({first['grade']}): between its "
-            f"ends the product goes from {brief(first['conf_low'])} to {brief(first['conf_high'])}."
+            f"As stated, “{self.lever}” moves {self.metric} by {brief(first['estimate'])} {self.unit} with "
+            f"every elasticity at its mean. The widest range is “{first['edge']}” ({first['grade']}): "
+            f"between its ends the product goes from {low} to {high}."
         )
 
     @property

@@ -32,6 +32,7 @@ from cemlab.present.plots.frame import (
 )
 from cemlab.present.plots.rows import paint_forest, paint_heatmap
 from cemlab.present.plots.scales import Series, distinct
+from cemlab.present.plots.verdicts import paint_verdicts
 from cemlab.present.plots.words import lines, note, row_label, title
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ _PAINT: dict[str, Callable[[Axes, Chart, list[Series]], list[Any]]] = {
     "histogram": paint_histogram,
     "scatter": paint_scatter,
     "diagram": paint_diagram,
+    "verdict": paint_verdicts,
 }
 
 
@@ -120,7 +122,7 @@ def _size(chart: Chart) -> tuple[float, float]:
     if chart.kind == "diagram":
         return theme.WIDTH, 0.6 + 0.2 * words + diagram_height(chart) / 72
     rows = 0
-    if chart.kind in ("forest", "heatmap") or (chart.kind == "bar" and not upright(chart)):
+    if chart.kind in ("forest", "heatmap", "verdict") or (chart.kind == "bar" and not upright(chart)):
         names = distinct(chart.frame[chart.x if chart.kind == "bar" else chart.y])
         rows = sum(lines(row_label(name)) for name in names)
         if chart.kind != "heatmap":

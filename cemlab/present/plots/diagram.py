@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _INSIDE = 5.0  # points between the edge of a box and its words
 _APART = 10.0  # points between two boxes of a column
+_WIDEST = 130.0  # points that a box is wide at most
 _GAP = 26.0  # points between two columns where no link carries words
 _LABEL = 66.0  # points that the words at a link may take
 _HEAD = 20.0  # points for the names of the columns
@@ -92,13 +93,17 @@ def _lay_out(chart: Chart) -> _Layout:
             at = columns[link.start]
             gaps[at] = max(gaps[at], _room(link.text) + 14)
     edge = 12.0 if back else 1.0
-    wide = max(40.0, (_WIDTH - sum(gaps) - 2 * edge) / count)
+    wide = min(_WIDEST, max(40.0, (_WIDTH - sum(gaps) - 2 * edge) / count))
+    spare = max(0.0, _WIDTH - sum(gaps) - 2 * edge - count * wide)
+    gaps = [gap + spare / len(gaps) for gap in gaps]
+    edge += 0.0 if gaps else spare / 2
     size = SMALL if wide >= 84 else TINY
     texts = {name: wrap(name, wide - 2 * _INSIDE, size) for name in levels}
-    below = {name: wrap(mark, wide - 2 * _INSIDE, TINY) for name, mark in marks.items() if mark}
+    below = {name: wrap(mark, wide - 2 * _INSIDE, TINY, "bold") for name, mark in marks.items() if mark}
     heights = {name: _tall(texts[name], below.get(name, ""), size) + _APART for name in levels}
     by_column, ways = chains(columns, heights, [(link.start, link.end) for link in forward])
-    tall = settle(by_column)
+    written = [_heights([link for link in forward if columns[link.start] == at]) for at in range(count)]
+    tall = settle(by_column, at_least=1.2 * max(map(sum, written)))
     lefts = [edge + sum(gaps[:at]) + at * wide for at in range(count)]
     places = {place.name: place for column in by_column for place in column if place.name}
     return _Layout(
@@ -144,6 +149,25 @@ def _tall(text: str, mark: str, size: float) -> float:
 
 def _wrapped(text: str) -> str:
     return "\n".join(wrap(line, _LABEL, TINY) for line in text.split("\n"))
+
+
+def _heights(links: list[_Link]) -> list[float]:
+    return [lines(_wrapped(link.text)) * TINY * LINE + 3 for link in links if link.text]
+
+
+def _kept_within(places: list[float], heights: list[float], top: float, bottom: float) -> list[float]:
+    """Push labels that do not overlap down from the top edge, then up from the bottom one."""
+    kept = list(places)
+    order = sorted(range(len(kept)), key=kept.__getitem__)
+    edge = top
+    for at in order:
+        kept[at] = max(kept[at], edge + heights[at] / 2)
+        edge = kept[at] + heights[at] / 2
+    edge = bottom
+    for at in reversed(order):
+        kept[at] = min(kept[at], edge - heights[at] / 2)
+        edge = kept[at] - heights[at] / 2
+    return kept
 
 
 def _room(text: str) -> float:
@@ -219,8 +243,10 @@ def _write_labels(ax: Axes, layout: _Layout) -> None:
         if not here:
             continue
         texts = [_wrapped(link.text) for link, _ in here]
-        wished = [_HEAD + (way[0].y + way[1].y) / 2 for _, way in here]
-        placed = theme.spread(wished, [lines(text) * TINY * LINE + 3 for text in texts])
+        heights = _heights([link for link, _ in here])
+        placed = theme.spread([_HEAD + (way[0].y + way[1].y) / 2 for _, way in here], heights)
+        bottom = layout.height - _LANE * len(layout.back)
+        placed = _kept_within(placed, heights, _HEAD, bottom)
         x = (left + layout.wide + layout.lefts[column + 1]) / 2
         for text, y in zip(texts, placed, strict=True):
             _write_label(ax, x, y, text)

@@ -87,8 +87,8 @@ def chains(
     return by_column, ways
 
 
-def settle(by_column: list[list[Place]]) -> float:
-    """Order and place everything, and return the height that it takes."""
+def settle(by_column: list[list[Place]], *, at_least: float = 0.0) -> float:
+    """Order and place everything, drawn out to a least height, and return the height that it takes."""
     _untangle(by_column)
     for column in by_column:
         top = 0.0
@@ -100,11 +100,13 @@ def settle(by_column: list[list[Place]]) -> float:
     for _ in range(4):
         for at in (*right, *left):
             _move(by_column[at])
-    top = min(place.y - place.height / 2 for column in by_column for place in column)
-    for column in by_column:
-        for place in column:
-            place.y -= top
-    return max(place.y + place.height / 2 for column in by_column for place in column)
+    every = [place for column in by_column for place in column]
+    top = min(place.y - place.height / 2 for place in every)
+    tall = max(place.y + place.height / 2 for place in every) - top
+    drawn_out = max(1.0, at_least / tall)
+    for place in every:
+        place.y = (place.y - top) * drawn_out
+    return tall * drawn_out
 
 
 def _untangle(by_column: list[list[Place]]) -> None:
@@ -141,7 +143,8 @@ def _move(column: list[Place]) -> None:
     """Move each place towards the middle of what it is linked with, as far as its neighbours let it."""
     linked = [place for place in column if place.before or place.after]
     wished = [_middle([*place.before, *place.after], place.y) for place in linked]
-    for place, y in zip(linked, theme.spread(wished, [place.height for place in linked]), strict=True):
+    moved = theme.spread(wished, [place.height for place in linked]) if linked else []
+    for place, y in zip(linked, moved, strict=True):
         place.y = y
     below = max((place.y + place.height / 2 for place in linked), default=0.0)
     for place in column:
