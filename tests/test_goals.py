@@ -571,6 +571,94 @@ def test_hostile_names_are_text():
     assert "<script>" not in page
 
 
+# --- readiness, and three views --------------------------------------------------------------------------
+
+ANSWERS = pd.DataFrame(
+    {"p1": [5, 4, 2, 1], "p2": [4, 5, 1, 2], "t1": [4, 4, 5, None], "u1": [1, 5, 3, 3], "u2": [5, 1, 3, 2]}
+)
+
+
+def test_readiness_by_hand():
+    result = goals.readiness(ANSWERS, dimensions={"tools": ["t1"], "people": ["p1", "p2"]})
+    weak, strong = result.table.to_dict("records")
+    # people: two respondents with both items ready, two with none
+    assert (weak["dimension"], weak["items"], weak["n"], weak["estimate"]) == ("people", 2, 4, 0.5)
+    # t(3) at 97.5 % is 3.182446; the standard error sqrt(1/3)/2: 0.5 ± 0.92, kept in 0 to 1
+    assert (weak["conf_low"], weak["conf_high"]) == (0.0, 1.0)
+    half = goals.readiness(ANSWERS, dimensions={"people": ["p1", "p2"]}, conf_level=0.5).table
+    assert half["conf_high"][0] == pytest.approx(0.5 + 0.7648923 * math.sqrt(1 / 3) / 2)  # t(3) at 75 %
+    # alpha: 2 · (1 - (10/3 + 10/3) / 12), as the sums 9, 9, 3, 3 vary by 12
+    assert weak["alpha"] == pytest.approx(8 / 9)
+    assert (strong["n"], strong["estimate"], strong["conf_low"]) == (3, 1.0, 1.0)
+    assert math.isnan(strong["alpha"])
+    assert result.weakest == "people"
+    assert result.narrative().startswith("The weakest link is people: 50.0 % (0.0 to 100.0 %)")
+    assert not result.evidence.failed
+    assert result.chart.claim == "people is the weakest link"
+
+
+def test_items_that_do_not_go_together_are_told():
+    result = goals.readiness(ANSWERS, dimensions={"mixed": ["u1", "u2"]})
+    (check,) = result.evidence.failed
+    assert check.detail == "Below 0.7: mixed."
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "error", "message"),
+    [
+        ({}, DesignError, "readiness needs dimensions"),
+        ({"people": []}, DesignError, "readiness needs dimensions"),
+        ({"people": ["p3"]}, ColumnError, "dimension 'people': no column named 'p3'"),
+        ({"people": ["word"]}, DataError, "an answer is no number"),
+        ({"people": ["one"]}, DesignError, "1 full answers; an interval needs two"),
+    ],
+)
+def test_readiness_that_cannot_be_told_is_refused(dimensions, error, message):
+    answers = ANSWERS.assign(word=["yes", "no", "yes", "no"], one=[1, None, None, None])
+    with pytest.raises(error, match=message):
+        goals.readiness(answers, dimensions=dimensions)
+
+
+def views(**changed: list[float]) -> pd.DataFrame:
+    ratings = {"customer": [2.0, 3.0, 4.0], "agent": [3.0, 4.0], "management": [5.0, 5.0], **changed}
+    rows = [("till", party, value) for party, given in ratings.items() for value in given]
+    rows += [("app", party, value) for party in ratings for value in (3.0, 3.0)]
+    return pd.DataFrame(rows, columns=["item", "party", "rating"])
+
+
+def test_three_views_and_their_gaps_agree_with_scipy():
+    from scipy import stats
+
+    result = goals.three_views(views(management=[4.0, 5.0, 5.0]))
+    till = result.table[result.table["item"] == "till"].set_index("party")
+    assert till["estimate"].tolist() == pytest.approx([3.0, 3.5, 14 / 3])
+    assert till["n"].tolist() == [3, 2, 3]
+    welch = stats.ttest_ind([4.0, 5.0, 5.0], [2.0, 3.0, 4.0], equal_var=False).confidence_interval(0.95)
+    gap = result.gaps.iloc[0]
+    assert gap["item"] == "till"
+    assert (gap["conf_low"], gap["conf_high"]) == pytest.approx((welch.low, welch.high))
+    assert result.gaps.iloc[1].tolist() == ["app", 0.0, 0.0, 0.0]
+    assert "even there it may be chance" in result.narrative()
+    assert result.chart.claim == "Management and customers differ most at “till”"
+    sure = goals.three_views(views(customer=[2.0, 2.0, 2.0]))
+    assert sure.narrative() == "Management rates till 3.00 (3.00 to 3.00) points above what its customers do."
+
+
+@pytest.mark.parametrize(
+    ("frame", "error", "message"),
+    [
+        (views().drop(columns="party"), ColumnError, "the three views: no column named 'party'"),
+        (views().replace("agent", "staff"), DataError, "no party named 'staff'"),
+        (views().assign(rating="good"), DataError, "an answer is no number"),
+        (views().assign(rating=None), DesignError, "the three views: there is no judgement"),
+        (views(agent=[3.0]), DesignError, r"'till' was judged 1 time\(s\) by agent"),
+    ],
+)
+def test_three_views_that_cannot_be_told_are_refused(frame, error, message):
+    with pytest.raises(error, match=message):
+        goals.three_views(frame)
+
+
 # --- what can run --------------------------------------------------------------------------------------
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from cemlab.goals.ledger import Ledger, ledger
 from cemlab.goals.levers import LeverMap, lever_map, levers_for
+from cemlab.goals.readiness import Readiness, readiness
 from cemlab.goals.tree import GoalTree, goal_tree
+from cemlab.goals.views import ThreeViews, three_views
 
 __all__ = [
     "GoalTree",
     "Ledger",
     "LeverMap",
+    "Readiness",
+    "ThreeViews",
     "goal_tree",
     "ledger",
     "lever_map",
     "levers_for",
+    "readiness",
+    "three_views",
 ]

@@ -82,8 +82,8 @@ def what_can_run(company: Company, *, folder: Path | None = None) -> WhatCanRun:
     --------
     >>> from cemlab import Company, places
     >>> company = Company.open(places.bundled("data") / "small")
-    >>> what_can_run(company).to_frame().set_index("notebook")["can_run"]["03-loyalty-defection"]
-    True
+    >>> what_can_run(company).to_frame().set_index("notebook")["lacks"]["03-loyalty-defection"]
+    ''
     """
     there = {name: table.columns for name, table in company.tables.items()}
     return WhatCanRun(company=company.info.name, notebooks=runnable(there, folder))
