@@ -9,7 +9,7 @@ START = $(firstword $(sort $(wildcard notebooks/[0-9]*.ipynb)))
 ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test notebooks book check static data lock clean
+.PHONY: help lab test notebooks book scorecard check static data lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,10 @@ notebooks: $(READY) ## Execute all notebooks that changed since they last ran
 book: $(READY) ## Write the notebooks as pages to read, into build/book
 	$(BIN)/cemlab run --out build/book $(ARGS)
 	@echo "Open build/book/index.html"
+
+scorecard: $(READY) ## Hold the methods against planted truths, over 100 simulated companies a world (half an hour)
+	$(BIN)/cemlab scorecard --out build/book $(ARGS)
+	@echo "Open build/book/scorecard.html"
 
 check: static test ## Format, lint, types, notebook form and tests: what must pass before a commit
 

@@ -20,10 +20,10 @@ from cemlab.markup import is_missing, label, number, percent
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["step", "line", "bar", "heatmap", "forest", "histogram", "scatter", "diagram"]
+Kind = Literal["step", "line", "bar", "heatmap", "forest", "histogram", "scatter", "diagram", "verdict"]
 
 # A picture of one of these kinds shows estimates, and an estimate is never shown without its interval.
-_NEEDS_INTERVAL = ("step", "bar", "forest")
+_NEEDS_INTERVAL = ("step", "bar", "forest", "verdict")
 
 _backend = "cemlab.present.plots"
 
@@ -65,8 +65,9 @@ class Chart:
     ----------
     kind
         ``"step"`` and ``"line"`` with a band, ``"bar"`` with intervals, ``"heatmap"``, ``"forest"``
-        (estimates with intervals, one a row), ``"histogram"`` (counted bins), ``"scatter"`` or
-        ``"diagram"`` (boxes in columns, joined by links).
+        (estimates with intervals, one a row), ``"histogram"`` (counted bins), ``"scatter"``,
+        ``"diagram"`` (boxes in columns, joined by links) or ``"verdict"`` (a forest whose rows are judged:
+        the verdict, "red", "green" or another word, stands in `group`).
     frame
         The rows behind the picture, tidy.
     x, y
@@ -94,6 +95,10 @@ class Chart:
         Whether the axis of the estimates is logarithmic (ratios).
     reference
         A value at which to draw a reference line, e.g. 1 for a ratio.
+    band
+        Of a verdict: the range within which a value is tolerated.
+    limits
+        Of a verdict: the range beyond which nothing is drawn; an arrow stands at its edge.
 
     Raises
     ------
@@ -118,6 +123,8 @@ class Chart:
     percent: bool = False
     log: bool = False
     reference: float | None = None
+    band: tuple[float, float] | None = None
+    limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -130,6 +137,8 @@ class Chart:
             )
         if self.kind == "heatmap" and not self.value:
             raise OptionError("a heat map needs the column of its cells: value=…")
+        if self.kind == "verdict" and not self.group:
+            raise OptionError("a chart of verdicts needs the column that holds them: group=…")
         if self.kind == "diagram" and not (self.value and self.group):
             raise OptionError("a diagram needs the columns of its words and its levels: value=…, group=…")
         for name in (self.x, self.y, self.value, self.low, self.high, self.group):
@@ -215,6 +224,15 @@ def _describe_forest(chart: Chart) -> str:
     return f"{chart.x_label}, one row per {chart.y_label or chart.y}: {'; '.join(parts)}."
 
 
+def _describe_verdicts(chart: Chart) -> str:
+    told = "" if chart.band is None else f" Tolerated: {' to '.join(map(chart.show, chart.band))}."
+    parts = [
+        f"{label(row[chart.y])} {chart._with_interval(row, chart.x)}: {label(row[str(chart.group)])}"
+        for row in _dicts(chart.frame)
+    ]
+    return f"{chart.x_label}, one row per {chart.y_label or chart.y}: {'; '.join(parts)}.{told}"
+
+
 def _describe_heatmap(chart: Chart) -> str:
     assert chart.value is not None  # refused in __post_init__
     parts = [
@@ -274,4 +292,5 @@ _DESCRIBE: dict[str, Callable[[Chart], str]] = {
     "histogram": _describe_histogram,
     "scatter": _describe_scatter,
     "diagram": _describe_diagram,
+    "verdict": _describe_verdicts,
 }

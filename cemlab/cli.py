@@ -1,4 +1,4 @@
-"""The command line: ``cemlab check``, ``load``, ``simulate``, ``run`` and ``fetch``.
+"""The command line: ``cemlab check``, ``load``, ``simulate``, ``run``, ``scorecard`` and ``fetch``.
 
 What goes wrong on purpose is one line on standard error and exit code 2; a file that is rejected, or a
 notebook that fails while it runs, is exit code 1.
@@ -176,6 +176,30 @@ def run(
     print(f"Pages: {out / 'index.html'}")
     if any(report.status == "failed" for report in reports):
         sys.exit(1)
+
+
+@app.command()
+def scorecard(
+    seeds: Annotated[
+        int, typer.Option(help="How many companies of each world; 50 or more to judge by.")
+    ] = 100,
+    customers: Annotated[int, typer.Option(help="Customers of each company.")] = 20_000,
+    jobs: Annotated[int, typer.Option(help="Companies at a time.")] = 2,
+    out: Annotated[Path, typer.Option(help="Folder for the page and its figures.")] = Path("build/book"),
+    row: Annotated[
+        list[str] | None, typer.Option(help="Name of a row; may be given again. All rows if not given.")
+    ] = None,
+) -> None:
+    """Hold the methods' estimates against planted truths, over many simulated companies."""
+    from cemlab.scorecard import ROWS, rows_named, score, write_scorecard
+    from cemlab.scorecard.page import open_folder
+    from cemlab.scorecard.running import companies
+
+    rows, numbers = rows_named(row) if row else ROWS, range(1, seeds + 1)
+    with open_folder(out), _bar("Scoring", total=companies(rows, numbers)) as advance:
+        card = score(rows, seeds=numbers, customers=customers, jobs=jobs, advance=advance)
+    page, *_ = write_scorecard(card, out)
+    print(f"{card.message}: {page}")
 
 
 @app.command()

@@ -18,7 +18,7 @@ FLOORS = [
     {"stats"},
     {"data"},
     {"loyalty", "survival", "goals", "simulate"},
-    {"present", "notebook"},
+    {"present", "notebook", "scorecard"},
     {"cli", "__main__", "__init__"},
 ]
 HEAVY = (

@@ -22,6 +22,8 @@ from cemlab.notebook.kernel import Execution
 from cemlab.notebook.page import PageEntry, write_index, write_page
 
 STATE_FILE = ".cemlab-run.json"
+#: The page that says how well the methods find what was planted; not a notebook, but listed with them.
+SCORECARD_PAGE = "scorecard.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +120,9 @@ class OutputFolder:
         """Write the page that lists the pages that are there; none where nothing is."""
         entries = [self._entry(name, about) for name, about in sorted(self._state().items())]
         entries = [entry for entry in entries if entry.href or entry.failed_href]
+        if (self.path / SCORECARD_PAGE).is_file():
+            question = "Do these methods find what is there? Their estimates beside known truths."
+            entries.append(PageEntry(title="Scorecard", question=question, href=SCORECARD_PAGE))
         if entries:
             write_index(entries, self.path / "index.html")
 
