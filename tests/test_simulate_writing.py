@@ -109,6 +109,11 @@ def test_keys_join(company, table, column, other):
     assert rows.anti_join(company.table(other), column).count().execute() == 0
 
 
+def test_customers_live_in_their_branchs_region(company):
+    both = company.table("customers").join(company.table("branches"), "branch", rname="{name}_of_branch")
+    assert both.filter(both["region"] != both["region_of_branch"]).count().execute() == 0
+
+
 def test_the_panels_households_join_with_each_other_and_with_nobody_else(company):
     panel, ratings = company.table("category_purchases"), company.table("competitor_ratings")
     asked = ratings.select(customer=ratings["respondent"]).distinct()

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from cemlab.simulate.hazards import Clock, pieces
+from cemlab.simulate.lives import clocks_of
 from cemlab.simulate.offers import WINDOW_DAYS
-from cemlab.simulate.state import Lives, Members
+from cemlab.simulate.state import AS_IT_WAS, Lives, Members
 from cemlab.simulate.streams import Floats, Ints
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTHS
 from cemlab.simulate.worlds import World
@@ -33,27 +35,32 @@ class AtRisk:
 
     def add(self, world: World, members: Members, lives: Lives) -> None:
         """Add a block of customers as they lived."""
-        edges = np.arange(MONTHS + 1) * MONTH_DAYS
-        joined = members.joined[:, None] * MONTH_DAYS
-        ended = np.minimum(lives.exit, DAYS)[:, None]
-        begin, end = np.maximum(edges[:-1], joined), np.minimum(edges[1:], ended)
-        watched = end > begin
-        spans = (begin - joined)[watched], (end - joined)[watched]
-        hazard = lives.hazard.sum(axis=0) / MONTH_DAYS
-        self._n += _spread(*spans, np.ones(int(watched.sum())), len(self._n))
-        self._hazard += _spread(*spans, hazard[watched], len(self._n))
-        self._answer(world, members, lives)
+        clocks = clocks_of(world, members, lives.experience, AS_IT_WAS)
+        since = np.maximum(members.joined, 0)
+        ended = np.minimum(lives.exit, DAYS) / MONTH_DAYS
+        row = np.arange(len(members))
+        for month in range(MONTHS):
+            begin = np.maximum(month, since)
+            borders, _ = pieces(clocks[0].windows, begin, np.clip(ended, begin, month + 1))
+            middles = (borders[:-1] + borders[1:]) / 2
+            hazard = np.sum([hand.rate(row, middles) for hand in clocks], axis=0)
+            watched = np.diff(borders, axis=0) > 0
+            tenure = (borders - members.joined) * MONTH_DAYS
+            spans = tenure[:-1][watched], tenure[1:][watched]
+            self._n += _spread(*spans, np.ones(len(spans[0])), len(self._n))
+            self._hazard += _spread(*spans, hazard[watched] / MONTH_DAYS, len(self._n))
+        self._answer(world, members, lives, clocks[:_WILLING])
 
-    def _answer(self, world: World, members: Members, lives: Lives) -> None:
+    def _answer(self, world: World, members: Members, lives: Lives, clocks: tuple[Clock, ...]) -> None:
         """Add what save offers changed in the hazards of those who got one, day by day."""
         points = np.array([*world.leaving.save_points, 0.0])[lives.risk]
-        rows = np.flatnonzero(lives.offered & (points != 0))
-        day = lives.considered_day[rows, None] + np.arange(WINDOW_DAYS)
-        month = np.minimum(day / MONTH_DAYS, MONTHS - 1).astype(np.int64)
-        own = lives.hazard[:_WILLING, rows[:, None], month].sum(axis=0) / MONTH_DAYS
-        change = _answered(own, points[rows, None]) - own
-        watched = day < np.minimum(lives.exit, DAYS)[rows, None]
-        from_day = (day - members.joined[rows, None] * MONTH_DAYS)[watched]
+        row = np.flatnonzero(lives.offered & (points != 0))
+        day = lives.considered_day[row] + np.arange(WINDOW_DAYS)[:, None]
+        middle = np.asarray((day + 0.5) / MONTH_DAYS, dtype=np.float64)
+        own = np.sum([hand.rate(row, middle) for hand in clocks], axis=0) / MONTH_DAYS
+        change = _answered(own, points[row]) - own
+        watched = day < np.minimum(lives.exit, DAYS)[row]
+        from_day = (day - members.joined[row] * MONTH_DAYS)[watched]
         self._hazard += _spread(from_day, from_day + 1, change[watched], len(self._hazard))
 
     def retention(self, days: Ints) -> Floats:
@@ -65,13 +72,13 @@ class AtRisk:
 
 
 def _answered(own: Floats, points: Floats) -> Floats:
-    """Return the daily hazard (k, days) of those with an offer, from the one without it and its points."""
-    still = np.exp(-np.cumsum(own, axis=1))  # the share not gone without an offer, at the end of each day
-    stayers = still[:, -1:]
+    """Return the daily hazard (days, k) of those with an offer, from the one without it and its points."""
+    still = np.exp(-np.cumsum(own, axis=0))  # the share not gone without an offer, at the end of each day
+    stayers = still[-1]
     kept = np.clip(-points / (1 - stayers), 0, 1)
     driven = np.clip(points / stayers, 0, 1)
-    days = own.shape[1]
-    passed = np.arange(1, days + 1) / days
+    days = len(own)
+    passed = np.arange(1, days + 1)[:, None] / days
     leaving = (1 - kept) * own * still + driven * stayers / days
     there = 1 - (1 - kept) * (1 - still) - driven * stayers * passed
     hazard: Floats = leaving / there

@@ -35,10 +35,19 @@ Windows = tuple[Window, ...]
 class Clock:
     """The cumulative hazard of one cause for each customer, from the moment of exposure on."""
 
+    base: Floats  #: (n, 48) hazard a month without the windows
     hazard: Floats  #: (n, 48) hazard a month: the month's mean over the time exposed
     total: Floats  #: (n, 49) hazard accumulated at the beginning of months 0 to 48
     since: Floats  #: (n) moment from which the customer is exposed
     windows: Windows
+
+    def rate(self, row: Ints, moment: Floats) -> Floats:
+        """Return the hazard a month at moments (…, k) of some customers (k), within the data."""
+        rate = self.base[row, np.clip(moment, 0, MONTHS - 1).astype(np.int64)]
+        for window in self.windows:
+            inside = (moment >= window.start[row]) & (moment < window.end[row])
+            rate = np.where(inside, rate * window.ratio[row], rate)
+        return rate
 
     def until(self, moment: Floats) -> Floats:
         """Return the hazard accumulated (n) at a moment of each customer, within the data."""
@@ -90,7 +99,7 @@ def clock(base: Floats, since: Floats, windows: Windows) -> Clock:
     hazard = base * _month_means(windows, since, months).T if windows else base
     total = np.zeros((len(since), MONTHS + 1))
     np.cumsum(hazard * exposed.T, axis=1, out=total[:, 1:])
-    return Clock(hazard=hazard, total=total, since=since, windows=windows)
+    return Clock(base=base, hazard=hazard, total=total, since=since, windows=windows)
 
 
 def _month_means(windows: Windows, since: Floats, months: Floats) -> Floats:
@@ -111,8 +120,16 @@ def _month_means(windows: Windows, since: Floats, months: Floats) -> Floats:
     return means
 
 
-def _pieces(windows: Windows, begin: Floats, end: Floats) -> tuple[Floats, Floats]:
-    """Return the borders of the pieces between two moments (k + 1, n), and the multiple in each (k, n)."""
+def pieces(windows: Windows, begin: Floats, end: Floats) -> tuple[Floats, Floats]:
+    """Return the borders of the pieces between two moments (k + 1, n), and the multiple in each (k, n).
+
+    Parameters
+    ----------
+    windows
+        What divides the time.
+    begin, end
+        Two moments of each customer (n).
+    """
     edges = [edge for window in windows for edge in (window.start, window.end)]
     borders = np.sort(np.clip(np.array([begin, *edges, end]), begin, np.maximum(begin, end)), axis=0)
     middles = (borders[:-1] + borders[1:]) / 2
@@ -124,14 +141,14 @@ def _pieces(windows: Windows, begin: Floats, end: Floats) -> tuple[Floats, Float
 
 def _integral(windows: Windows, begin: Floats, end: Floats) -> Floats:
     """Return the integral of the multiple between two moments of each customer."""
-    borders, multiples = _pieces(windows, begin, end)
+    borders, multiples = pieces(windows, begin, end)
     integral: Floats = (multiples * np.diff(borders, axis=0)).sum(axis=0)
     return integral
 
 
 def _inverse(windows: Windows, begin: Floats, end: Floats, share: Floats) -> Floats:
     """Return the moment at which a share of the integral between two moments is reached."""
-    borders, multiples = _pieces(windows, begin, end)
+    borders, multiples = pieces(windows, begin, end)
     gains = multiples * np.diff(borders, axis=0)
     reached = np.cumsum(gains, axis=0)
     wanted = share * reached[-1]

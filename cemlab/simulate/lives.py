@@ -42,15 +42,17 @@ def live(
     """
     experience = network.experience[members.branch] + members.taste[:, None] + members.mood + scenario.cx
     free = replace(scenario, leaving=True)
-    clocks = _clocks(world, members, experience, free)
+    clocks = clocks_of(world, members, experience, free)
     levels = streams.exponential("lives.levels", (len(clocks), len(members)), members.block)
     rings = np.array([hand.rings(level) for hand, level in zip(clocks, levels, strict=True)])
     offers = make_offers(world, streams, members, clocks[:2], rings, scenario)
     rings[:2] = offers.rings
+    if not scenario.leaving:
+        rings = np.where(rings < scenario.still_from / MONTH_DAYS, rings, np.inf)
     entry = day_of(members.joined)
     earliest = np.maximum(np.maximum(entry, 0), offers.day) + 1
     ends, cause = _ends(rings, earliest)
-    told = clocks if scenario.leaving else _clocks(world, members, experience, scenario)
+    told = clocks if scenario.leaving else clocks_of(world, members, experience, scenario)
     return Lives(
         experience=experience,
         hazard=np.array([hand.hazard for hand in told]),
@@ -83,15 +85,26 @@ def onboarded(members: Members, scenario: Scenario = AS_IT_WAS) -> Flags:
     return choices[scenario.onboarding]
 
 
-def _clocks(world: World, members: Members, experience: Floats, scenario: Scenario) -> tuple[Clock, ...]:
-    """Return the clock of each cause but the last, in the order of their codes."""
+def clocks_of(world: World, members: Members, experience: Floats, scenario: Scenario) -> tuple[Clock, ...]:
+    """Return the clock of each cause but the last, in the order of their codes.
+
+    Parameters
+    ----------
+    world, members
+        The planted truths, and the customers.
+    experience
+        Experience of each customer and month (n, 48) under the scenario.
+    scenario
+        What is done to the company.
+    """
     leaving = world.leaving
     since = np.maximum(members.joined, 0)
     own = leaving.competitor * members.frailty * own_ratio(leaving, members.plan, members.acquisition)
     price = leaving.price * np.asarray(leaving.plans)[members.plan]
     moved = leaving.moved * np.where(members.type == _PROFESSIONAL, leaving.moved_professional, 1.0)
     deceased = leaving.deceased * np.where(members.type == _SENIOR, leaving.deceased_senior, 1.0)
-    for_price = _windows(leaving, members, scenario)
+    still = _still(members, scenario)
+    for_price = (_episode(leaving, members), *still)
     for_competitor = (_onboarding(leaving, members, scenario), *for_price)
     competitor_in = _in_recession(world, scenario, leaving.recession_competitor)
     price_in = _in_recession(world, scenario, leaving.recession_price)
@@ -99,8 +112,8 @@ def _clocks(world: World, members: Members, experience: Floats, scenario: Scenar
     return (
         clock(own[:, None] * _power(leaving.experience, experience) * competitor_in, since, for_competitor),
         clock(price[:, None] * _power(leaving.experience_price, experience) * price_in, since, for_price),
-        clock(moved[:, None] * else_ratio, since, ()),
-        clock(deceased[:, None] * else_ratio, since, ()),
+        clock(moved[:, None] * else_ratio, since, still),
+        clock(deceased[:, None] * else_ratio, since, still),
     )
 
 
@@ -122,16 +135,20 @@ def _onboarding(leaving: Leaving, members: Members, scenario: Scenario) -> Windo
     return Window(start=members.joined, end=members.joined + leaving.onboarding_months, ratio=ratio)
 
 
-def _windows(leaving: Leaving, members: Members, scenario: Scenario) -> tuple[Window, ...]:
-    """Return the windows of leaving by one's own will: the episode, and where nobody leaves any more."""
+def _episode(leaving: Leaving, members: Members) -> Window:
+    """Return the window of thinking of leaving, or of grumbling."""
     start = np.where(members.episode > 0, members.episode_from, np.inf)
     ratio = np.array([1.0, *leaving.episode_ratio])[members.episode]
-    episode = Window(start=start, end=start + leaving.episode_months, ratio=ratio)
+    return Window(start=start, end=start + leaving.episode_months, ratio=ratio)
+
+
+def _still(members: Members, scenario: Scenario) -> tuple[Window, ...]:
+    """Return the window in which nobody leaves any more, where there is one."""
     if scenario.leaving:
-        return (episode,)
+        return ()
     n = len(members)
-    still = np.full(n, scenario.still_from / MONTH_DAYS)
-    return episode, Window(start=still, end=np.full(n, np.inf), ratio=np.zeros(n))
+    start = np.full(n, scenario.still_from / MONTH_DAYS)
+    return (Window(start=start, end=np.full(n, np.inf), ratio=np.zeros(n)),)
 
 
 def _ends(rings: Floats, earliest: Ints) -> tuple[Ints, Ints]:

@@ -45,7 +45,7 @@ def customers(world: World, network: NetworkState, members: Members) -> pa.Table
             "branch": ids("B", members.branch + 1, width=2),
             "joined": dates(joined),
             "observed_from": dates(np.maximum(joined, 0)),
-            "region": ids("R", network.region[members.branch] + 1, width=1),
+            "region": ids("Region ", network.region[members.branch] + 1, width=1),
             "type": labels(TYPES, members.type),
             "objective": labels(OBJECTIVES, members.objective),
             "acquisition_channel": labels(ACQUISITION, members.acquisition),

@@ -100,13 +100,12 @@ def make_offers(
     rings
         Moments of all causes (4, n) by such clocks if nobody gets an offer.
     scenario
-        Who of those considered gets one, and from when on nobody leaves by their own will. What that takes
-        away is taken away last, so that nothing before it knows of it.
+        Who of those considered gets one, and from when on nobody leaves. What that takes away is taken away
+        last, so that nothing before it knows of it.
     """
     could = candidates(world, streams, members)
     still = np.inf if scenario.leaving else scenario.still_from / MONTH_DAYS
-    ends = np.where(rings[:2] < still, rings[:2], np.inf).min(axis=0)
-    there = np.minimum(ends, rings[2:].min(axis=0)) > np.nan_to_num(could.moment)
+    there = np.where(rings < still, rings, np.inf).min(axis=0) > np.nan_to_num(could.moment)
     considered = (could.risk >= 0) & there
     # Those not considered get a harmless moment, so that the arithmetic below needs no cases.
     moment = np.where(considered, could.moment, CONSIDERED_MONTHS[0])
@@ -123,7 +122,7 @@ def make_offers(
         risk=np.where(considered, could.risk, -1),
         offered=offered,
         risk_if_not=np.where(considered, risk_if_not, np.nan),
-        rings=np.where(answered < still, answered, np.inf),
+        rings=answered,
     )
 
 

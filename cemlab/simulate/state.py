@@ -47,7 +47,7 @@ class Scenario:
     onboarding
         Who of those who joined within the data is onboarded.
     leaving
-        Whether anybody leaves for a competitor or for the price, from `still_from` on.
+        Whether anybody leaves, for whatever cause, from `still_from` on.
     changing
         Whether purchase rates really change, from `still_from` on.
     still_from

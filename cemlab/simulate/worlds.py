@@ -103,7 +103,7 @@ class Leaving:
     )
     onboarding_months: int = _truth(3, "months", "campaigns, kind onboarding")
     late_share: float = _truth(
-        0.60, "share of the customers who joined before the data start", "customers.joined"
+        0.50, "share of the customers who joined before the data start", "customers.joined"
     )
     late_tenure: float = _truth(
         36.0, "months, mean tenure of those customers at the start, at most 120", "customers.joined"
@@ -122,7 +122,7 @@ class Leaving:
         (6.0, 3.0), "hazard ratio while thinking of leaving, while grumbling", "subscriptions.exit"
     )
     save_considered: tuple[float, ...] = _truth(
-        (0.7, 0.7, 0.05),
+        (0.7, 0.95, 0.6),
         "share considered: of those who think of leaving, of those who grumble, of the others",
         "save_offers",
     )

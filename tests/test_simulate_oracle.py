@@ -1,0 +1,158 @@
+"""The oracle: replays differ by what the scenario changes alone, and truths are what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from cemlab import survival
+from cemlab.errors import OptionError
+from cemlab.simulate import Halden, Oracle
+from cemlab.simulate.at_risk import AtRisk
+from cemlab.simulate.state import AS_IT_WAS, Scenario
+from cemlab.simulate.timeline import DAYS, MONTH_DAYS
+
+WAVES = (13, 19, 25)
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    return Oracle(Halden(customers=6_000, seed=5))
+
+
+def test_effects_add_up_over_branches_months_and_customers(oracle):
+    whole = oracle.effect("training", on="profit").total
+    for by in ("branch", "month", "branch_month"):
+        parts = oracle.effect("training", on="profit", by=by)
+        # money is in whole cents, so the sums differ by the last digits of floating point alone
+        assert parts.table["effect"].sum() == pytest.approx(whole, abs=0.01)
+        assert parts.total == pytest.approx(whole, abs=0.01)
+    margin = oracle.effect("training", on="margin").total
+    assert oracle.effect("training", on="margin", by="customer").total == pytest.approx(margin, abs=0.01)
+
+
+def test_profit_is_margin_less_what_training_costs(oracle):
+    both = {on: oracle.effect("training", on=on).total for on in ("profit", "revenue", "cost", "margin")}
+    assert both["profit"] == pytest.approx(both["revenue"] - both["cost"], abs=0.01)
+    assert both["margin"] > 0
+    assert both["cost"] > 0
+
+
+def test_training_changes_nothing_before_the_first_wave(oracle):
+    months = oracle.effect("training", on="profit", by="month").table["effect"].to_numpy()
+    assert (months[: WAVES[0]] == 0).all()
+    assert months[WAVES[0]] < 0  # the courses are paid first
+
+
+def test_a_point_of_experience_for_everybody_is_one_point(oracle):
+    effect = oracle.effect("cx", on="experience", by="branch_month")
+    assert np.allclose(effect.table["effect"], 1.0, atol=1e-12)
+    assert oracle.effect("cx", on="left").total < 0
+    assert oracle.effect("cx", on="months").total > 0
+
+
+def test_no_effect_world_has_no_effect():
+    oracle = Oracle(Halden(customers=1_000, world_name="no-effect"))
+    assert oracle.effect("training", on="experience", by="branch_month").table["effect"].abs().max() == 0
+    assert oracle.effect("training", on="left", by="customer").table["effect"].abs().max() == 0
+    assert oracle.effect("training", on="margin").total == 0
+    assert oracle.effect("training", on="profit").total < 0  # it costs what it costs
+
+
+@pytest.mark.parametrize("world", ["no-recession", "stationary"])
+def test_where_there_is_no_recession_taking_it_away_changes_nothing(world):
+    oracle = Oracle(Halden(customers=500, world_name=world))
+    assert oracle.effect("recession", on="profit", by="branch_month").table["effect"].abs().max() == 0
+
+
+def test_the_recession_costs_profit_in_its_year_alone(oracle):
+    months = oracle.effect("recession", on="profit", by="month").table["effect"].to_numpy()
+    assert (months[:36] == 0).all()
+    assert months[36:].sum() < 0
+
+
+def test_potential_outcomes_agree_with_what_was_done(oracle):
+    offers = oracle.save_offers()
+    was = oracle.replay(AS_IT_WAS)
+    rows = offers["customer"].str[1:].astype(int).to_numpy() - 1
+    seen = np.where(offers["offered"], offers["margin_with"], offers["margin_without"])
+    assert np.allclose(seen, was.by_customer("margin")[rows], atol=0.005)
+    left = (was.cause[rows] < 2) & (was.exit[rows] <= offers["date"] + 182)
+    assert (np.where(offers["offered"], offers["left_with"], offers["left_without"]) == left).all()
+
+
+def test_offers_leave_the_high_risk_alone_keep_the_middle_and_wake_the_low():
+    offers = Oracle(Halden(seed=2)).save_offers()
+    change = (offers["left_with"].astype(int) - offers["left_without"].astype(int)).groupby(offers["risk"])
+    assert change.get_group("high").abs().max() == 0
+    # each customer's change is −1, 0 or 1 with the planted mean: four standard errors
+    for risk, planted in (("middle", -0.06), ("low", 0.02)):
+        moved = change.get_group(risk)
+        assert abs(moved.mean() - planted) < 4 * moved.std() / np.sqrt(len(moved))
+
+
+def test_campaign_chances_are_chances_and_their_value_is_money(oracle):
+    chances = oracle.campaigns()
+    assert chances[["chance_without", "chance_with"]].min().min() >= 0
+    assert chances[["chance_without", "chance_with"]].max().max() <= 1
+    assert len(chances) == 4 * 6_000
+    assert (chances["value"] > 0).groupby(chances["kind"]).mean().between(0.01, 0.99).all()
+
+
+def test_with_nobody_leaving_nobody_leaves(oracle):
+    still = oracle.replay(Scenario(leaving=False, changing=False, still_from=1_000))
+    assert (still.exit[still.exit > 1_000] == DAYS).all()
+
+
+def test_customers_at_risk_are_counted_in_days():
+    halden = Halden(customers=2_000, seed=9)
+    network = halden.network()
+    members = halden.members(network, next(halden.blocks()))
+    lives = halden.lives(network, members)
+    watched = AtRisk(7_000)
+    watched.add(halden.world, members, lives)
+    begin = np.maximum(members.joined * MONTH_DAYS, 0)
+    days = np.clip(np.minimum(lives.exit, DAYS) - begin, 0, None).sum()
+    assert watched._n.sum() == pytest.approx(days, rel=1e-9)
+    # leavers less their summed hazards: a martingale, four standard deviations wide
+    left = (lives.exit < DAYS).sum()
+    assert abs(left - watched._hazard.sum()) < 4 * np.sqrt(left)
+
+
+def test_true_retention_is_covered_by_an_estimate_from_the_same_spells():
+    held, n = 0, 40
+    for seed in range(n):
+        halden = Halden(customers=2_000, seed=200 + seed)
+        network = halden.network()
+        members = halden.members(network, next(halden.blocks()))
+        lives = halden.lives(network, members)
+        spells = pd.DataFrame(
+            {
+                "days": np.minimum(lives.exit, DAYS) - lives.entry,
+                "before": np.maximum(-lives.entry, 0),
+                "left": lives.exit < DAYS,
+            }
+        )
+        curve = survival.retention_curve(spells, duration="days", event="left", entry="before", unit="days")
+        truth = Oracle(halden).retention(730)["truth"].item()
+        at = curve.at(730)
+        held += at["conf_low"].item() <= truth <= at["conf_high"].item()
+    # so many of 40 intervals of 95 % hold the truth except once in a thousand times
+    assert held >= stats.binom.ppf(0.001, n, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"cause": "trainig", "on": "profit"}, "no cause named 'trainig'; did you mean 'training'"),
+        ({"cause": "training", "on": "profits"}, "no outcome of a customer named 'profits'"),
+        ({"cause": "training", "on": "profit", "by": "customer"}, "no outcome of a customer named 'profit'"),
+        ({"cause": "training", "on": "left", "by": "branch"}, "no outcome of a branch named 'left'"),
+        ({"cause": "training", "on": "profit", "by": "year"}, "no grouping named 'year'"),
+    ],
+)
+def test_what_the_oracle_does_not_know_is_one_line(oracle, arguments, told):
+    with pytest.raises(OptionError, match=told):
+        oracle.effect(**arguments)
