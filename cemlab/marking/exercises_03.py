@@ -13,6 +13,8 @@ from cemlab.marking.stillness import counts_if_still
 from cemlab.simulate.opening import halden_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cemlab.data.company import Company
 
 _TIERS = {"one purchase": 1, "2 to 5": 2, "6 to 11": 6, "12 or more": 12}
@@ -51,17 +53,22 @@ def _true_silence(company: Company) -> float:
 
 
 def _fifth(company: Company) -> int:
-    """Return the number of purchases that the best fifth of the customers made at least."""
+    """Return the fewest purchases of the smallest group of best customers that holds at least a fifth."""
     histories = _histories(company)
-    table = histories.table.sort_values("n_base", ascending=False)
-    return int(table.loc[table["n_customers"].cumsum() <= 0.2 * histories.n_used, "n_base"].min())
+    return _cut(histories.table.groupby("n_base")["n_customers"].sum())
 
 
 def _fifth_of_purchases(company: Company) -> int:
-    """Return the number of purchases at least made by the best customers who make up a fifth of purchases."""
-    table = _histories(company).table.sort_values("n_base", ascending=False)
-    bought = (table["n_base"] * table["n_customers"]).cumsum()
-    return int(table.loc[bought <= 0.2 * bought.iloc[-1], "n_base"].min())
+    """Return the same for the customers who made at least a fifth of the purchases."""
+    table = _histories(company).table
+    return _cut((table["n_base"] * table["n_customers"]).groupby(table["n_base"]).sum())
+
+
+def _cut(sizes: pd.Series[int]) -> int:
+    """Return the number of purchases from which on at least a fifth is held."""
+    from_top = sizes.sort_index(ascending=False)
+    held = from_top.cumsum().to_numpy() >= 0.2 * from_top.sum()
+    return max(2, int(from_top.index[int(held.argmax())]))
 
 
 @lru_cache(maxsize=4)

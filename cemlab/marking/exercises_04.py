@@ -63,13 +63,13 @@ def _without_stayers(company: Company, *, entry: str | None = _ENTRY) -> float:
     return ended - _still(_spells(company), _ONE_YEAR, entry=entry)
 
 
-@lru_cache(maxsize=2)
-def _wider(company: Company) -> float:
+@lru_cache(maxsize=4)
+def _wider(company: Company, days: float = _TWO_YEARS) -> float:
     """Return how many times as wide the interval is if only those seen from the start are used."""
     spells = _spells(company)
     widths = []
     for part in (spells[spells[_ENTRY] == 0], spells):
-        row = _curve(part).at(_ONE_YEAR).iloc[0]
+        row = _curve(part).at(days).iloc[0]
         widths.append(float(row["conf_high"] - row["conf_low"]))
     return widths[0] / widths[1]
 
@@ -171,7 +171,7 @@ EXERCISES = (
     ),
     Exercise(
         number="04.3",
-        asks="how many times as wide the interval after one year is with only the customers seen from the "
+        asks="how many times as wide the interval after two years is with only the customers seen from the "
         "start, a number",
         truth=_wider,
         form="number",
@@ -182,6 +182,11 @@ EXERCISES = (
                 name="the ratio the other way round",
                 value=lambda company: 1 / _wider(company),
                 hint="divide the width from fewer customers by the width from all.",
+            ),
+            Trap(
+                name="the first horizon",
+                value=lambda company: _wider(company, _ONE_YEAR),
+                hint="that is one year; asked are two.",
             ),
             Trap(
                 name="how many customers are lost",
