@@ -297,6 +297,7 @@ def test_the_pictures_say_the_verdict_without_colour():
 def test_the_message_of_a_scorecard_without_red_or_without_verdicts():
     fine = scorecard([row()], [covering(95, 100)], seeds=range(100), customers=9)
     assert fine.message == "What was planted is found"
+    assert "regret" not in fine.summary.columns  # nothing was decided
     naive = scorecard([row(kind="naive")], [covering(95, 100)], seeds=range(100), customers=9)
     assert naive.message.startswith("Nothing was judged")
 

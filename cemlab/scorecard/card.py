@@ -77,7 +77,7 @@ class Scorecard(Result):
     def summary(self) -> pd.DataFrame:
         """One row a planted truth: verdict, truth, mean estimate, bias, coverage, power, regret."""
         rows = self.table.to_dict("records")
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "row": self.table["row"],
                 "verdict": [_NOT_JUDGED.get(row["verdict"], row["verdict"]) for row in rows],
@@ -92,6 +92,7 @@ class Scorecard(Result):
                 ],
             }
         )
+        return frame if (self.table["kind"] == "decision").any() else frame.drop(columns="regret")
 
     def narrative(self) -> str:
         """Say how many rows are green, and of each red one what is wrong and what is known of it."""

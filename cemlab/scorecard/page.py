@@ -102,7 +102,7 @@ def _page(card: Scorecard) -> str:
     summary = card.summary
     labels = {**card.labels}
     rows = [
-        {**about, "cells": list(cells), "mark": _MARKS[about["verdict"]]}
+        {**about, "cells": [_unbroken(cell) for cell in cells], "mark": _MARKS[about["verdict"]]}
         for about, cells in zip(
             card.table.to_dict("records"), summary.itertuples(index=False, name=None), strict=True
         )
@@ -126,6 +126,13 @@ def _page(card: Scorecard) -> str:
             caption=card.caption,
         )
     )
+
+
+def _unbroken(cell: str) -> str:
+    """Keep an interval on one line."""
+    value, bracket, interval = cell.partition(" (")
+    ends_here = bracket and interval.endswith(" %)")
+    return f"{value} ({interval.replace(' ', chr(160))}" if ends_here else cell
 
 
 def _figures(card: Scorecard) -> list[dict[str, Any]]:
