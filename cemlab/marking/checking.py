@@ -63,7 +63,8 @@ def check(number: str, answer: object, company: Company | None = None) -> Mark:
     try:
         halden = halden_of(company)
     except DesignError as error:
-        return Mark(right=None, message=f"there is no truth to mark against: {error}.")
+        why = str(error).rpartition(", so ")[0] or str(error)
+        return Mark(right=None, message=f"there is no truth to mark against: {why}.")
 
     def known(road: str, value: Truth) -> Value:
         key = (exercise.number, road, halden)
