@@ -456,27 +456,13 @@ def test_triangular_draws_keep_to_their_range():
 
 
 def test_the_levers_of_halden_have_no_fault_but_their_orphans():
-    frame, source = goals.levers_for(None)
-    assert "invented" in source
+    frame = pd.read_csv(bundled("data") / "inputs" / "levers.csv")
     tree_of_halden = goals.goal_tree(pd.read_csv(bundled("data") / "inputs" / "goals.csv"))
     found = goals.lever_map(frame, metrics=tree_of_halden.metrics("mission", "goal"))
     assert set(found.findings["rule"]) == {"lever"}
     actions = set(tree_of_halden.table.loc[tree_of_halden.table["kind"] == "action", "item"])
     levers = set(frame.loc[frame["from_kind"] == "lever", "from"])
     assert levers <= actions
-
-
-def test_a_folder_may_hold_its_own_levers(tmp_path):
-    edges().to_csv(tmp_path / "_levers.csv", index=False)
-    frame, source = goals.levers_for(tmp_path)
-    assert source.endswith("_levers.csv")
-    assert goals.lever_map(frame).table["estimate"].tolist() == pytest.approx([6.6, 1.0])
-    (tmp_path / "_levers.csv").write_bytes(b"from,to\n\xff\xfe,b\n")
-    with pytest.raises(DataError, match=r"_levers\.csv: .*write a table with commas"):
-        goals.levers_for(tmp_path)
-    (tmp_path / "_levers.csv").write_bytes(b"")
-    with pytest.raises(DataError, match=r"_levers\.csv: "):
-        goals.levers_for(tmp_path)
 
 
 # --- the ledger ----------------------------------------------------------------------------------------
@@ -667,7 +653,8 @@ def test_what_can_run_says_what_is_missing():
     answer = cemlab.what_can_run(company)
     rows = answer.to_frame().set_index("notebook")
     assert bool(rows.loc["03-loyalty-defection", "can_run"])
-    assert rows.loc["00-what-are-we-changing", "lacks"] == "it needs the table goals and the table ledger"
+    lacks = "it needs the table goals, the table ledger and the table levers"
+    assert rows.loc["00-what-are-we-changing", "lacks"] == lacks
     assert "no: it needs the table goals" in answer._repr_html_()
     assert repr(answer).startswith("small: ")
 

@@ -191,7 +191,8 @@ def test_another_seed_gives_another_company(folder, tmp_path):
     other = write(tmp_path / "halden", Halden(customers=400, seed=4))
     same = {name for name, digest in digests(other).items() if digests(folder)[name] == digest}
     # what is no matter of chance
-    assert same <= {"calendar.parquet", "cemlab.toml", "costs.parquet", "goals.parquet", "ledger.parquet",
+    assert same <= {"calendar.parquet", "cemlab.toml", "costs.parquet", "goals.parquet",
+        "levers.parquet", "ledger.parquet",
                     "opportunities.parquet", "macro.parquet"}  # fmt: skip
 
 

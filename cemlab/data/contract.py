@@ -59,6 +59,9 @@ _GOAL_TREE = (
     _c("metric", "text", "what is measured"),
 )
 
+# What a link of the lever map can lead from and to.
+_LINKED = ("lever", "behaviour", "metric")
+
 _ALL = (
     Table(
         name="customers",
@@ -345,6 +348,25 @@ _ALL = (
             _DATE,
             _c("holiday", "text", "name of the holiday; blank on other days"),
             _c("public_event", "text", "name of the public event; blank on other days"),
+        ),
+    ),
+    Table(
+        name="levers",
+        row="a link: how much one thing moves for a unit of another",
+        key=("from", "to"),
+        unique=True,
+        columns=(
+            _c("from", "text", "what moves the other", required=True),
+            _c("from_kind", "text", "what it is", required=True, allowed=_LINKED),
+            _c("to", "text", "what is moved", required=True),
+            _c("to_kind", "text", "what it is", required=True, allowed=_LINKED),
+            _c("low", "number", "lowest plausible elasticity", required=True),
+            _c("mode", "number", "most plausible elasticity", required=True),
+            _c("high", "number", "highest plausible elasticity", required=True),
+            _c("unit", "text", "units of `to` per unit of `from`"),
+            _c("source", "text", "where the values come from"),
+            _c("grade", "text", "design grade of the source, or assumption", required=True),
+            _c("lagged", "flag", "works in the next period: a feedback, drawn and not multiplied"),
         ),
     ),
     *(

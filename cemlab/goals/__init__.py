@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cemlab.goals.ledger import Ledger, ledger
-from cemlab.goals.levers import LeverMap, lever_map, levers_for
+from cemlab.goals.levers import LeverMap, lever_map
 from cemlab.goals.readiness import Readiness, readiness
 from cemlab.goals.tree import GoalTree, goal_tree
 from cemlab.goals.views import ThreeViews, three_views
@@ -17,7 +17,6 @@ __all__ = [
     "goal_tree",
     "ledger",
     "lever_map",
-    "levers_for",
     "readiness",
     "three_views",
 ]

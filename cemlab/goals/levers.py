@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.errors import DataError, NotFoundError, OptionError, one_of
+from cemlab.errors import NotFoundError, OptionError, one_of
 from cemlab.evidence import GRADES, Evidence, Grade
 from cemlab.goals.edges import KINDS, RULES, Graph, graph, inspect
 from cemlab.goals.entries import as_checks, as_frame, brief
 from cemlab.goals.products import paths, sums_over_paths, triangular, weakest
 from cemlab.goals.swings import Swings
 from cemlab.markup import number
-from cemlab.places import bundled
 from cemlab.result import Result, check_conf_level
 
 if TYPE_CHECKING:
@@ -287,30 +285,6 @@ def lever_map(
         findings=as_frame(findings),
         graph=found,
     )
-
-
-def levers_for(data: str | Path | None) -> tuple[pd.DataFrame, str]:
-    """Return the edges of a lever map and where they come from.
-
-    Parameters
-    ----------
-    data
-        The folder with the user's tables, which may hold ``_levers.csv``; where it does not, and where there
-        is no folder, the edges are those of Halden, and the source says so.
-
-    Raises
-    ------
-    DataError
-        If the file is no table.
-    """
-    path = Path(data) / "_levers.csv" if data is not None else None
-    source = str(path)
-    if path is None or not path.is_file():
-        path, source = bundled("data") / "inputs" / "levers.csv", "the lever map of Halden, invented"
-    try:
-        return pd.read_csv(path, encoding="utf-8"), source
-    except ValueError as error:  # not UTF-8, no columns, or rows of unequal length
-        raise DataError(f"{path}: {error}; write a table with commas, in UTF-8, one row an edge") from error
 
 
 def _totals(found: Graph, *, conf_level: float, draws: int, seed: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What nobody can simulate: goals, costs, opportunities and assumptions, written by hand beside the data."""
+"""What nobody can simulate: goals, levers, costs and assumptions, written by hand beside the data."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from cemlab.data.contract import table
 from cemlab.places import bundled
 
 #: The tables written by hand, in the order of the loop from what is wanted to what is assumed.
-WRITTEN = ("goals", "costs", "opportunities", "ledger")
+WRITTEN = ("goals", "levers", "costs", "opportunities", "ledger")
 
-_TYPES: dict[Form, pa.DataType] = {"text": pa.string(), "number": pa.float64(), "date": pa.date32()}
+_TYPES: dict[Form, pa.DataType] = {
+    "text": pa.string(),
+    "number": pa.float64(),
+    "date": pa.date32(),
+    "flag": pa.bool_(),
+}
 
 
 def inputs() -> dict[str, pa.Table]:
