@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from cemlab.notebook.parameters import Value
-from cemlab.places import bundled, cache_folder
+from cemlab.places import bundled, cache_folder, made_folder
 
 
 def fingerprint(
@@ -53,7 +53,9 @@ def fingerprint(
     if data:
         files = list(_listing(data, deep=True, without=out))
     else:
-        files = [*_listing(cache_folder(), deep=False, without=out), *_listing(bundled("data"), deep=True)]
+        # simulated companies follow from the software, and are made while notebooks run
+        kept = _listing(bundled("data"), deep=True, without=made_folder())
+        files = [*_listing(cache_folder(), deep=False, without=out), *kept]
     parts = [hashlib.sha256(notebook.read_bytes()).hexdigest(), dict(parameters), software, files]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
