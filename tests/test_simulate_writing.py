@@ -166,6 +166,7 @@ def test_the_dictionary_names_every_table_and_column_and_spoils_no_truth(folder,
     for name, table in company.tables.items():
         assert f"## {name}\n" in text
         assert all(f"| {column} |" in text for column in table.columns)
+    assert "| plan | text | the contract's name: Flex, Partner, Plus |" in text
     assert "hazard ratio" not in text
 
 

@@ -20,7 +20,19 @@ other and with nothing else.
 """
 
 
-def dictionary(halden: Halden, *, rows: Mapping[str, int], schemas: Mapping[str, pa.Schema]) -> str:
+#: Texts of a column up to which all of them are listed.
+FEW = 12
+
+# Longer lists are sentences rather than codes.
+_LONGEST = 130
+
+#: The texts that occur in a column, by table and column; None where there are more than a few.
+Texts = Mapping[tuple[str, str], tuple[str, ...] | None]
+
+
+def dictionary(
+    halden: Halden, *, rows: Mapping[str, int], schemas: Mapping[str, pa.Schema], texts: Texts
+) -> str:
     """Return the data dictionary.
 
     Parameters
@@ -31,6 +43,8 @@ def dictionary(halden: Halden, *, rows: Mapping[str, int], schemas: Mapping[str,
         Rows of each table.
     schemas
         Columns of each table.
+    texts
+        What texts occur where there are few.
 
     Returns
     -------
@@ -40,8 +54,9 @@ def dictionary(halden: Halden, *, rows: Mapping[str, int], schemas: Mapping[str,
     lines = [
         "# Halden",
         "",
-        "A fictional company, simulated: a chain of members' stores for home, garden and workshop, with 60 "
-        "branches. A membership is the contract; members buy in the stores and on line.",
+        "A fictional company, simulated: a chain of members' stores for home, garden and workshop, with "
+        f"{halden.world.network.branches} branches. A membership is the contract; members buy in the stores "
+        "and on line.",
         "",
         f"World `{halden.world_name}`: {halden.world.about} Seed {halden.seed}, {halden.customers:,} "
         f"customers, {FIRST} to {LAST}; money in EUR. What is planted stands in `truth.json`.",
@@ -50,19 +65,25 @@ def dictionary(halden: Halden, *, rows: Mapping[str, int], schemas: Mapping[str,
     ]
     for name in TABLES:
         if name in schemas:
-            lines += _section(name, rows=rows[name], schema=schemas[name])
+            lines += _section(name, rows=rows[name], schema=schemas[name], texts=texts)
     return "\n".join(lines)
 
 
-def _section(name: str, *, rows: int, schema: pa.Schema) -> Iterator[str]:
+def _section(name: str, *, rows: int, schema: pa.Schema, texts: Texts) -> Iterator[str]:
     table = TABLES[name]
     yield from (f"## {name}", "", f"One row is {table.row}. {rows:,} rows; key: {', '.join(table.key)}.", "")
     yield from ("| column | form | meaning |", "|---|---|---|")
     for field in schema:
         column = table.column(field.name)
         form, about = (column.form, column.about) if column else (_further(field.type), "as its name says")
-        yield f"| {field.name} | {form} | {about} |"
+        listed = _listed(texts.get((name, field.name)))
+        yield f"| {field.name} | {form} | {about}{listed} |"
     yield ""
+
+
+def _listed(texts: tuple[str, ...] | None) -> str:
+    told = ", ".join(texts or ())
+    return f": {told}" if 0 < len(told) <= _LONGEST else ""
 
 
 def _further(kind: pa.DataType) -> str:

@@ -306,7 +306,7 @@ class World:
                 yield f"{part}.{entry.name}", value, entry.metadata["unit"], entry.metadata["where"]
 
 
-_DEFAULT = World(name="default", about="Everything is planted as the data dictionary says.")
+_DEFAULT = World(name="default", about="Everything acts that is planted.")
 _CALM = replace(
     _DEFAULT.leaving,
     competitor=0.0,

@@ -13,11 +13,12 @@ from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cemlab.data.contract import TABLES
 from cemlab.errors import DataError, OptionError, one_of
-from cemlab.simulate.dictionary import dictionary
+from cemlab.simulate.dictionary import FEW, dictionary
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.streams import GENERATION
 from cemlab.simulate.timeline import FIRST, LAST
@@ -140,9 +141,9 @@ def _write_all(folder: Path, halden: Halden, *, form: Form, advance: Callable[[i
                 writers.write(name, table)
                 rows[name] = rows.get(name, 0) + len(table)
             advance(n)
-    schemas = writers.schemas
     (folder / "cemlab.toml").write_text(_COMPANY, encoding="utf-8")
-    (folder / "README.md").write_text(dictionary(halden, rows=rows, schemas=schemas), encoding="utf-8")
+    page = dictionary(halden, rows=rows, schemas=writers.schemas, texts=writers.texts())
+    (folder / "README.md").write_text(page, encoding="utf-8")
     (folder / TRUTH).write_text(json.dumps(_truth(halden), indent=2) + "\n", encoding="utf-8")
 
 
@@ -179,12 +180,23 @@ def _put_in_place(part: Path, out: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def _told_in_words(name: str, schema: pa.Schema) -> list[str]:
+    """Return the columns of a table that hold texts, and not identifiers."""
+    known = {column.name: column.form for column in TABLES[name].columns}
+    return [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type) and known.get(field.name, "text") == "text"
+    ]
+
+
 class _Writers:
     """One open file a table, written piece by piece."""
 
     def __init__(self, folder: Path, form: Form) -> None:
         self._folder, self._form = folder, form
         self._open: dict[str, Any] = {}
+        self._texts: dict[tuple[str, str], set[str]] = {}
         self.schemas: dict[str, pa.Schema] = {}
 
     def __enter__(self) -> Self:
@@ -195,6 +207,14 @@ class _Writers:
             self.schemas[name] = table.schema
             self._open[name] = self._opened(name, table.schema)
         self._open[name].write_table(table.cast(self.schemas[name]))
+        for column in _told_in_words(name, table.schema):
+            found = self._texts.setdefault((name, column), set())
+            if len(found) <= FEW:
+                found.update(pc.unique(table.column(column).drop_null()).to_pylist())
+
+    def texts(self) -> dict[tuple[str, str], tuple[str, ...] | None]:
+        """Return the texts that occur in each column of texts, or None where they are many."""
+        return {at: tuple(sorted(found)) if len(found) <= FEW else None for at, found in self._texts.items()}
 
     def _opened(self, name: str, schema: pa.Schema) -> Any:
         path = self._folder / f"{name}.{self._form}"
