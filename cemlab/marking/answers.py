@@ -103,7 +103,7 @@ def _figure(exercise: Exercise, value: Any) -> float:
     if exercise.form != "number" and not lowest <= figure <= 1:
         if 1 < abs(figure) <= 100 and (figure > 0 or lowest < 0):
             raise AnswerFormError(
-                f"this looks like a percentage or a count; {asked} is asked: a quarter is 0.25, not 25"
+                f"this looks like a percentage or a count; {asked} is asked: divide a percentage by a hundred"
             )
         raise AnswerFormError(f"the value is not possible here; {asked} is asked")
     return figure

@@ -1,0 +1,383 @@
+"""Marking: right answers, known wrong roads, wrong forms, no leak of the solution, no truth of real data."""
+
+import json
+import math
+import re
+from dataclasses import fields
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cemlab
+from cemlab import loyalty, survival
+from cemlab.errors import NotFoundError
+from cemlab.marking import Exercise, Mark, Tolerance, Trap, checking
+from cemlab.marking.answers import AnswerFormError, read_answer
+from cemlab.marking.judging import judge
+from cemlab.marking.stillness import counts_if_still
+from cemlab.marking.wording import how_far
+from cemlab.places import bundled
+from cemlab.simulate import Halden, Oracle, opening
+from cemlab.simulate.state import AS_IT_WAS
+from cemlab.simulate.timeline import DAYS
+from cemlab.simulate.writing import TRUTH, write
+
+NUMBERS = [e.number for notebook in checking.notebooks_with_exercises() for e in checking.exercises(notebook)]
+
+
+@pytest.fixture(scope="module")
+def halden(tmp_path_factory):
+    """Open a small Halden; what the exercises ask does not depend on its size."""
+    folder = tmp_path_factory.mktemp("marking") / "halden"
+    return cemlab.Company.open(write(folder, Halden(customers=3000, seed=1)))
+
+
+@pytest.fixture
+def own_data():
+    return cemlab.Company.open(bundled("data") / "small")
+
+
+def share(**options):
+    given = {
+        "number": "99.1",
+        "asks": "a share",
+        "truth": lambda _: 0.4,
+        "form": "share",
+        "tolerance": Tolerance(size=0.01),
+        "hint": "Look again.",
+    }
+    return Exercise(**(given | options))
+
+
+# --- the exercises that there are
+
+
+def test_every_notebook_with_exercises_has_them_numbered_once():
+    assert checking.notebooks_with_exercises() == ("00", "03", "04")
+    assert len(set(NUMBERS)) == len(NUMBERS)
+    for number in NUMBERS:
+        assert checking.find(number).number == number
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_an_exercise_says_is_short_and_no_sentence_stands_twice(number):
+    exercise = checking.find(number)
+    assert len(exercise.asks) <= 180
+    assert not exercise.asks.endswith(".")
+    hints = [exercise.hint, *(trap.hint for trap in exercise.traps)]
+    assert len(set(hints)) == len(hints)
+    assert all(hint.endswith(".") for hint in hints)
+    assert len({trap.name for trap in exercise.traps}) == len(exercise.traps) >= 2
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_truth_is_right_and_says_how_close(number, halden):
+    exercise = checking.find(number)
+    mark = cemlab.check(number, exercise.truth(halden), halden)
+    assert mark.right is True
+    assert exercise.tolerance.told(exercise.form) in mark.message
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_trap_is_recognised_by_its_name(number, halden):
+    exercise = checking.find(number)
+    for trap in exercise.traps:
+        mark = cemlab.check(number, trap.value(halden), halden)
+        assert mark.right is False, trap.name
+        assert f"This looks like {trap.name}: {trap.hint}" in mark.message
+
+
+def digits(value):
+    """Return the two leading digits of a figure, and those of the percentage, as they would be written."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return {f"{abs(v):.2g}" for v in values} | {f"{abs(100 * v):.2g}" for v in values}
+
+
+@pytest.mark.parametrize("number", [n for n in NUMBERS if checking.find(n).form != "text"])
+def test_wrong_answers_are_told_nothing_of_the_solution(number, halden):
+    exercise = checking.find(number)
+    truth = exercise.truth(halden)
+    factors = (-1, 0.3, 0.6, 0.88, 1.2, 1.5, 1.9)
+    if isinstance(truth, dict):
+        wrong = [{name: value * factor for name, value in truth.items()} for factor in factors]
+        wrong += [dict.fromkeys(truth, math.nan), dict(list(truth.items())[:1])]
+    else:
+        wrong = [truth * factor for factor in factors] + [math.nan, math.inf, "x", True, [truth, truth]]
+        wrong += [-4, 40.0, None, ..., 12345]
+    said = [cemlab.check(number, answer, halden) for answer in wrong]
+    # the tolerance is stated, and may have the digits of a truth
+    tolerance = exercise.tolerance.told(exercise.form)
+    for answer, mark in zip(wrong, said, strict=True):
+        if mark.right:  # within the tolerance, as 0.88 of a small difference may be
+            continue
+        shown = f"{mark!r} {mark} {mark._repr_html_()}".replace(tolerance, "")
+        assert [f.name for f in fields(mark)] == ["right", "message"]
+        for figure in re.findall(r"\d+(?:\.\d+)?", shown):
+            assert figure not in digits(truth), (answer, figure)
+
+
+def test_an_unknown_number_lists_those_of_the_notebook():
+    with pytest.raises(NotFoundError, match=r"'03\.9'.*03\.a, 03\.1, 03\.2, 03\.3"):
+        cemlab.check("03.9", 1)
+    with pytest.raises(NotFoundError, match="there are: 00, 03, 04"):
+        cemlab.check("77.1", 1)
+    with pytest.raises(NotFoundError, match="00, 03, 04"):
+        cemlab.check(None, 1)
+
+
+# --- whose truth
+
+
+def test_real_data_have_no_truth(own_data):
+    mark = cemlab.check("03.1", 0.3, own_data)
+    assert mark.right is None
+    assert mark.message == "there is no truth to mark against: small is not a simulated company."
+
+
+def test_a_company_made_by_other_code_has_no_truth(tmp_path):
+    folder = write(tmp_path / "old", Halden(customers=50))
+    said = json.loads((folder / TRUTH).read_text())
+    (folder / TRUTH).write_text(json.dumps(said | {"code": "another"}))
+    mark = cemlab.check("04.1", 0.3, cemlab.Company.open(folder))
+    assert mark.right is None
+    assert "simulated by another version" in mark.message
+
+
+def test_the_company_of_the_notebook_is_taken_where_none_is_given(halden, monkeypatch):
+    monkeypatch.setattr(opening, "_opened", [])
+    assert opening.opened() is None
+    mark = cemlab.check("03.2", 0.95)
+    assert mark.right is None
+    assert "company_for(data) first" in mark.message
+    opening.company_for(halden.info.folder)
+    assert opening.opened().info.folder == halden.info.folder
+    assert cemlab.check("03.2", 0.95).right is True
+    opening.company_for(bundled("data") / "small")
+    assert cemlab.check("03.2", 0.95).right is None
+
+
+@pytest.mark.parametrize("answer", [None, ..., "", "  "])
+def test_no_answer_yet_is_no_fault(answer):
+    mark = cemlab.check("03.1", answer)
+    assert mark.right is None
+    assert mark.message.startswith("not answered yet. Asked is which share of the best fifth")
+
+
+def test_a_truth_is_computed_once(halden, monkeypatch):
+    asked = []
+    exercise = share(truth=lambda _: asked.append(1) or 0.4)
+    monkeypatch.setattr(checking, "find", lambda _: exercise)
+    assert [cemlab.check("99.1", answer, halden).right for answer in (0.4, 0.5, 0.405)] == [True, False, True]
+    assert asked == [1]
+
+
+# --- the form of an answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [0.4, np.float64(0.4), Decimal("0.4"), [0.4], (0.4,), np.array(0.4), np.array([[0.4]]), pd.Series([0.4])],
+    ids=repr,
+)
+def test_one_value_may_be_wrapped(answer):
+    assert read_answer(share(), answer) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (12.3, "looks like a percentage or a count; a share between 0 and 1 is asked: divide a percentage"),
+        (100, "looks like a percentage"),
+        (1234, "not possible here"),
+        (-0.4, "not possible here"),
+        (float("nan"), r"missing \(NaN\)"),
+        (pd.NA, r"missing \(NaN\)"),
+        (pd.NaT, r"missing \(NaN\)"),
+        (float("inf"), "infinite"),
+        ("0.4", "this is a text"),
+        (True, "this is a truth value"),
+        (np.True_, "this is a truth value"),
+        (0.4 + 1j, "this is a number"),
+        ([0.4, 0.5], "a collection of 2 values; a share between 0 and 1 is asked, one value"),
+        (pd.Series([0.1, 0.2, 0.3]), "a collection of 3 values"),
+        ({"a": 0.4}, "a collection of 1 values"),
+        (pd.DataFrame({"a": [1]}), "a table of 1 rows"),
+        (np.array([]), "a collection of 0 values"),
+        (object(), "an object of the kind object"),
+        (len, "an object of the kind builtin_function_or_method"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_another_form_is_named(answer, said):
+    with pytest.raises(AnswerFormError, match=said):
+        read_answer(share(), answer)
+
+
+def test_a_result_is_asked_for_its_figure(halden):
+    curve = survival.retention_curve(
+        pd.DataFrame({"days": [3.0, 5.0], "left": [1, 0]}), duration="days", event="left", unit="days"
+    )
+    mark = cemlab.check("04.a", curve, halden)
+    assert mark.right is False
+    assert "an object of the kind RetentionCurve" in mark.message
+
+
+def test_a_difference_may_be_negative_and_a_number_may_be_large():
+    assert read_answer(share(form="difference of shares"), -0.4) == -0.4
+    assert read_answer(share(form="number"), -1234) == -1234
+    with pytest.raises(AnswerFormError, match="percentage"):
+        read_answer(share(form="difference of shares"), -25)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (0.1, "this is a number; a Series or a dict is asked"),
+        ([0.1, 0.2], "a Series or a dict is asked"),
+        (pd.Series([0.1, 0.2]), "holds 2 of 2 values: there is none for a and b"),
+        ({"a": 0.1}, "holds 1 of 2 values: there is none for b"),
+        ({"a": 0.1, "b": 0.2, "c": 0.3}, "'c' is not asked"),
+        (pd.Series([0.1, 0.2], index=["a", "a"]), "a name stands twice"),
+        ({"a": 10, "b": 0.2}, "percentage"),
+        ({"a": None, "b": 0.2}, "NaN|kind"),
+    ],
+    ids=lambda value: repr(value)[:25],
+)
+def test_one_value_for_each_name(answer, said):
+    with pytest.raises(AnswerFormError, match=said):
+        read_answer(share(by="plan"), answer, names=("a", "b"))
+
+
+def test_named_values_are_matched_by_name():
+    exercise = share(by="plan")
+    given = read_answer(exercise, pd.Series([0.2, 0.1], index=["b", "a"]), names=("a", "b"))
+    assert given == {"a": 0.1, "b": 0.2}
+    mark = judge(exercise, given, truth={"a": 0.1, "b": 0.5}, traps={})
+    assert mark.right is False
+    assert "1 of 2 values are right; off are b (less than half of what it should be)" in mark.message
+
+
+def test_a_text_is_compared_without_its_dress():
+    exercise = share(form="text")
+    for answer in ("Train  the front-line", "train the front line.", "“Train the front line”"):
+        assert judge(exercise, read_answer(exercise, answer), truth="Train the front line", traps={}).right
+    assert judge(exercise, "Something else", truth="Train the front line", traps={}).right is False
+    with pytest.raises(AnswerFormError, match="a number; a text is asked"):
+        read_answer(exercise, 3)
+
+
+# --- judging
+
+
+def test_the_nearest_of_several_traps_is_named():
+    traps = tuple(Trap(name=name, value=lambda _: 0.0, hint=f"{name}.") for name in ("far", "near"))
+    mark = judge(share(traps=traps), 0.3, truth=0.4, traps={"far": 0.306, "near": 0.302})
+    assert "This looks like near: near." in mark.message
+    assert "Look again." not in mark.message
+
+
+def test_an_answer_that_is_right_falls_into_no_trap():
+    trap = Trap(name="close by", value=lambda _: 0.0, hint="no.")
+    assert judge(share(traps=(trap,)), 0.405, truth=0.4, traps={"close by": 0.405}).right is True
+
+
+@pytest.mark.parametrize(
+    ("value", "truth", "said"),
+    [
+        (0.44, 0.4, "a little too high"),
+        (0.36, 0.4, "a little too low"),
+        (0.54, 0.4, "too high by roughly a third"),
+        (0.28, 0.4, "too low by roughly a third"),
+        (0.75, 0.4, "not quite the double"),
+        (0.9, 0.4, "more than twice"),
+        (0.1, 0.4, "less than half"),
+        (0.01, 0.4, "only a small part"),
+        (4.0, 0.4, "many times too large"),
+        (0.0, 0.4, "zero, and should not be"),
+        (-0.4, 0.4, "on the wrong side of zero"),
+        (-0.9, -0.4, "in size more than twice"),
+        (-0.1, -0.4, "in size less than half"),
+        (0.3, 0.0, "too high"),
+        (-0.3, 0.005, "too low"),
+    ],
+)
+def test_how_far_off_is_told_in_words(value, truth, said):
+    words = how_far(value, truth=truth, tolerance=Tolerance(size=0.01))
+    assert said in words
+    assert not re.search(r"\d", words)
+
+
+def test_the_edges_of_a_tolerance_belong_to_it():
+    assert Tolerance(size=0.01).holds(0.41, truth=0.4)
+    assert not Tolerance(size=0.01).holds(0.4101, truth=0.4)
+    assert Tolerance(size=0.05, relative=True).holds(-1.05, truth=-1.0)
+    assert Tolerance(size=0.05, relative=True).told("number") == "within 5 % of it"
+    assert Tolerance(size=0.01).told("share") == "within 1 percentage point"
+    assert Tolerance(size=0.03).told("number") == "within 0.03"
+
+
+# --- what is shown
+
+
+def test_a_mark_shows_itself_and_its_text_is_only_text():
+    mark = Mark(right=False, message="<script>alert(1)</script> & more")
+    assert str(mark) == repr(mark) == "Not yet: <script>alert(1)</script> & more"
+    assert "<script>" not in mark._repr_html_()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in mark._repr_html_()
+    assert str(Mark(right=True, message="x")) == "Right: x"
+    assert str(Mark(right=None, message="x")) == "Not marked: x"
+
+
+def test_a_hostile_name_in_an_answer_is_escaped():
+    with pytest.raises(AnswerFormError) as caught:
+        read_answer(share(by="plan"), {"a": 0.1, "<b onload=x>": 0.2}, names=("a",))
+    assert "<b onload" not in Mark(right=False, message=str(caught.value))._repr_html_()
+
+
+# --- the truths behind the marks
+
+
+def test_the_still_world_against_what_was(halden):
+    """Without departures, changes and recession nobody who came monthly is silent, and more come again."""
+    base, follow_up = loyalty.two_periods(until=halden.as_of, days=365)
+    counts = counts_if_still(Halden(customers=3000, seed=1), base, follow_up)
+    assert (counts["n_base"] >= 1).all()
+    histories = loyalty.buying_histories(halden.table("transactions"), base=base, follow_up=follow_up)
+    # what was is what the tables say
+    assert len(counts) == histories.n_used
+    assert counts["n_next"].sum() == (histories.table["n_next"] * histories.table["n_customers"]).sum()
+    top = counts[counts["n_base"] >= 12]
+    # a rate of one a month or more leaves a year without a purchase with chance e^-12
+    assert (top["n_next_if_still"] > 0).all()
+    assert (top["n_next"] == 0).any()
+
+
+def test_who_stayed_and_did_not_change_differs_from_the_still_world_by_the_recession_alone():
+    halden = Halden(customers=3000, seed=1, world_name="no-recession")
+    base, follow_up = loyalty.two_periods(until=pd.Timestamp("2025-12-31").date(), days=365)
+    counts = counts_if_still(halden, base, follow_up)
+    (block,) = halden.blocks()
+    network = halden.network()
+    members = halden.members(network, block)
+    lives = halden.lives(network, members)
+    untouched = (lives.exit >= DAYS) & np.isnan(members.changes_at)
+    bought = halden.purchases(network, members, lives, AS_IT_WAS)
+    inside = (bought.day >= DAYS - 730) & (bought.day < DAYS - 365)
+    in_base = np.bincount(bought.customer[inside], minlength=len(members)) > 0
+    same = counts["n_next"] == counts["n_next_if_still"]
+    assert same[untouched[in_base]].all()
+    assert not same.all()
+
+
+def test_the_true_share_still_there_is_the_oracles(halden):
+    truth = checking.find("04.a").truth(halden)
+    assert truth == Oracle.of(halden).retention(730)["truth"].iloc[0]
+    spells = survival.spells(halden)
+    curve = survival.retention_curve(
+        spells, duration="duration", event="left", entry="observed_after", unit="days"
+    )
+    row = curve.at(730).iloc[0]
+    # four standard errors, the estimate being a sample of 3,000
+    assert abs(row["estimate"] - truth) < 4 * row["std_error"]
