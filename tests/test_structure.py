@@ -18,7 +18,7 @@ FLOORS = [
     {"stats"},
     {"data"},
     {"loyalty", "survival", "goals", "simulate"},
-    {"present", "notebook", "scorecard"},
+    {"present", "notebook", "scorecard", "marking"},
     {"cli", "__main__", "__init__"},
 ]
 HEAVY = (
@@ -62,6 +62,12 @@ def test_no_arrow_upward(path):
         return  # the front door names everything and imports nothing until it is asked
     upward = {other for other in imported_rooms(path) if floor(other) > floor(room(path))}
     assert not upward
+
+
+def test_nothing_that_estimates_can_read_the_truth():
+    """Only what marks, scores or commands may know the simulated company; the front door only names it."""
+    knowing = {room(path) for path in MODULES if "simulate" in imported_rooms(path)}
+    assert knowing == {"simulate", "marking", "scorecard", "cli", "__init__"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
