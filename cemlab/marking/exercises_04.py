@@ -86,7 +86,7 @@ EXERCISES = (
             Trap(
                 name="late entry ignored",
                 value=lambda company: _still(_spells(company), _TWO_YEARS, entry=None),
-                hint="who left before the data began is not in them; declare entry='observed_after'.",
+                hint="who left before observation began is in no table; declare entry='observed_after'.",
             ),
             Trap(
                 name="the share of the file that has not left",

@@ -66,11 +66,11 @@ def _distance(answer: Value, other: Value) -> float:
 
 def _off(exercise: Exercise, answer: Value, truth: Value) -> str:
     if isinstance(answer, float | int) and isinstance(truth, float | int):
-        return f"The answer is {how_far(answer, truth=truth, tolerance=exercise.tolerance)}."
+        return f"the answer is {how_far(answer, truth=truth, tolerance=exercise.tolerance)}."
     if isinstance(answer, Mapping) and isinstance(truth, Mapping):
         wrong = [n for n in truth if not exercise.tolerance.holds(answer[n], truth=truth[n])]
         said = {n: how_far(answer[n], truth=truth[n], tolerance=exercise.tolerance) for n in wrong}
         return f"{len(truth) - len(wrong)} of {len(truth)} values are right; " + (
             f"off are {join_words(f'{name} ({words})' for name, words in said.items())}."
         )
-    return "That is not the one."
+    return "that is not the one."
