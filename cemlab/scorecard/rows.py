@@ -159,10 +159,14 @@ def _defection_row(world: str, outcome: Outcome, since: Since, why: str, *, naiv
         yardstick=_EXCESS if stationary else None,
         estimate=partial(_defection, outcome=outcome, quantity="observed" if naive else "difference"),
         truth=partial(_true_defection, outcome=outcome, since=since),
-        why=why,
+        why=f"{why} {_SHARED}" if outcome == "lapsed" and since == "base" and not naive else why,
     )
 
 
+_SHARED = (
+    "Nearly nobody so loyal falls silent by chance; the interval allows for chance in what was observed, which "
+    "the truth on the same company shares, so it covers too often."
+)
 _PLAIN = "Nothing unseen acts on this cause."
 _DOUBTS = "Passing doubts, which only some customers have, weaken the ratio over time."
 _WEAKENED = (
