@@ -164,8 +164,8 @@ def _defection_row(world: str, outcome: Outcome, since: Since, why: str, *, naiv
 
 
 _SHARED = (
-    "Nearly nobody so loyal falls silent by chance; the interval allows for chance in what was observed, which "
-    "the truth on the same company shares, so it covers too often."
+    "Nearly nobody so loyal falls silent by chance; the interval allows for chance in what was observed, "
+    "which the truth on the same company shares, so it covers too often."
 )
 _PLAIN = "Nothing unseen acts on this cause."
 _DOUBTS = "Passing doubts, which only some customers have, weaken the ratio over time."
