@@ -16,11 +16,11 @@ from cemlab.errors import NotFoundError
 from cemlab.marking import Exercise, Mark, Tolerance, Trap, checking
 from cemlab.marking.answers import AnswerFormError, read_answer
 from cemlab.marking.judging import judge
-from cemlab.marking.stillness import counts_if_still
 from cemlab.marking.wording import how_far
 from cemlab.places import bundled
 from cemlab.simulate import Halden, Oracle, opening
 from cemlab.simulate.state import AS_IT_WAS
+from cemlab.simulate.still import counts_if_still
 from cemlab.simulate.timeline import DAYS
 from cemlab.simulate.writing import TRUTH, write
 

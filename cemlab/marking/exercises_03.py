@@ -9,8 +9,8 @@ import numpy as np
 
 from cemlab import loyalty
 from cemlab.marking.exercise import Exercise, Tolerance, Trap
-from cemlab.marking.stillness import counts_if_still
 from cemlab.simulate.opening import halden_of
+from cemlab.simulate.still import counts_if_still
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -91,7 +91,8 @@ def figures(row: Row, draws: Draws) -> Figures:
         regret = -bias[0]
         regret_share = _share(regret, row.yardstick or effect)
     elif n:
-        covered = (used.low <= used.truth) & (used.truth <= used.high)
+        aim = used.truth if row.target == "company" else truth
+        covered = (used.low <= aim) & (aim <= used.high)
         coverage = _share_of(covered)
         power = float(((used.low > row.no_effect) | (used.high < row.no_effect)).mean())
     return Figures(

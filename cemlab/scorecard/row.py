@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cemlab.simulate.oracle import Oracle
 
 Kind = Literal["estimate", "naive", "decision"]
+Target = Literal["company", "population"]
 
 
 class Estimate(NamedTuple):
@@ -50,6 +51,9 @@ class Row:
     kind
         ``"estimate"``: judged by bias and coverage. ``"naive"``: what the notebook warns of, shown for the
         size of its error and not judged. ``"decision"``: judged by what it leaves on the table, its regret.
+    target
+        What the interval promises to cover: the truth on the very ``"company"``, or, where it allows for the
+        chance that the company's own truth shares, that of the ``"population"``, the mean over companies.
     yardstick
         Size of effect that the bias is measured by, in `unit`; by default the true effect. Needed where
         nothing is planted and nothing is to be found.
@@ -73,12 +77,15 @@ class Row:
     estimate: Callable[[Company], Estimate]
     truth: Callable[[Oracle], float]
     kind: Kind = "estimate"
+    target: Target = "company"
     yardstick: float | None = None
     why: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise OptionError(one_of(self.kind, get_args(Kind), what="kind of row"))
+        if self.target not in get_args(Target):
+            raise OptionError(one_of(self.target, get_args(Target), what="target"))
         if self.yardstick is not None and not self.yardstick > 0:
             raise OptionError(f"{self.name}: the yardstick is {self.yardstick!r}; give a positive size")
         world(self.world)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cemlab import loyalty, survival
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.markup import join_words
-from cemlab.scorecard.periods import BASE, FOLLOW_UP, TIERS, TOP, Since, true_excess
+from cemlab.scorecard.periods import BASE, FOLLOW_UP, TIERS, TOP, true_excess
 from cemlab.scorecard.row import Estimate, Row
 from cemlab.simulate.oracle import Oracle
 from cemlab.simulate.worlds import WORLDS
@@ -103,8 +103,8 @@ def _defection(company: Company, *, outcome: Outcome, quantity: str) -> Estimate
     return Estimate(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]))
 
 
-def _true_defection(oracle: Oracle, *, outcome: Outcome, since: Since) -> float:
-    rows = true_excess(oracle.halden, since)
+def _true_defection(oracle: Oracle, *, outcome: Outcome) -> float:
+    rows = true_excess(oracle.halden)
     return float(rows.loc[rows["tier"] == TOP, outcome].sum())
 
 
@@ -143,11 +143,10 @@ def _cox_row(name: str, cause: str, term: str, ratio: float, why: str) -> Row:
     )
 
 
-def _defection_row(world: str, outcome: Outcome, since: Since, why: str, *, naive: bool = False) -> Row:
+def _defection_row(world: str, outcome: Outcome, why: str, *, naive: bool = False) -> Row:
     stationary = world == "stationary"
     did = {"lapsed": "fell silent", "fell": "bought less"}[outcome]
-    lost = {"base": f"since {BASE[0].year}", "follow-up": f"in {FOLLOW_UP[0].year}"}[since]
-    read = f"all who {did} read as lost" if naive else f"{did} beyond chance {lost}"
+    read = f"all who {did} read as lost" if naive else f"{did} beyond chance"
     return Row(
         name=f"Loyal, {read} ({world})",
         notebook="03",
@@ -158,15 +157,13 @@ def _defection_row(world: str, outcome: Outcome, since: Since, why: str, *, naiv
         kind="naive" if naive else "estimate",
         yardstick=_EXCESS if stationary else None,
         estimate=partial(_defection, outcome=outcome, quantity="observed" if naive else "difference"),
-        truth=partial(_true_defection, outcome=outcome, since=since),
-        why=f"{why} {_SHARED}" if outcome == "lapsed" and since == "base" and not naive else why,
+        truth=partial(_true_defection, outcome=outcome),
+        # the interval allows for chance in what was observed, which the truth on the same company would share
+        target="population",
+        why=why,
     )
 
 
-_SHARED = (
-    "Nearly nobody so loyal falls silent by chance; the interval allows for chance in what was observed, "
-    "which the truth on the same company shares, so it covers too often."
-)
 _PLAIN = "Nothing unseen acts on this cause."
 _DOUBTS = "Passing doubts, which only some customers have, weaken the ratio over time."
 _WEAKENED = (
@@ -174,11 +171,6 @@ _WEAKENED = (
     "those who remain drifts to one."
 )
 _STILL = f"No rate changes, but a few move or die; the bias is measured by {100 * _EXCESS:g} points."
-_STILL_LATER = f"{_STILL} Who moved or died within the base year counts as an excess of the next."
-_SINCE_THEN = (
-    "The truth counts who changed in the follow-up only; the method also counts who left in the course of "
-    "the base year, since it takes every buyer for a member of both whole years."
-)
 _SINCE_BASE = (
     "The truth counts who changed from the first day of the base year on; who joined in its course bought "
     "for part of the year only, and the method takes them for rarer buyers than they are."
@@ -204,12 +196,10 @@ ROWS: tuple[Row, ...] = (
         _LEAVING.comparison_site,
         _WEAKENED,
     ),
-    *(_defection_row("stationary", outcome, "base", _STILL) for outcome in _OUTCOMES),
-    *(_defection_row("default", outcome, "base", _SINCE_BASE) for outcome in _OUTCOMES),
-    *(_defection_row("stationary", outcome, "follow-up", _STILL_LATER) for outcome in _OUTCOMES),
-    *(_defection_row("default", outcome, "follow-up", _SINCE_THEN) for outcome in _OUTCOMES),
+    *(_defection_row("stationary", outcome, _STILL) for outcome in _OUTCOMES),
+    *(_defection_row("default", outcome, _SINCE_BASE) for outcome in _OUTCOMES),
     *(
-        _defection_row(world, outcome, "base", _GOOD_YEAR, naive=True)
+        _defection_row(world, outcome, _GOOD_YEAR, naive=True)
         for world in ("stationary", "default")
         for outcome in _OUTCOMES
     ),
