@@ -370,3 +370,11 @@ def test_a_file_in_another_encoding_says_what_is_wanted(tmp_path):
     with pytest.raises(DataError, match=r"utf-8|UTF-8") as e:
         Company.open(tmp_path)
     one_line(e)
+
+
+def test_a_company_is_shown_by_its_first_columns_and_the_number_of_the_others(tmp_path):
+    names = [f"c{i}" for i in range(9)]
+    (tmp_path / "style_survey.csv").write_text(f"customer,{','.join(names)}\na{',1' * 9}\nb{',2' * 9}\n")
+    shown = Company.open(tmp_path)._repr_html_()
+    assert "customer, c0, c1, c2, c3, c4, c5 and 3 more" in shown
+    assert ">2</td>" in shown

@@ -176,8 +176,8 @@ def slopes(request):
 
 
 def test_the_naive_slope_is_about_twice_the_true_one(slopes):
-    # The true slope is that of today's experience, which a line through today's branches would find. Over five
-    # companies the ratio has an SD of 0.15: four of them either side of two.
+    # The true slope is that of today's experience, which a line through today's branches would find. Over
+    # five companies the ratio has an SD of 0.15: four of them either side of two.
     assert 1.4 < slopes.naive / slopes.local < 2.6
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Columns asked about in one query: the engine plans thousands at once in minutes and gigabytes.
 _AT_ONCE = 200
+# Columns that a short table names.
+_SHOWN = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +94,35 @@ class CompanyReport:
         return f"{self.name}\n{self.to_frame().to_string(index=False)}\nAbsent: {absent}"
 
     def _repr_html_(self) -> str:
-        frame = self.to_frame()
-        both = [
-            ", ".join(filter(None, names))
-            for names in zip(frame["columns there"], frame["further columns"], strict=True)
-        ]
-        shown = frame[["table", "one row is", "rows"]].assign(columns=both)
-        return html_table(shown, caption=f"{self.name}: the tables that are there")
+        return overview(
+            self.name,
+            {report.table: report.rows for report in self.tables},
+            {report.table: (*report.columns, *report.extra) for report in self.tables},
+        )
+
+
+def overview(name: str, n_rows: Mapping[str, int], columns: Mapping[str, Sequence[str]]) -> str:
+    """Return a short table of a company's tables as HTML: what one row is, how many, and the first columns.
+
+    Parameters
+    ----------
+    name
+        The company's name.
+    n_rows, columns
+        Rows and columns of each table.
+    """
+    import pandas as pd
+
+    shown = [
+        {"table": table, "one row is": TABLES[table].row, "rows": n, "columns": _some(columns[table])}
+        for table, n in n_rows.items()
+    ]
+    return html_table(pd.DataFrame(shown), caption=f"{name}: the tables that are there")
+
+
+def _some(columns: Sequence[str]) -> str:
+    more = len(columns) - _SHOWN
+    return ", ".join(columns) if more <= 1 else f"{', '.join(columns[:_SHOWN])} and {more} more"
 
 
 def report_table(name: str, table: ir.Table, *, as_of: date | None = None) -> TableReport:
