@@ -378,3 +378,13 @@ def test_a_company_is_shown_by_its_first_columns_and_the_number_of_the_others(tm
     shown = Company.open(tmp_path)._repr_html_()
     assert "customer, c0, c1, c2, c3, c4, c5 and 3 more" in shown
     assert ">2</td>" in shown
+
+
+def test_many_tables_are_folded():
+    from cemlab.data.reports import overview
+
+    few = dict.fromkeys(list(TABLES)[:8], 2)
+    assert "<details>" not in overview("a<b", few, dict.fromkeys(few, ("x",)))
+    many = dict.fromkeys(list(TABLES)[:9], 1000)
+    folded = overview("a<b", many, dict.fromkeys(many, ("x",)))
+    assert folded.startswith("<details><summary>a&lt;b: 9 tables, 9,000 rows</summary>")

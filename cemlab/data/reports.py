@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 # Columns asked about in one query: the engine plans thousands at once in minutes and gigabytes.
 _AT_ONCE = 200
-# Columns that a short table names.
+# Columns that a short table names, and tables beyond which it is folded.
 _SHOWN = 7
+_MANY = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,8 @@ class CompanyReport:
 def overview(name: str, n_rows: Mapping[str, int], columns: Mapping[str, Sequence[str]]) -> str:
     """Return a short table of a company's tables as HTML: what one row is, how many, and the first columns.
 
+    Where there are many tables it is folded: a reader of one notebook needs three of them.
+
     Parameters
     ----------
     name
@@ -117,7 +121,11 @@ def overview(name: str, n_rows: Mapping[str, int], columns: Mapping[str, Sequenc
         {"table": table, "one row is": TABLES[table].row, "rows": n, "columns": _some(columns[table])}
         for table, n in n_rows.items()
     ]
-    return html_table(pd.DataFrame(shown), caption=f"{name}: the tables that are there")
+    told = html_table(pd.DataFrame(shown), caption=f"{name}: the tables that are there")
+    if len(shown) <= _MANY:
+        return told
+    summary = f"{name}: {len(shown)} tables, {sum(n_rows.values()):,} rows"
+    return f"<details><summary>{html.escape(summary)}</summary>{told}</details>"
 
 
 def _some(columns: Sequence[str]) -> str:

@@ -185,7 +185,7 @@ def _plan(out: str | Path, data: str | Path | None, quick: bool, jobs: int, time
         raise OptionError(f"timeout is {timeout:g}; allowed: more than 0 seconds")
     if data is not None and not Path(data).is_dir():
         raise NotFoundError(f"there is no data folder {data}; give the folder that holds your tables")
-    public = "public data sets, or small invented tables in their place: see under each figure"
+    public = "Halden, a simulated company, and public data sets: see under each figure"
     named = public if data is None else f"the folder {Path(data).resolve().name}"
     source = f"{named}{', quick mode (smaller samples)' if quick else ''}"
     return _Plan(out=OutputFolder.make(out), source=source, jobs=jobs, timeout=timeout)
