@@ -1,4 +1,9 @@
-"""The books of Halden: purchases summed to branches and months, less what goods, people and houses cost."""
+"""The books of Halden: purchases summed to branches and months, less what they and the programmes cost.
+
+A branch bears its goods, its people and their training, its house, and the programmes for its own members:
+save offers, calls to new members, campaigns. What the head office pays is in no branch's books: messages of
+the log, the contact centre's minutes, questionnaires, the household panel, interest.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from cemlab.simulate import network_tables
+from cemlab.simulate import member_tables, network_tables
 from cemlab.simulate.arrow import cents, dates, ids, money, numbers
-from cemlab.simulate.state import Members, NetworkState, Purchases
+from cemlab.simulate.campaigns import taking_part
+from cemlab.simulate.lives import onboarded
+from cemlab.simulate.state import AS_IT_WAS, Lives, Members, NetworkState, Purchases, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_STARTS, MONTHS, month_of
 from cemlab.simulate.worlds import World
@@ -52,6 +59,33 @@ def _sum(amount: Ints, cell: Ints, branches: int) -> Ints:
     return total.astype(np.int64).reshape(branches, MONTHS)
 
 
+def programmes(
+    world: World, streams: Streams, members: Members, lives: Lives, scenario: Scenario = AS_IT_WAS
+) -> Ints:
+    """Return what programmes for a block's customers cost by home branch and month (b, 48), in 1/10,000 EUR.
+
+    A save offer is paid when it is made, a new member's onboarding in the month of joining, a campaign in
+    that of its run: as in the tables of save offers and of campaigns. Messages of the log are head office's.
+
+    Parameters
+    ----------
+    world, streams
+        The world and its random numbers.
+    members, lives
+        The customers of the block and what became of them under the scenario.
+    scenario
+        What is done to the company.
+    """
+    offered = np.flatnonzero(lives.offered)
+    new = np.flatnonzero(onboarded(members, scenario))
+    run = taking_part(streams, members, lives)
+    row = np.concatenate([offered, new, run.row])
+    day = np.concatenate([lives.considered_day[offered], lives.entry[new], run.day])
+    each = cents(np.array([member_tables.SAVE_OFFER_COST, member_tables.ONBOARDING_COST], dtype=float))
+    cost = np.concatenate([np.repeat(each, [len(offered), len(new)]), run.cost])
+    return _sum(cost, members.branch[row] * MONTHS + month_of(day), world.network.branches)
+
+
 def keep_books(
     world: World,
     streams: Streams,
@@ -59,6 +93,7 @@ def keep_books(
     *,
     revenue: Ints,
     margin: Ints,
+    programmes: Ints,
     active: Floats,
 ) -> Books:
     """Return the books of all branches.
@@ -67,7 +102,7 @@ def keep_books(
     ----------
     world, streams, network
         The world, its random numbers, and branches and staff under a scenario.
-    revenue, margin
+    revenue, margin, programmes
         Sums over all customers by branch and month, of shape (b, 48), in 1/10,000 EUR.
     active
         Mean number of members, of shape (b, 48).
@@ -75,9 +110,10 @@ def keep_books(
     Notes
     -----
     Cost is the cost of goods (revenue less margin), pay, training, what training changes in the hours of
-    service, and rent with everything else that is fixed. Training, pay and fixed cost are those of the staff,
-    whatever the number of customers: with the default 20,000 the company earns some 5 to 10 % of its revenue,
-    with fewer it makes a loss, with more it is absurdly rich, and a training pays the sooner.
+    service, rent with everything else that is fixed, and the programmes. Training, pay and fixed cost are
+    those of the staff, whatever the number of customers: with the default 20,000 the company earns some 5 to
+    10 % of its revenue, with fewer it makes a loss, with more it is absurdly rich, and a training pays the
+    sooner.
     """
     pay = network_tables.payroll(network)
     cost = (
@@ -85,7 +121,8 @@ def keep_books(
         + pay
         + network_tables.training_cost(world, streams, network)
         + service_overtime(world, network, pay)
-        + _fixed(streams, network)
+        + fixed(streams, network)
+        + programmes
     )
     return Books(revenue=revenue, margin=margin, cost=cost, profit=revenue - cost, members=active)
 
@@ -106,8 +143,14 @@ def service_overtime(world: World, network: NetworkState, pay: Ints) -> Ints:
     return cents(pay / 10_000 * SERVICE_SHARE * change * network.share_trained())
 
 
-def _fixed(streams: Streams, network: NetworkState) -> Ints:
-    """Return rent and everything else that is fixed; bills vary a little by month."""
+def fixed(streams: Streams, network: NetworkState) -> Ints:
+    """Return rent and everything else that is fixed (b, 48), in 1/10,000 EUR; bills vary a little by month.
+
+    Parameters
+    ----------
+    streams, network
+        The company's random numbers, and its branches.
+    """
     level = np.array(_FIXED_PER_POST)[network.format] * network.size
     noise = streams.normal("books.fixed", (len(level), MONTHS))
     return cents(level[:, None] * (1 + _FIXED_SD * noise))

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from cemlab.simulate.arrow import cents, dates, flags, ids, labels, money
-from cemlab.simulate.state import PLANS, Lives, Members
-from cemlab.simulate.streams import Floats, Streams
+from cemlab.simulate.state import PLANS, Flags, Lives, Members
+from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import FIRST
 from cemlab.simulate.worlds import World
 
@@ -96,24 +96,51 @@ def campaigns(world: World, streams: Streams, members: Members, lives: Lives) ->
         The customers and what became of them.
     """
     chances = campaign_chances(world, streams, members)
+    part = taking_part(streams, members, lives)
+    shape = (len(_RUNS), len(members))
+    response = streams.uniform("campaigns.response", shape, members.block)[part.run, part.row]
+    place = part.kind, part.row
+    chance = np.where(part.treated, chances.treated[place], chances.without[place])
+    return pa.table(
+        {
+            "customer": ids("C", members.number[part.row]),
+            "date": dates(part.day),
+            "kind": labels(KINDS, part.kind),
+            "treated": flags(part.treated),
+            "response": flags(response < chance),
+            "cost": money(part.cost),
+        }
+    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TakingPart:
+    """The customers of a block in the runs of campaigns, ordered by run and customer."""
+
+    run: Ints  #: number of the run, from 0
+    row: Ints  #: row of the customer in the block
+    kind: Ints  #: code in KINDS
+    day: Ints  #: day from FIRST
+    treated: Flags  #: by lot
+    cost: Ints  #: 1/10,000 EUR; nothing for those not treated
+
+
+def taking_part(streams: Streams, members: Members, lives: Lives) -> TakingPart:
+    """Return who of a block takes part in which run, who of them is treated, and what that costs.
+
+    Parameters
+    ----------
+    streams
+        The world's random numbers.
+    members, lives
+        The customers and what became of them.
+    """
     shape = (len(_RUNS), len(members))
     kinds = np.array([kind for kind, _ in _RUNS])
     days = np.array([(day - FIRST).days for _, day in _RUNS])
     there = (lives.entry <= days[:, None]) & (days[:, None] < lives.exit) & members.consent
-    taking_part = there & (streams.uniform("campaigns.part", shape, members.block) < SHARE)
-    treated = streams.uniform("campaigns.lot", shape, members.block) < 0.5
-    chance = np.where(treated, chances.treated[kinds], chances.without[kinds])
-    response = streams.uniform("campaigns.response", shape, members.block) < chance
-
-    run, row = np.nonzero(taking_part)
-    treated_here = treated[run, row]
-    return pa.table(
-        {
-            "customer": ids("C", members.number[row]),
-            "date": dates(days[run]),
-            "kind": labels(KINDS, kinds[run]),
-            "treated": flags(treated_here),
-            "response": flags(response[run, row]),
-            "cost": money(cents(np.where(treated_here, COST[kinds[run]], 0.0))),
-        }
-    )
+    run, row = np.nonzero(there & (streams.uniform("campaigns.part", shape, members.block) < SHARE))
+    treated = streams.uniform("campaigns.lot", shape, members.block)[run, row] < 0.5
+    kind = kinds[run]
+    cost = cents(np.where(treated, COST[kind], 0.0))
+    return TakingPart(run=run, row=row, kind=kind, day=days[run], treated=treated, cost=cost)

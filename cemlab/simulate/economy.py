@@ -120,6 +120,19 @@ def holidays() -> dict[date, str]:
     return found
 
 
+def closed_days() -> npt.NDArray[np.bool_]:
+    """Return for each day of the data whether the stores are closed: Sundays and public holidays.
+
+    Examples
+    --------
+    >>> closed_days()[:4].tolist()  # New Year's Day 2022 and the Sunday after it
+    [True, True, False, False]
+    """
+    closed: npt.NDArray[np.bool_] = (np.arange(DAYS) + FIRST.weekday()) % 7 == 6
+    closed[[(day - FIRST).days for day in holidays()]] = True
+    return closed
+
+
 def calendar() -> pa.Table:
     """Return the days of the data with their holidays and public events, blank on other days."""
     holiday = _named_days(_days_by_name(holidays()))

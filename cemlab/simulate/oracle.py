@@ -44,7 +44,8 @@ class Effect:
     Parameters
     ----------
     cause, outcome, unit
-        What does what, and in which unit.
+        What does what, and in which unit. Members of a branch or of the company are added up over the months:
+        their unit is then a member-month, and that of `total` always is.
     table
         One row a unit of `by` (one row for the company): its key, ``with`` and ``without`` the cause, and
         ``effect``, their difference.
@@ -101,7 +102,8 @@ class Oracle:
         cause
             ``"training"``: what was done against nobody trained. ``"training everywhere"``: every branch
             trained in the first wave's month against none. ``"cx"``: one SD more experience for every
-            customer in every month against what was. ``"recession"``: with it against without.
+            customer in every month against what was; it falls from the sky, so that the staff's engagement,
+            which would follow the experience, stays as it was. ``"recession"``: with it against without.
             ``"save offers"``: everybody considered gets one against nobody. ``"onboarding"``: every new
             customer against none.
         on
@@ -109,6 +111,12 @@ class Oracle:
             one of :data:`cemlab.simulate.replay.CUSTOMER_OUTCOMES`, for the company any of them.
         by
             What one row is.
+
+        Notes
+        -----
+        Profit is that of the branches' books: margin less pay, training and house, and less save offers,
+        onboarding and campaigns. Messages, questionnaires and the minutes of contacts are head office's and
+        in no branch's books; a cause that changes them changes more money than is counted here.
 
         Raises
         ------
@@ -134,7 +142,7 @@ class Oracle:
         return Effect(
             cause=cause,
             outcome=on,
-            unit=(BRANCH_OUTCOMES | CUSTOMER_OUTCOMES)[on],
+            unit=_unit(on, by),
             table=table,
             total=float(effect.mean() if on == "experience" else effect.sum()),
         )
@@ -221,6 +229,12 @@ class Oracle:
                 )
             )
         return pd.concat(frames, ignore_index=True)
+
+
+def _unit(on: str, by: By) -> str:
+    if on == "members" and by in ("company", "branch"):
+        return "member-months"
+    return (BRANCH_OUTCOMES | CUSTOMER_OUTCOMES)[on]
 
 
 def _gathered(table: pd.DataFrame, by: By, *, mean: bool) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cemlab.simulate.books import Books, keep_books, sums
+from cemlab.simulate.books import Books, keep_books, programmes, sums
 from cemlab.simulate.halden import Block, Halden
 from cemlab.simulate.state import Flags, Lives, Members, NetworkState, Purchases, Scenario
 from cemlab.simulate.streams import Floats, Ints
@@ -84,7 +84,7 @@ def replay(halden: Halden, scenario: Scenario) -> Replay:
     """
     network = halden.network(scenario)
     shape = (halden.world.network.branches, MONTHS)
-    revenue, margin = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    revenue, margin, spent = (np.zeros(shape, dtype=np.int64) for _ in range(3))
     active = np.zeros(shape)
     blocks = []
     for block in halden.blocks():
@@ -92,9 +92,18 @@ def replay(halden: Halden, scenario: Scenario) -> Replay:
         sold, earned = sums(network, members, purchases)
         revenue += sold
         margin += earned
+        spent += programmes(halden.world, halden.streams, members, lives, scenario)
         np.add.at(active, members.branch, lives.months_active())
         blocks.append(_of_customers(members, lives, purchases))
-    books = keep_books(halden.world, halden.streams, network, revenue=revenue, margin=margin, active=active)
+    books = keep_books(
+        halden.world,
+        halden.streams,
+        network,
+        revenue=revenue,
+        margin=margin,
+        programmes=spent,
+        active=active,
+    )
     together = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     return Replay(network=network, experience=network.experience + scenario.cx, books=books, **together)
 

@@ -3,17 +3,21 @@
 Each customer's candidates are a Poisson process at the highest rate the customer can reach; each candidate
 carries its moment, its goods and a uniform number for its acceptance. A replay under another scenario keeps
 the candidates and moves the bar: purchases come or go, and those in both worlds are the same to the cent.
+On Sundays and public holidays the stores and the telephone are silent, and who would have gone there or
+called buys on the website: when members buy is their affair, where is the company's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cemlab.simulate.arrow import cents, dates, ids, labels, money, whole
+from cemlab.simulate.economy import closed_days
 from cemlab.simulate.state import AS_IT_WAS, TYPES, Lives, Members, NetworkState, Purchases, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams, pick
 from cemlab.simulate.timeline import DAYS, MONTHS, day_of, month_of
@@ -23,9 +27,9 @@ CATEGORIES = ("tools", "garden", "kitchen", "lighting", "paint", "heating")
 CHANNELS = ("store", "website", "app", "telephone")
 
 #: Highest multiple of a customer's own rate. A month that would go beyond it is held at it: that takes an
-#: experience above 4.6 SD in December, fewer than one customer-month in a thousand even if everybody's
+#: experience above 4.1 SD in December, fewer than one customer-month in a thousand even if everybody's
 #: experience were one SD better than it is.
-CAP = 2.5
+CAP = 3.0
 
 # What each type of customer buys and where, as weights.
 _CATEGORY_BY_TYPE: dict[str, tuple[int, ...]] = {
@@ -42,16 +46,14 @@ _CHANNEL_BY_TYPE: dict[str, tuple[int, ...]] = {
 }
 _CATEGORY_MARGIN = (-0.04, 0.06, 0.00, 0.05, 0.03, -0.10)  # share of revenue, against the customer's mean
 _MARGIN_SD = 0.04
+_CATEGORY_PRICE = (0.08, -0.10, 0.02, -0.06, -0.14, 0.30)  # log revenue, against the customer's mean
 _UNITS = (55, 22, 10, 6, 4, 3)  # weights of one to six pieces
+_UNITS_BASKET = 0.6  # correlation of what lies behind the units with the log revenue in a category
 
+_STORE, _WEBSITE, _TELEPHONE = (CHANNELS.index(name) for name in ("store", "website", "telephone"))
 _MONTH_OF_DAY: Ints = month_of(np.arange(DAYS))
 
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class NumberedPurchases(Purchases):
-    """Purchases with the number of the customer's candidate that each one is; replays keep it."""
-
-    candidate: Ints  #: number of the candidate among the customer's, from 1, in order of time
+NumberedPurchases = Purchases  # its name while the candidates' numbers were a part of their own
 
 
 def buy(
@@ -61,7 +63,7 @@ def buy(
     members: Members,
     lives: Lives,
     scenario: Scenario = AS_IT_WAS,
-) -> NumberedPurchases:
+) -> Purchases:
     """Return what a block of customers bought under a scenario.
 
     Parameters
@@ -76,8 +78,9 @@ def buy(
     Notes
     -----
     A candidate is accepted within the spell if its uniform number is below the month's multiple of the
-    customer's rate over the highest one (:data:`CAP`): the log of the multiple is
-    ``experience * E + experience_squared * E**2`` plus season, recession and a change of the customer's own.
+    customer's rate over the highest one (:data:`CAP`). The log of the multiple is ``a (exp(b E) - 1) / b``,
+    of slope a at the average (`experience`) and with b (`experience_curve`), plus season, recession and a
+    change of the customer's own. The better served buy more, and each SD brings more than the one before.
     """
     most = _largest_change(members)
     row, position, candidate = _candidates(streams, members, most)
@@ -96,15 +99,15 @@ def buy(
     category, channel, units, revenue, margin = goods.of(
         world.buying, kept, type_=members.type[row[kept]], basket=basket
     )
-    return NumberedPurchases(
+    return Purchases(
         customer=row[kept],
+        candidate=candidate[kept],
         day=day[kept],
         category=category,
-        channel=channel,
+        channel=_where_open(channel, day[kept]),
         units=units,
         revenue=revenue,
         margin=margin,
-        candidate=candidate[kept],
     )
 
 
@@ -120,10 +123,16 @@ def monthly_multiple(world: World, experience: Floats, scenario: Scenario = AS_I
     scenario
         What is done to the company.
     """
-    buying = world.buying
-    felt = np.exp(experience * (buying.experience + buying.experience_squared * experience))
-    multiple: Floats = np.minimum(felt * season(buying) * recession(world, scenario), CAP)
+    felt = np.exp(_log_multiple(world.buying, experience))
+    multiple: Floats = np.minimum(felt * season(world.buying) * recession(world, scenario), CAP)
     return multiple
+
+
+def _log_multiple(buying: Buying, experience: Floats) -> Floats:
+    """Return a curve through nought that rises everywhere, the faster the better the experience."""
+    slope, curve = buying.experience, buying.experience_curve
+    log: Floats = slope * (np.expm1(curve * experience) / curve if curve else experience)
+    return log
 
 
 def season(buying: Buying) -> Floats:
@@ -195,7 +204,7 @@ class _Goods:
             basket=streams.normal("shopping.basket", count, block),
             category=streams.uniform("shopping.category", count, block),
             channel=streams.uniform("shopping.channel", count, block),
-            units=streams.uniform("shopping.units", count, block),
+            units=streams.normal("shopping.units", count, block),
             margin=streams.normal("shopping.margin", count, block),
         )
 
@@ -205,9 +214,10 @@ class _Goods:
         """Return category, channel, units, revenue and margin of the accepted candidates."""
         category = _pick_by_type(self.category[kept], type_, _CATEGORY_BY_TYPE)
         channel = _pick_by_type(self.channel[kept], type_, _CHANNEL_BY_TYPE)
-        units = pick(self.units[kept], _UNITS) + 1
-        revenue = cents(basket * np.exp(buying.basket_sd * self.basket[kept]))
-        share = buying.margin + _margin_by_type()[type_, category] + _MARGIN_SD * self.margin[kept]
+        units = _units(self.basket[kept], self.units[kept])
+        price, within = _prices(buying)
+        revenue = cents(basket * np.exp(price[type_, category] + within[type_] * self.basket[kept]))
+        share = buying.margin + _by_type(_CATEGORY_MARGIN)[type_, category] + _MARGIN_SD * self.margin[kept]
         return category, channel, units, revenue, cents(revenue / 10_000 * share)
 
 
@@ -220,18 +230,47 @@ def _pick_by_type(uniform: Floats, type_: Ints, weights: dict[str, tuple[int, ..
     return code
 
 
-def _margin_by_type() -> Floats:
-    """Return the margin of each type and category against the mean, zero over what the type buys.
+def _where_open(channel: Ints, day: Ints) -> Ints:
+    """Send those to the website who would have gone to a closed store, or called where nobody answers."""
+    served_by_people = (channel == _STORE) | (channel == _TELEPHONE)
+    return np.where(closed_days()[day] & served_by_people, _WEBSITE, channel)
 
-    So the mean margin is the planted one whatever the mix of customers.
+
+def _units(basket: Floats, own: Floats) -> Ints:
+    """Return pieces with the planned shares, the more the dearer the basket is for its category."""
+    shares = np.cumsum(_UNITS) / sum(_UNITS)
+    edges = [NormalDist().inv_cdf(share) for share in shares[:-1].tolist()]
+    behind = _UNITS_BASKET * basket + np.sqrt(1 - _UNITS_BASKET**2) * own
+    units: Ints = np.searchsorted(edges, behind, side="right") + 1
+    return units
+
+
+def _prices(buying: Buying) -> tuple[Floats, Floats]:
+    """Return log prices by type and category, and the SD within a category that leaves the planted in all."""
+    price = _by_type(_CATEGORY_PRICE)
+    weights = _category_weights()
+    between = (weights * price**2).sum(axis=1)
+    return price, np.sqrt(buying.basket_sd**2 - between)
+
+
+def _by_type(of_category: tuple[float, ...]) -> Floats:
+    """Return what is particular to each type and category, zero in the mean over what the type buys.
+
+    So the mean is the planted one whatever the mix of customers.
     """
+    values = np.array(of_category)
+    mean: Floats = (_category_weights() * values).sum(axis=1, keepdims=True)
+    return values - mean
+
+
+def _category_weights() -> Floats:
+    """Return shares of the categories in what each type buys."""
     weights = np.array([_CATEGORY_BY_TYPE[name] for name in TYPES], dtype=float)
-    margin = np.array(_CATEGORY_MARGIN)
-    mean: Floats = (weights * margin).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
-    return margin - mean
+    shares: Floats = weights / weights.sum(axis=1, keepdims=True)
+    return shares
 
 
-def transactions(members: Members, purchases: NumberedPurchases) -> pa.Table:
+def transactions(members: Members, purchases: Purchases) -> pa.Table:
     """Return the purchases of a block of customers as rows of the table of transactions, one line each.
 
     Parameters

@@ -174,6 +174,7 @@ class Purchases:
     """The purchases of a block of customers under a scenario, ordered by customer and day."""
 
     customer: Ints  #: row of the customer in the block
+    candidate: Ints  #: number, from 1, of the customer's candidate that it is; replays keep it
     day: Ints  #: day from FIRST, within the spell: entry ≤ day < exit
     category: Ints  #: code in shopping.CATEGORIES
     channel: Ints  #: code in shopping.CHANNELS

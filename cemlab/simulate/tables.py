@@ -58,12 +58,19 @@ class _Totals:
         shape = (halden.world.network.branches, MONTHS)
         self.revenue = np.zeros(shape, dtype=np.int64)
         self.margin = np.zeros(shape, dtype=np.int64)
+        self.programmes = np.zeros(shape, dtype=np.int64)
         self.active = np.zeros(shape)
 
     def branch_month(self) -> pa.Table:
         world, streams = self._halden.world, self._halden.streams
         kept = books.keep_books(
-            world, streams, self._network, revenue=self.revenue, margin=self.margin, active=self.active
+            world,
+            streams,
+            self._network,
+            revenue=self.revenue,
+            margin=self.margin,
+            programmes=self.programmes,
+            active=self.active,
         )
         return books.branch_month(world, streams, self._network, kept)
 
@@ -94,6 +101,7 @@ def _customer_tables(halden: Halden, network: NetworkState, block: Block, totals
     revenue, margin = books.sums(network, members, purchases)
     totals.revenue += revenue
     totals.margin += margin
+    totals.programmes += books.programmes(world, streams, members, lives)
     np.add.at(totals.active, members.branch, lives.months_active())
     served = serve(world, streams, network, members, lives)
     yield "contacts", contacts(members, served)

@@ -140,13 +140,22 @@ class Buying:
     rate: float = _truth(0.9, "purchases a month, mean over customers", "transactions")
     rate_shape: float = _truth(1.4, "shape of the gamma distribution of rates", "transactions")
     experience: float = _truth(0.07, "log purchase rate per SD of experience, at the average", "transactions")
-    experience_squared: float = _truth(0.02, "half the curvature: behaviour is convex", "transactions")
+    experience_curve: float = _truth(
+        0.5,
+        "log change of that slope per SD of experience: at E it is experience * exp(this * E); behaviour is "
+        "convex and never falls as experience rises",
+        "transactions",
+    )
     recession: float = _truth(0.93, "multiple of the purchase rate in the recession", "transactions")
     season: float = _truth(0.15, "log purchase rate, half the yearly swing; December is high", "transactions")
     really_change: float = _truth(0.04, "share of customers whose rate really changes", "transactions")
     change_to: tuple[float, ...] = _truth((0.25, 2.5), "multiple of the rate after a change", "transactions")
-    basket: float = _truth(480.0, "EUR, median revenue of a purchase", "transactions.revenue")
-    basket_sd: float = _truth(0.6, "SD of log revenue of a purchase", "transactions.revenue")
+    basket: float = _truth(
+        480.0, "EUR, geometric mean of the revenue of a purchase, average affluence", "transactions.revenue"
+    )
+    basket_sd: float = _truth(
+        0.6, "SD of log revenue of a purchase, over all categories", "transactions.revenue"
+    )
     margin: float = _truth(0.58, "margin as a share of revenue, mean", "transactions.margin")
     # Campaigns: retain, cross-sell, referral, cheaper channel, in this order.
     campaign_response: tuple[float, ...] = _truth(
@@ -349,7 +358,7 @@ WORLDS: dict[str, World] = {
             buying=replace(
                 _DEFAULT.buying,
                 experience=0.0,
-                experience_squared=0.0,
+                experience_curve=0.0,
                 season=0.0,
                 really_change=0.0,
             ),
