@@ -11,7 +11,7 @@ import numpy as np
 
 from cemlab.simulate.hazards import Clock, pieces
 from cemlab.simulate.lives import clocks_of
-from cemlab.simulate.offers import WINDOW_DAYS
+from cemlab.simulate.offers import WINDOW_DAYS, shares_moved
 from cemlab.simulate.state import AS_IT_WAS, Lives, Members
 from cemlab.simulate.streams import Floats, Ints
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTHS
@@ -53,12 +53,12 @@ class AtRisk:
 
     def _answer(self, world: World, members: Members, lives: Lives, clocks: tuple[Clock, ...]) -> None:
         """Add what save offers changed in the hazards of those who got one, day by day."""
-        points = np.array([*world.leaving.save_points, 0.0])[lives.risk]
-        row = np.flatnonzero(lives.offered & (points != 0))
+        kept, driven = shares_moved(world.leaving, lives.risk, lives.risk_then)
+        row = np.flatnonzero(lives.offered & (kept + driven > 0))
         day = lives.considered_day[row] + np.arange(WINDOW_DAYS)[:, None]
         middle = np.asarray((day + 0.5) / MONTH_DAYS, dtype=np.float64)
         own = np.sum([hand.rate(row, middle) for hand in clocks], axis=0) / MONTH_DAYS
-        change = _answered(own, points[row]) - own
+        change = _answered(own, kept[row], driven[row]) - own
         watched = day < np.minimum(lives.exit, DAYS)[row]
         from_day = (day - members.joined[row] * MONTH_DAYS)[watched]
         self._hazard += _spread(from_day, from_day + 1, change[watched], len(self._hazard))
@@ -71,17 +71,18 @@ class AtRisk:
         return curve
 
 
-def _answered(own: Floats, points: Floats) -> Floats:
-    """Return the daily hazard (days, k) of those with an offer, from the one without it and its points."""
+def _answered(own: Floats, kept: Floats, driven: Floats) -> Floats:
+    """Return the daily hazard (days, k) of those with an offer from the one without it.
+
+    `kept` (k) is the share kept of those who would have left, `driven` (k) the share driven away, at any
+    day alike, if not gone before.
+    """
     still = np.exp(-np.cumsum(own, axis=0))  # the share not gone without an offer, at the end of each day
-    stayers = still[-1]
-    kept = np.clip(-points / (1 - stayers), 0, 1)
-    driven = np.clip(points / stayers, 0, 1)
     days = len(own)
-    passed = np.arange(1, days + 1)[:, None] / days
-    leaving = (1 - kept) * own * still + driven * stayers / days
-    there = 1 - (1 - kept) * (1 - still) - driven * stayers * passed
-    hazard: Floats = leaving / there
+    passed = (np.arange(days)[:, None] + 0.5) / days
+    hazard: Floats = (1 - kept) * own * still / (1 - (1 - kept) * (1 - still)) + driven / days / (
+        1 - driven * passed
+    )
     return hazard
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cemlab.simulate.streams import Floats, Ints
-from cemlab.simulate.timeline import MONTHS
+from cemlab.simulate.timeline import MONTH_STARTS, MONTHS, day_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,6 +29,20 @@ class Window:
 
 
 Windows = tuple[Window, ...]
+
+
+def day_within(moment: Floats) -> Ints:
+    """Return the days of moments within the data, none before the calendar month whose hazard it has.
+
+    Months of equal length begin up to a day before some calendar months. What happens under a month's
+    hazard on that day is moved on to the next, so that no effect is on the books before its cause.
+
+    Examples
+    --------
+    >>> day_within(np.array([36.0, 36.5])).tolist(), int(MONTH_STARTS[36])
+    ([1096, 1110], 1096)
+    """
+    return np.maximum(day_of(moment), MONTH_STARTS[np.floor(moment).astype(np.int64)])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -48,6 +62,15 @@ class Clock:
             inside = (moment >= window.start[row]) & (moment < window.end[row])
             rate = np.where(inside, rate * window.ratio[row], rate)
         return rate
+
+    def ahead(self, moment: Floats, length: float) -> Floats:
+        """Return the hazard (n) that a time from a moment on would add if the month's base rate held.
+
+        It knows nothing of months to come: only the windows, which are known beforehand, open and close.
+        """
+        rate = self.base[np.arange(len(moment)), np.clip(moment, 0, MONTHS - 1).astype(np.int64)]
+        gathered: Floats = rate * _integral(self.windows, moment, moment + length)
+        return gathered
 
     def until(self, moment: Floats) -> Floats:
         """Return the hazard accumulated (n) at a moment of each customer, within the data."""

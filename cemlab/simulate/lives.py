@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cemlab.simulate.hazards import Clock, Window, clock
+from cemlab.simulate.hazards import Clock, Window, clock, day_within
 from cemlab.simulate.members import own_ratio
 from cemlab.simulate.offers import make_offers
 from cemlab.simulate.state import AS_IT_WAS, CAUSES, TYPES, Flags, Lives, Members, NetworkState, Scenario
@@ -63,24 +63,27 @@ def live(
         considered_day=offers.day,
         risk=offers.risk,
         offered=offers.offered,
+        accepted=offers.accepted,
+        risk_then=offers.risk_then,
         risk_if_not=offers.risk_if_not,
     )
 
 
 def onboarded(members: Members, scenario: Scenario = AS_IT_WAS) -> Flags:
-    """Return who is onboarded under a scenario, of those who join within the data.
+    """Return who is onboarded under a scenario, of those with consent who join within the data.
 
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> people = SimpleNamespace(joined=np.array([-5.0, 3.0, 4.0]), onboarded=np.array([False, True, False]))
+    >>> lot, consent = np.array([False, True, False]), np.array([True, True, True])
+    >>> people = SimpleNamespace(joined=np.array([-5.0, 3.0, 4.0]), onboarded=lot, consent=consent)
     >>> onboarded(people, Scenario(onboarding="all")).tolist()
     [False, True, True]
     """
     choices = {
         "as it was": members.onboarded,
         "none": np.zeros(len(members.onboarded), dtype=bool),
-        "all": members.joined >= 0,
+        "all": (members.joined >= 0) & members.consent,
     }
     return choices[scenario.onboarding]
 
@@ -155,7 +158,7 @@ def _ends(rings: Floats, earliest: Ints) -> tuple[Ints, Ints]:
     """Return day and cause of each customer's exit from the moments of the causes."""
     first = rings.min(axis=0)
     inside = first < MONTHS
-    day = day_of(np.where(inside, first, MONTHS))
+    day = day_within(np.where(inside, first, 0.0))
     cause = np.where(inside, rings.argmin(axis=0), len(CAUSES) - 1)
     ends = np.where(inside, np.maximum(day, earliest), DAYS)
     return ends, cause

@@ -19,7 +19,7 @@ from cemlab.simulate.state import (
     NetworkState,
 )
 from cemlab.simulate.streams import Floats, Ints
-from cemlab.simulate.timeline import day_of, month_of
+from cemlab.simulate.timeline import day_of
 from cemlab.simulate.worlds import World
 
 #: What a save offer and an onboarding cost, in EUR.
@@ -30,10 +30,6 @@ ONBOARDING_COST = 8
 _POTENTIAL_BY_TYPE = (1.0, 1.25, 0.75, 1.8)
 _POTENTIAL_BY_PLAN = (1.0, 1.1, 1.25)
 _POTENTIAL_SHARE = 0.4
-# Who is in better spirits than this in the month, in SD of experience, accepts: with moods of SD 0.4 about
-# 20, 40 and 65 of 100 accept an offer at high, middle and low risk, and 70 of 100 take part in an onboarding.
-_ACCEPTS_ABOVE = (0.34, 0.10, -0.15)
-_TAKES_PART_ABOVE = -0.21
 
 
 def customers(world: World, network: NetworkState, members: Members) -> pa.Table:
@@ -73,21 +69,25 @@ def save_offers(members: Members, lives: Lives) -> pa.Table:
     """Return the customers considered for a save offer, with who got one by lot and who accepted."""
     row = np.flatnonzero(lives.considered)
     risk, day, treated = lives.risk[row], lives.considered_day[row], lives.offered[row]
-    accepts = _mood(members, row, day) > np.asarray(_ACCEPTS_ABOVE)[risk]
     kind = labels([f"{name} risk" for name in RISKS], risk)
-    return _messages(members.number[row], day, kind, treated, accepts, SAVE_OFFER_COST)
+    return _messages(members.number[row], day, kind, treated, flags(lives.accepted[row]), SAVE_OFFER_COST)
 
 
 def onboarding(members: Members, lives: Lives) -> pa.Table:
-    """Return those who joined within the data, with who was onboarded by lot and who took part."""
-    row = np.flatnonzero(members.joined >= 0)
+    """Return those with consent who joined within the data, with who was onboarded by lot.
+
+    Nobody wrote down who took part, so there is no response.
+    """
+    row = np.flatnonzero((members.joined >= 0) & members.consent)
     day, treated = lives.entry[row], members.onboarded[row]
-    takes_part = _mood(members, row, day) > _TAKES_PART_ABOVE
     kind = labels(["onboarding"], np.zeros(len(row), dtype=np.int64))
-    return _messages(members.number[row], day, kind, treated, takes_part, ONBOARDING_COST)
+    unknown = flags(treated, missing=np.ones(len(row), dtype=bool))
+    return _messages(members.number[row], day, kind, treated, unknown, ONBOARDING_COST)
 
 
-def _messages(number: Ints, day: Ints, kind: pa.Array, treated: Flags, answers: Flags, cost: int) -> pa.Table:
+def _messages(
+    number: Ints, day: Ints, kind: pa.Array, treated: Flags, response: pa.Array, cost: int
+) -> pa.Table:
     """Return a table of messages, sent or held back."""
     return pa.table(
         {
@@ -95,26 +95,22 @@ def _messages(number: Ints, day: Ints, kind: pa.Array, treated: Flags, answers: 
             "date": dates(day),
             "kind": kind,
             "treated": flags(treated),
-            "response": flags(treated & answers),
+            "response": response,
             "cost": money(cents(np.where(treated, float(cost), 0.0))),
         }
     )
-
-
-def _mood(members: Members, row: Ints, day: Ints) -> Floats:
-    """Return the moods of customers in the month of a day."""
-    mood: Floats = members.mood[row, month_of(day)]
-    return mood
 
 
 def _potential(world: World, network: NetworkState, members: Members) -> Floats:
     """Return the margin a year, in EUR, that the company's own model says could be won.
 
     It grows with what a customer buys, but less than in proportion: who buys little often buys elsewhere.
+    The model errs, as models do.
     """
     buying = world.buying
     purchases = 12 * np.sqrt(members.rate * buying.rate)
     who = np.asarray(_POTENTIAL_BY_TYPE)[members.type] * np.asarray(_POTENTIAL_BY_PLAN)[members.plan]
     where = np.exp(2 * world.network.affluence_basket * network.affluence[members.branch])
-    potential: Floats = _POTENTIAL_SHARE * purchases * buying.basket * buying.margin * who * where
+    right = _POTENTIAL_SHARE * purchases * buying.basket * buying.margin * who * where
+    potential: Floats = right * np.exp(members.potential_error)
     return potential

@@ -15,8 +15,8 @@ from cemlab.simulate.worlds import Leaving, World
 
 #: Longest tenure before the data, in months.
 LONGEST_TENURE = 120.0
-#: Months in which people join; nobody joins in the last one, so that everybody is a customer for a while.
-JOINING_MONTHS = MONTHS - 1.01
+#: Months in which people join; nobody joins in the last three days, as everybody is a customer for a while.
+JOINING_MONTHS = MONTHS - 0.1
 #: First month in which a purchase rate can change, and the first in which it no longer can.
 CHANGING_MONTHS = (6.0, 46.0)
 
@@ -28,6 +28,7 @@ _OBJECTIVE_SHARES = ((0.40, 0.30, 0.30), (0.40, 0.25, 0.35), (0.25, 0.55, 0.20),
 _ACQUISITION_SHARES = (0.40, 0.25, 0.20, 0.15)
 _CONSENT_SHARE = 0.70
 _ONBOARDED_SHARE = 0.5
+_POTENTIAL_ERROR = 0.35  # SD of the log error in the company's own estimate of a customer's potential
 _COMPARISON_SITE = ACQUISITION.index("comparison site")
 
 
@@ -63,7 +64,9 @@ def make_members(
     taste = leaving.taste_sd * streams.normal("members.taste", n, block)
     joined = _joined(uniform("late"), uniform("joined"), leaving)
     before = own_ratio(leaving, plan, acquisition) * leaving.experience ** (network.level[branch] + taste)
-    episode, episode_from = _episodes(uniform("episode"), uniform("episode from"), joined, leaving)
+    consent = uniform("consent") < _CONSENT_SHARE
+    level = streams.exponential("members.episode level", n, block)
+    episode, episode_from = _episodes(uniform("episode"), level, joined, leaving)
     changes_at, changes_to = _changes(uniform("changes"), uniform("changes at"), uniform("changes to"), world)
     return Members(
         block=block,
@@ -73,17 +76,18 @@ def make_members(
         objective=_pick_within(uniform("objective"), _OBJECTIVE_SHARES, kind),
         acquisition=acquisition,
         plan=plan,
-        consent=uniform("consent") < _CONSENT_SHARE,
+        consent=consent,
         joined=joined,
         frailty=_frailty(streams, block, leaving, leaving.competitor * before * np.maximum(-joined, 0)),
         taste=taste,
         mood=leaving.mood_sd * streams.normal("members.mood", (n, MONTHS), block),
-        onboarded=(uniform("onboarded") < _ONBOARDED_SHARE) & (joined >= 0),
+        onboarded=(uniform("onboarded") < _ONBOARDED_SHARE) & (joined >= 0) & consent,
         episode=episode,
         episode_from=episode_from,
         rate=_rates(streams, block, n, world),
         changes_at=changes_at,
         changes_to=changes_to,
+        potential_error=_POTENTIAL_ERROR * streams.normal("members.potential error", n, block),
     )
 
 
@@ -134,13 +138,16 @@ def _rates(streams: Streams, block: int, n: int, world: World) -> Floats:
     return rates
 
 
-def _episodes(which: Floats, when: Floats, joined: Floats, leaving: Leaving) -> tuple[Ints, Floats]:
-    """Return kind and beginning of each customer's episode, one at most."""
-    share = leaving.episode_share
-    kind = pick(which, (share / 2, share / 2, 1 - share))
-    episode = np.array([1, 2, 0])[kind]
-    begins = np.maximum(joined, 0)
-    return episode, np.where(episode > 0, begins + when * (MONTHS - begins), np.nan)
+def _episodes(which: Floats, level: Floats, joined: Floats, leaving: Leaving) -> tuple[Ints, Floats]:
+    """Return kind and beginning of each customer's first episode; those after the data are none.
+
+    One clock for all from joining, or from the start of the data, so that no month has more than another.
+    """
+    if leaving.episode_rate == 0:
+        return np.zeros(len(level), dtype=np.int64), np.full(len(level), np.nan)
+    begins = np.maximum(joined, 0) + level / leaving.episode_rate
+    within = begins < MONTHS
+    return np.where(within, 1 + pick(which, (0.5, 0.5)), 0), np.where(within, begins, np.nan)
 
 
 def _changes(which: Floats, when: Floats, to: Floats, world: World) -> tuple[Floats, Floats]:

@@ -45,7 +45,7 @@ class Scenario:
     save_offer
         Who of those considered gets an offer: those who did, nobody, everybody.
     onboarding
-        Who of those who joined within the data is onboarded.
+        Who of those with consent who joined within the data is onboarded.
     leaving
         Whether anybody leaves, for whatever cause, from `still_from` on.
     changing
@@ -87,7 +87,8 @@ class NetworkState:
     spill_over: Floats  #: (b, 48) part of it due to training elsewhere in the region
     engagement: Floats  #: (b, 48) mean engagement of the staff
     roster: Ints  #: (s, 48) number of the employee in each post, −1 while it is vacant
-    skill: Floats  #: (s, 48) what the person there adds to an experience, by training too; NaN if vacant
+    skill: Floats  #: (s, 48) what the person there adds to a contact, beyond what the branch's people do
+    effect: Floats  #: (s, 48) what training adds to an experience with the person there
     trained: Flags  #: (s, 48) whether the person in the post is trained
     score: Floats  #: (s, 48) engagement of the person in the post; NaN while vacant
     # employees, numbered 0 … e − 1
@@ -127,12 +128,13 @@ class Members:
     )
     taste: Floats  #: (n) what the customer adds to every experience, SD 0.5
     mood: Floats  #: (n, 48) what the month adds, SD 0.4
-    onboarded: Flags  #: (n) drawn by lot among those who joined within the data; False for the others
+    onboarded: Flags  #: (n) by lot among those with consent who joined within the data; False for the others
     episode: Ints  #: (n) 0 none, 1 thinks of leaving, 2 grumbles
     episode_from: Floats  #: (n) moment it begins, months from the start of the data; NaN for none
     rate: Floats  #: (n) purchases a month at the average
     changes_at: Floats  #: (n) moment from which the rate is another one; NaN for never
     changes_to: Floats  #: (n) multiple of the rate from then on
+    potential_error: Floats  #: (n) log error in the company's own estimate of the customer's potential
 
     def __len__(self) -> int:
         return len(self.branch)
@@ -156,9 +158,9 @@ class Lives:
     considered_day: Ints  #: (n) the day, −1 where not
     risk: Ints  #: (n) code in RISKS, −1 where not considered
     offered: Flags  #: (n) whether an offer was made, by lot in what was done
-    risk_if_not: (
-        Floats  #: (n) chance to leave by one's own will within six months without the offer; NaN where not
-    )
+    accepted: Flags  #: (n) whether the customer took it
+    risk_then: Floats  #: (n) chance to leave by one's own will in six months if all stays so; NaN where not
+    risk_if_not: Floats  #: (n) the true chance to do so without the offer, knowing what comes; NaN where not
 
     def months_active(self) -> Floats:
         """Return the share of each month in which the contract runs (n, 48)."""

@@ -29,9 +29,13 @@ class Network:
         0.085, "log revenue of a purchase per SD of affluence", "transactions.revenue"
     )
     branch_sd: float = _truth(0.50, "SD of experience between equally affluent branches", "branch_month.cx")
-    month_sd: float = _truth(0.20, "SD of a branch's passing ups and downs, AR(0.5)", "branch_month.cx")
-    measurement_sd: float = _truth(0.30, "SD of the error in a branch-month's score", "branch_month.cx")
-    waves: tuple[int, ...] = _truth((13, 19, 25), "month in which a wave is trained", "training.date")
+    month_sd: float = _truth(0.30, "SD of a branch's passing ups and downs, AR(0.5)", "branch_month.cx")
+    measurement_sd: float = _truth(
+        0.20, "SD of the error in a branch-month's score; √2 times that in each half", "branch_month.cx"
+    )
+    waves: tuple[int, ...] = _truth(
+        (13, 19, 25), "month, from 0, in which a wave is trained", "training.date"
+    )
     branches_per_wave: tuple[int, ...] = _truth((14, 14, 12), "branches of each wave", "training.wave")
     selection_on_level: float = _truth(
         0.5, "pull of a low level of experience on the order of training", "training.wave"
@@ -40,7 +44,11 @@ class Network:
         0.0, "SD of experience a month that trained branches improve anyhow", "branch_month.cx"
     )
     effect_months: tuple[int, ...] = _truth((1, 3, 6), "months since the training", "branch_month.cx")
-    effect: tuple[float, ...] = _truth((0.10, 0.20, 0.25), "SD of experience then", "branch_month.cx")
+    effect: tuple[float, ...] = _truth(
+        (0.10, 0.20, 0.25),
+        "SD then: of experience per share of the staff trained, of a contact with the person trained",
+        "branch_month.cx, contacts.mean_affect",
+    )
     effect_by_wave: tuple[float, ...] = _truth(
         (1.3, 1.0, 0.7), "multiple of the effect in each wave", "branch_month.cx"
     )
@@ -50,7 +58,7 @@ class Network:
     handle_time: float = _truth(
         0.06, "relative change of handling time by training", "contacts.handle_seconds"
     )
-    first_contact: float = _truth(0.04, "change of the share resolved at first contact", "contacts.resolved")
+    first_contact: float = _truth(0.04, "change of the share of contacts resolved", "contacts.resolved")
     leaving: float = _truth(0.02, "share of staff that leaves in a month", "employees.left")
     leaving_per_engagement: float = _truth(0.80, "hazard ratio per SD of engagement", "employees.left")
     engagement_person_sd: float = _truth(
@@ -68,7 +76,9 @@ class Network:
     experience_engagement: float = _truth(
         0.10, "SD of engagement per SD of the branch's experience, next month", "engagement.score"
     )
-    skill_sd: float = _truth(0.35, "SD of experience between employees of a branch", "contacts.end")
+    skill_sd: float = _truth(
+        0.35, "SD of a contact between employees, training and engagement apart", "contacts.mean_affect"
+    )
     discretion_training: float = _truth(
         0.20, "relative change of the training's effect per SD of discretion", "employees.discretion"
     )
@@ -78,35 +88,49 @@ class Network:
 class Leaving:
     """Why and when customers leave."""
 
-    competitor: float = _truth(0.012, "hazard a month, plan Flex, average experience", "subscriptions.exit")
+    competitor: float = _truth(
+        0.012, "hazard a month, plan Flex, average experience, given the frailty", "subscriptions.exit"
+    )
     price: float = _truth(0.004, "hazard a month, plan Flex", "subscriptions.exit")
     moved: float = _truth(0.003, "hazard a month, households", "subscriptions.exit")
     deceased: float = _truth(0.0006, "hazard a month, households", "subscriptions.exit")
-    experience: float = _truth(0.80, "hazard ratio per SD of experience, competitor", "subscriptions.cause")
+    experience: float = _truth(
+        0.80, "hazard ratio per SD of experience, competitor, given the frailty", "subscriptions.cause"
+    )
     experience_price: float = _truth(0.90, "hazard ratio per SD of experience, price", "subscriptions.cause")
     experience_else: float = _truth(
         1.0, "hazard ratio per SD of experience, moved, deceased", "subscriptions.cause"
     )
     plans: tuple[float, ...] = _truth(
-        (1.0, 0.75, 0.55), "hazard ratio of Flex, Plus, Partner; competitor and price", "subscriptions.plan"
+        (1.0, 0.75, 0.55),
+        "hazard ratio of Flex, Plus, Partner; competitor (given the frailty) and price",
+        "subscriptions.plan",
     )
     moved_professional: float = _truth(
         2.0, "hazard ratio, professionals against households", "customers.type"
     )
     deceased_senior: float = _truth(6.0, "hazard ratio, seniors against households", "customers.type")
     comparison_site: float = _truth(
-        1.40, "hazard ratio of those won on a comparison site, competitor", "customers.acquisition_channel"
+        1.40,
+        "hazard ratio of those won on a comparison site, competitor, given the frailty",
+        "customers.acquisition_channel",
     )
-    frailty_variance: float = _truth(0.5, "variance of the gamma frailty, competitor", "subscriptions.exit")
+    frailty_variance: float = _truth(
+        0.5, "variance of the gamma frailty at joining, competitor", "subscriptions.exit"
+    )
     onboarding: float = _truth(
-        0.80, "hazard ratio in months 1 to 3, competitor", "campaigns, kind onboarding"
+        0.80,
+        "hazard ratio in months 1 to 3 of the contract, competitor, given the frailty",
+        "campaigns, kind onboarding",
     )
-    onboarding_months: int = _truth(3, "months", "campaigns, kind onboarding")
+    onboarding_months: int = _truth(3, "months from joining in which it acts", "campaigns, kind onboarding")
     late_share: float = _truth(
         0.50, "share of the customers who joined before the data start", "customers.joined"
     )
     late_tenure: float = _truth(
-        36.0, "months, mean tenure of those customers at the start, at most 120", "customers.joined"
+        36.0,
+        "months, mean of those customers' tenure at the start, an exponential one, before truncation at 120",
+        "customers.joined",
     )
     taste_sd: float = _truth(
         0.5, "SD of experience between customers of a branch, for good", "surveys, subscriptions.exit"
@@ -114,21 +138,33 @@ class Leaving:
     mood_sd: float = _truth(
         0.4, "SD of experience between the months of a customer", "surveys, subscriptions.exit"
     )
-    recession_competitor: float = _truth(1.15, "hazard ratio in the recession", "subscriptions.exit")
-    recession_price: float = _truth(1.60, "hazard ratio in the recession", "subscriptions.exit")
-    episode_share: float = _truth(0.35, "share of customers who once think of leaving", "subscriptions.exit")
+    recession_competitor: float = _truth(
+        1.15, "hazard ratio in the recession, competitor, given the frailty", "subscriptions.exit"
+    )
+    recession_price: float = _truth(1.60, "hazard ratio in the recession, price", "subscriptions.exit")
+    episode_rate: float = _truth(
+        0.012,
+        "onsets a month of each customer's one episode, from joining or the start of the data; half think of "
+        "leaving, half grumble; a third of the customers have one in the data",
+        "subscriptions.exit",
+    )
     episode_months: int = _truth(6, "months such an episode lasts", "subscriptions.exit")
     episode_ratio: tuple[float, ...] = _truth(
-        (6.0, 3.0), "hazard ratio while thinking of leaving, while grumbling", "subscriptions.exit"
+        (6.0, 3.0),
+        "hazard ratio while thinking of leaving, while grumbling; competitor (given the frailty) and price",
+        "subscriptions.exit",
     )
     save_considered: tuple[float, ...] = _truth(
-        (0.7, 0.95, 0.6),
-        "share considered: of those who think of leaving, of those who grumble, of the others",
+        (0.7, 0.95, 0.85),
+        "share considered of those with consent: who think of leaving, who grumble, of the others",
         "save_offers",
+    )
+    save_accepted: tuple[float, ...] = _truth(
+        (0.2, 0.6, 0.6), "share that accepts an offer; high, middle, low risk", "save_offers.response"
     )
     save_points: tuple[float, ...] = _truth(
         (0.0, -0.06, 0.02),
-        "change of the share that leaves within six months; high, middle, low risk",
+        "change, by being offered, of the share that leaves within six months; high, middle, low risk",
         "save_offers",
     )
 
@@ -186,12 +222,33 @@ class Buying:
 class Service:
     """Contacts, what is felt in them, and what is said afterwards."""
 
-    contacts: float = _truth(0.12, "contacts a month and customer", "contacts")
+    contacts: float = _truth(
+        0.12, "contacts a month and customer, average experience, those that come back apart", "contacts"
+    )
     contacts_experience: float = _truth(-0.15, "log contact rate per SD of experience", "contacts")
     enquiry: float = _truth(
         0.60, "share of those who think of leaving that ask how to cancel", "contacts.reason"
     )
     false_alarms: float = _truth(0.05, "share of ordinary contacts with that same reason", "contacts.reason")
+    contact_experience: float = _truth(
+        0.50, "SD of satisfaction with a contact per SD of the customer's experience", "contacts.mean_affect"
+    )
+    resolved: float = _truth(
+        0.72,
+        "share of contacts resolved by the untrained, mean over reasons and channels",
+        "contacts.resolved",
+    )
+    resolved_discretion: float = _truth(
+        0.02, "change of the share resolved per SD of discretion", "contacts.resolved"
+    )
+    unresolved: float = _truth(
+        -0.60, "SD of the feeling at the end of a contact that resolves nothing", "contacts.end"
+    )
+    comes_back: float = _truth(
+        0.45,
+        "share of unresolved contacts after which one comes back within 14 days, for three times at most",
+        "contacts.time, contacts.reason",
+    )
     complaint: float = _truth(
         -0.80, "SD of satisfaction in a complaint; complaints seek a person", "contacts.reason, channel"
     )
@@ -201,6 +258,11 @@ class Service:
     no_callback: float = _truth(1.36, "perceived as a multiple of actual waiting, else", "contacts")
     listening: float = _truth(
         0.10, "SD of satisfaction per minute of listening, at first", "contacts.listen_seconds"
+    )
+    listening_discretion: float = _truth(
+        0.30,
+        "log odds of the share of handling time spent listening per SD of discretion",
+        "contacts.listen_seconds",
     )
     peak: float = _truth(0.45, "weight of the peak in the memory", "contacts.peak, surveys.csat")
     end: float = _truth(0.45, "weight of the end in the memory", "contacts.end, surveys.csat")
@@ -213,25 +275,38 @@ class Service:
         3.0, "1 + negative binomial: mean of further channels", "journeys.channels"
     )
     channels_shape: float = _truth(1.6, "its shape", "journeys.channels")
-    channels_change: int = _truth(24, "month from which the second holds", "journeys.channels")
+    channels_change: int = _truth(24, "month, from 0, from which the second holds", "journeys.channels")
     billing: tuple[float, float] = _truth(
-        (-0.60, 0.10), "SD of satisfaction, below and above expectation", "touchpoint_ratings"
+        (-0.60, 0.10),
+        "SD of satisfaction per SD of the gap below and above expectation",
+        "touchpoint_ratings",
     )
-    store: tuple[float, float] = _truth(
-        (-0.10, 0.40), "SD of satisfaction, below and above expectation", "touchpoint_ratings"
+    store: tuple[float, float] = _truth((-0.10, 0.40), "the same", "touchpoint_ratings")
+    other_touchpoints: tuple[float, float] = _truth(
+        (-0.15, 0.15), "the same, each of the other touchpoints: as much either way", "touchpoint_ratings"
     )
     intent: float = _truth(
         0.35, "rate r in intention = 1 − exp(−r (SD of satisfaction + 4)): concave", "surveys.intent"
     )
     response_extremes: float = _truth(
-        0.35, "log odds of answering per squared SD of experience", "surveys.responded"
+        0.35, "log odds of answering per squared SD of satisfaction", "surveys.responded"
     )
     response_holidays: float = _truth(
-        0.60, "multiple of the share that answers around holidays", "surveys, contact_log"
+        0.60,
+        "multiple of the share that answers, 7 days either side of Easter, Midsummer, Christmas",
+        "surveys, contact_log",
     )
-    messages_limit: int = _truth(3, "messages a month that do no harm", "contact_log")
-    fatigue: float = _truth(0.50, "multiple of the response beyond the limit", "contact_log.response")
-    message_response: float = _truth(0.08, "share of messages answered", "contact_log.response")
+    messages_limit: int = _truth(
+        3, "messages sent a month that do no harm; the log is of 2024 only", "contact_log"
+    )
+    fatigue: float = _truth(
+        0.50, "multiple of the response to messages beyond the limit", "contact_log.response"
+    )
+    message_response: float = _truth(
+        0.08,
+        "share of messages sent that is answered, within the limit, off the feasts",
+        "contact_log.response",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,6 +399,17 @@ _CALM = replace(
     deceased=0.0002,
     late_share=1.0,
     save_points=(0.0, 0.0, 0.0),
+    # What multiplies a hazard of nothing, or meets nobody, says so.
+    experience=1.0,
+    experience_price=1.0,
+    plans=(1.0, 1.0, 1.0),
+    comparison_site=1.0,
+    frailty_variance=0.0,
+    onboarding=1.0,
+    recession_competitor=1.0,
+    recession_price=1.0,
+    episode_rate=0.0,
+    episode_ratio=(1.0, 1.0),
 )
 
 #: The worlds by name.
@@ -346,9 +432,15 @@ WORLDS: dict[str, World] = {
             _DEFAULT,
             name="selection-on-trend",
             about="Branches were trained because they were improving already; no claim of cause may pass.",
-            network=replace(_DEFAULT.network, selection_trend=0.02),
+            network=replace(_DEFAULT.network, selection_trend=0.02, selection_on_level=0.0),
         ),
-        replace(_DEFAULT, name="no-recession", about="The economy stays as it was.", recession=None),
+        replace(
+            _DEFAULT,
+            name="no-recession",
+            about="The economy stays as it was.",
+            recession=None,
+            leaving=replace(_DEFAULT.leaving, recession_competitor=1.0, recession_price=1.0),
+        ),
         replace(
             _DEFAULT,
             name="stationary",
