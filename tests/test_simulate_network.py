@@ -42,11 +42,17 @@ def person(state: NetworkState) -> np.ndarray:
     return state.roster - state.roster[:, :1]
 
 
-def personal_effect(state: NetworkState, seed: int) -> np.ndarray:
-    """Return what training adds in each post and month: skill without quality and engagement."""
+def quality(state: NetworkState, seed: int) -> np.ndarray:
+    """Return the quality of the person in each post and month."""
     people = draw_people(PLAN, state.post_branch, Streams(seed))
-    quality = people.quality[np.arange(len(state.skill))[:, None], person(state)]
-    return state.skill - quality - PLAN.engagement_experience * state.score
+    return people.quality[np.arange(len(state.skill))[:, None], person(state)]
+
+
+def less_branch(state: NetworkState, values: np.ndarray) -> np.ndarray:
+    """Return values (s, 48) less the mean of their branch-month."""
+    return np.concatenate(
+        [v - v.mean(axis=0) for v in np.split(values, np.flatnonzero(np.diff(state.post_branch)) + 1)]
+    )
 
 
 def multiple(state: NetworkState) -> np.ndarray:
@@ -181,7 +187,7 @@ def test_effect_is_piecewise_linear_and_lasts():
 @pytest.mark.parametrize("training", ["as it was", "all"])
 def test_those_still_there_have_the_planted_effect_times_wave_and_discretion(training):
     state = network(3, training=training)
-    effect = personal_effect(state, 3)
+    effect = state.effect
     start = state.trained_from[state.post_branch]
     scale = multiple(state)[state.post_branch]
     for month in np.unique(start[start < MONTHS]):
@@ -202,13 +208,21 @@ def test_those_still_there_have_the_planted_effect_times_wave_and_discretion(tra
     np.testing.assert_allclose(effect[~state.trained], 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("training", ["as it was", "none", "all"])
+def test_in_contacts_people_differ_from_their_branch_by_quality_engagement_and_training(training):
+    state = network(2, training=training)
+    # What all of a branch have in common is in its experience already, and must not come twice.
+    own = less_branch(state, PLAN.engagement_experience * state.score + state.effect)
+    np.testing.assert_allclose(state.skill - quality(state, 2), own, atol=1e-12)  # rounding only
+
+
 def test_a_wave_as_a_whole_gets_its_multiple_of_the_effect():
     effects = {wave: [] for wave in (1, 2, 3)}
     for seed in (1, 2, 3, 4):
         state, months = network(seed), max(PLAN.effect_months)
         for wave, month in enumerate(PLAN.waves, 1):
             here = (state.wave == wave)[state.post_branch] & state.trained[:, month + months]
-            effects[wave].extend(personal_effect(state, seed)[here, month + months])
+            effects[wave].extend(state.effect[here, month + months])
     for wave, values in effects.items():
         planted = PLAN.effect[-1] * PLAN.effect_by_wave[wave - 1]
         # 4 SE; only the discretion of those who have left by then can move the mean.
@@ -217,7 +231,7 @@ def test_a_wave_as_a_whole_gets_its_multiple_of_the_effect():
 
 def test_the_effect_of_a_branch_is_the_mean_over_its_posts_and_leaves_with_people():
     state = network()
-    effect = personal_effect(state, 1)
+    effect = state.effect
     for branch in (0, 17, 59):
         here = state.post_branch == branch
         np.testing.assert_allclose(state.training_effect[branch], effect[here].mean(axis=0), atol=1e-12)
@@ -276,7 +290,7 @@ def test_seeds_differ():
 def test_replays_agree_until_the_first_training_and_differ_by_it_afterwards(training):
     state, other = network(5), network(5, training=training)
     first = PLAN.waves[0] + 1
-    for name in ("experience", "score", "skill"):
+    for name in ("experience", "score", "skill", "effect"):
         assert np.array_equal(getattr(state, name)[:, :first], getattr(other, name)[:, :first])
     assert np.array_equal(person(state)[:, :first], person(other)[:, :first])
 
@@ -410,9 +424,9 @@ def test_leaving_has_the_planted_hazard_and_ratio():
 
 def test_quality_differs_between_persons_as_planted():
     state = network(training="none")
-    quality = (state.skill - PLAN.engagement_experience * state.score)[:, 0]
-    error = PLAN.skill_sd / np.sqrt(2 * len(quality))
-    assert quality.std() == pytest.approx(PLAN.skill_sd, abs=4 * error)
+    first = (state.skill - less_branch(state, PLAN.engagement_experience * state.score))[:, 0]
+    error = PLAN.skill_sd / np.sqrt(2 * len(first))
+    assert first.std() == pytest.approx(PLAN.skill_sd, abs=4 * error)
 
 
 # --- people and dates
@@ -449,7 +463,7 @@ def test_the_roster_names_who_is_employed_on_the_first_of_the_month():
 def made() -> dict[str, pa.Table]:
     state, streams = network(), Streams(1)
     return {
-        "branches": tables.branches(DEFAULT, state),
+        "branches": tables.branches(DEFAULT, streams, state),
         "employees": tables.employees(state, DEFAULT),
         "engagement": tables.engagement(state),
         "training": tables.training(DEFAULT, streams, state),
@@ -546,13 +560,30 @@ def test_the_engagement_table_has_a_row_per_person_and_first_of_a_month(written)
 def test_behaviour_on_the_job_follows_the_effect_and_standards_follow_the_level(written):
     state = network()
     frame = written.table("training").to_pandas().sort_values("employee")
-    effect = personal_effect(state, 1)[:, -1][state.trained[:, -1]]
+    effect = state.effect[:, -1][state.trained[:, -1]]
     still = state.roster[:, -1][state.trained[:, -1]]
     behaviour = frame.set_index("employee")["level_3"].loc[[f"E{e:05}" for e in still]]
     # Planted: SD 0.4 · 0.08 by the effect beside 0.06 of noise, a correlation near 0.5; zero is 4 SE off.
     assert np.corrcoef(behaviour, effect)[0, 1] > 4 / np.sqrt(len(still))
     conformance = written.table("branches").to_pandas().sort_values("branch")["conformance"]
-    assert np.corrcoef(conformance, state.level)[0, 1] > 4 / np.sqrt(PLAN.branches)
+    by_itself = state.level - PLAN.affluence_experience * state.affluence
+    # Planted: a share of 0.65 of the variance, and an error; 4 SE from none and from all.
+    found = np.arctanh(np.corrcoef(conformance, by_itself)[0, 1])
+    assert found == pytest.approx(np.arctanh(np.sqrt(0.65)), abs=4 / np.sqrt(PLAN.branches - 3))
+
+
+def test_the_halves_of_a_score_err_independently_and_the_score_is_their_mean():
+    state = network()
+    a, b = tables.half_scores(DEFAULT, Streams(1), state) - state.experience
+    n, planted = a.size, PLAN.measurement_sd
+    for half in (a, b):
+        assert half.std() == pytest.approx(np.sqrt(2) * planted, abs=4 * planted / np.sqrt(n))
+    assert np.corrcoef(a.ravel(), b.ravel())[0, 1] == pytest.approx(0, abs=4 / np.sqrt(n))
+    assert ((a + b) / 2).std() == pytest.approx(planted, abs=4 * planted / np.sqrt(2 * n))
+    other = network(training="none")
+    np.testing.assert_allclose(
+        tables.half_scores(DEFAULT, Streams(1), other)[0] - other.experience, a, atol=1e-12
+    )
 
 
 def test_other_sizes_of_network_hold_together():

@@ -245,7 +245,7 @@ _ALL = (
             _EMPLOYEE,
             _c("month", "date", "first day of the month", required=True),
             _c("score", "number", "engagement, standard deviations", required=True),
-            _c("workload", "number", "contacts a working day"),
+            _c("workload", "number", "customers served a working day, of all kinds"),
         ),
     ),
     Table(
@@ -289,6 +289,8 @@ _ALL = (
             _c("cost", "money", "cost of the month"),
             _c("profit", "money", "profit of the month"),
             _c("cx", "number", "experience score, standard deviations"),
+            _c("cx_a", "number", "experience score from one half of the interviews, standard deviations"),
+            _c("cx_b", "number", "experience score from the other half, standard deviations"),
             _c("turnover", "share", "share of staff who left"),
             _c("headcount", "number", "people employed", scale=(0, None)),
         ),
@@ -309,7 +311,7 @@ _ALL = (
         )
         for name, row in (
             ("campaigns", "a customer in a campaign"),
-            ("contact_log", "a message sent"),
+            ("contact_log", "a message, sent or held back"),
             ("save_offers", "a customer considered for a save offer"),
         )
     ),

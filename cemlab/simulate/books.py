@@ -164,8 +164,8 @@ def observed_cx(world: World, streams: Streams, network: NetworkState) -> Floats
     world, streams, network
         The world, its random numbers, and branches and staff under a scenario.
     """
-    error = streams.normal("branch_month.cx", network.experience.shape)
-    return network.experience + world.network.measurement_sd * error
+    score: Floats = network_tables.half_scores(world, streams, network).mean(axis=0)
+    return score
 
 
 def branch_month(world: World, streams: Streams, network: NetworkState, books: Books) -> pa.Table:
@@ -179,6 +179,7 @@ def branch_month(world: World, streams: Streams, network: NetworkState, books: B
         The books under the same scenario.
     """
     branches = len(network.size)
+    half_a, half_b = network_tables.half_scores(world, streams, network)
     return pa.table(
         {
             "branch": ids("B", np.repeat(np.arange(branches) + 1, MONTHS), width=2),
@@ -187,6 +188,8 @@ def branch_month(world: World, streams: Streams, network: NetworkState, books: B
             "cost": money(books.cost.ravel()),
             "profit": money(books.profit.ravel()),
             "cx": numbers(observed_cx(world, streams, network).ravel(), decimals=3),
+            "cx_a": numbers(half_a.ravel(), decimals=3),
+            "cx_b": numbers(half_b.ravel(), decimals=3),
             "turnover": numbers(network_tables.turnover(network).ravel(), decimals=4),
             "headcount": numbers(network_tables.headcount(network).ravel(), decimals=2),
         }

@@ -55,6 +55,7 @@ def _state(
     roster = start[:, None] + past.person
     rows = np.arange(len(persons))[:, None]
     quality: Floats = people.quality[rows, past.person]
+    own = plan.engagement_experience * past.score + past.effect
     attended = past.trained.any(axis=1)
     trainee = roster[attended, np.argmax(past.trained, axis=1)[attended]]
     trained_day = np.full(len(post), -1)
@@ -71,9 +72,10 @@ def _state(
         experience=past.experience,
         training_effect=past.training_effect,
         spill_over=past.spill_over,
-        engagement=_engagement(branches, past.score),
+        engagement=_mean_by_branch(branches, past.score),
         roster=roster,
-        skill=quality + plan.engagement_experience * past.score + past.effect,
+        skill=quality + own - _mean_by_branch(branches, own)[branches.post_branch],
+        effect=past.effect,
         trained=past.trained,
         score=past.score,
         employee_branch=branches.post_branch[post],
@@ -86,10 +88,10 @@ def _state(
     )
 
 
-def _engagement(branches: Branches, score: Floats) -> Floats:
-    """Return the mean engagement of each branch-month."""
+def _mean_by_branch(branches: Branches, values: Floats) -> Floats:
+    """Return the mean of each branch-month over its posts."""
     edges = np.cumsum(branches.size) - branches.size
-    means: Floats = np.add.reduceat(score, edges, axis=0) / branches.size[:, None]
+    means: Floats = np.add.reduceat(values, edges, axis=0) / branches.size[:, None]
     return means
 
 

@@ -21,20 +21,24 @@ BACKFILL_PAY = 28
 #: The course: EUR and hours a head, with their SD between persons.
 _COST, _COST_SD = 900.0, 90.0
 _HOURS, _HOURS_SD = 24.0, 2.5
-#: Contacts of a working day by role, and half the yearly swing of their logarithm; December is high.
+#: Customers served on a working day by role, at the till and on the floor too, so that few of them are
+#: service contacts; and half the yearly swing of their logarithm, December is high.
 _WORKLOAD = (16.0, 34.0, 24.0, 9.0)
 _SEASON = 0.10
-#: Share of the service standards that branches meet, with its SD between them.
-_STANDARDS, _STANDARDS_SD = 0.80, 0.05
+#: Share of the service standards that branches meet, its SD between them, and how much of that is no error.
+_STANDARDS, _STANDARDS_SD, _STANDARDS_RELIABILITY = 0.80, 0.05, 0.65
 
 
-def branches(world: World, network: NetworkState) -> pa.Table:
+def branches(world: World, streams: Streams, network: NetworkState) -> pa.Table:
     """Return the table of branches.
 
-    Conformance follows what a branch does well or badly, whatever the affluence around it.
+    Conformance follows what a branch does well or badly, whatever the affluence around it, with an error:
+    somebody visits and ticks a list.
     """
-    by_itself = network.level - world.network.affluence_experience * network.affluence
-    conformance = _STANDARDS + _STANDARDS_SD * standardised(by_itself)
+    by_itself = standardised(network.level - world.network.affluence_experience * network.affluence)
+    error = streams.normal("branches.conformance", len(network.size))
+    seen = np.sqrt(_STANDARDS_RELIABILITY) * by_itself + np.sqrt(1 - _STANDARDS_RELIABILITY) * error
+    conformance = _STANDARDS + _STANDARDS_SD * seen
     return pa.table(
         {
             "branch": _branch_ids(np.arange(len(network.size))),
@@ -108,6 +112,16 @@ def training(world: World, streams: Streams, network: NetworkState) -> pa.Table:
             "level_4": numbers(50 * np.rint((12 + 60 * effect) * np.exp(0.6 * believed)), decimals=0),
         }
     )
+
+
+def half_scores(world: World, streams: Streams, network: NetworkState) -> Floats:
+    """Return the experience scores of two halves of each branch-month's interviews (2, b, 48), in SD.
+
+    Their errors are independent, and their mean has the planted error.
+    """
+    error = streams.normal("branch_month.cx", (2, *network.experience.shape))
+    scores: Floats = network.experience + np.sqrt(2) * world.network.measurement_sd * error
+    return scores
 
 
 def training_cost(world: World, streams: Streams, network: NetworkState) -> Ints:

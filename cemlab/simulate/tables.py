@@ -81,7 +81,7 @@ def _whole_tables(halden: Halden, network: NetworkState) -> Iterator[Piece]:
     yield "calendar", calendar()
     yield "catalogue", catalogue(streams)
     yield from inputs().items()
-    yield "branches", network_tables.branches(world, network)
+    yield "branches", network_tables.branches(world, streams, network)
     yield "employees", network_tables.employees(network, world)
     yield "engagement", network_tables.engagement(network)
     yield "training", network_tables.training(world, streams, network)

@@ -21,7 +21,6 @@ TOUCHPOINTS = ("billing", "store", "website", "service", "delivery", "range")
 _STORE = TOUCHPOINTS.index("store")
 _YEARS = MONTHS // 12
 
-_SYMMETRIC = (-0.15, 0.15)  # SD of satisfaction, below and above expectation, of the other touchpoints
 _EXPECTED, _EXPECTED_EXPERIENCE, _EXPECTED_SD = 6.0, 0.5, 0.8  # points; one expects what one is used to
 _GAP = 1.5  # points, SD before ratings are rounded
 #: What a gap is divided by, in points: its SD, the rounding of two ratings included.
@@ -106,7 +105,7 @@ def verdict(service: Service, expected: Ints, experienced: Ints) -> Floats:
     expected, experienced
         Ratings; the last axis is the touchpoint.
     """
-    slopes = np.array([_SYMMETRIC] * len(TOUCHPOINTS))
+    slopes = np.array([service.other_touchpoints] * len(TOUCHPOINTS))
     slopes[[TOUCHPOINTS.index("billing"), _STORE]] = service.billing, service.store
     gap = (experienced - expected) / GAP_SD
     # The slope below is per SD short of the expectation, hence negative where shortfalls hurt.
