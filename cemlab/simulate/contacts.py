@@ -44,6 +44,7 @@ __all__ = [
     "contacts",
     "heard",
     "numbered",
+    "peak_of",
     "remembered",
     "running_number",
     "serve",
