@@ -29,7 +29,7 @@ class Network:
         0.085, "log revenue of a purchase per SD of affluence", "transactions.revenue"
     )
     branch_sd: float = _truth(0.50, "SD of experience between equally affluent branches", "branch_month.cx")
-    month_sd: float = _truth(0.30, "SD of a branch's passing ups and downs, AR(0.5)", "branch_month.cx")
+    month_sd: float = _truth(0.25, "SD of a branch's passing ups and downs, AR(0.5)", "branch_month.cx")
     measurement_sd: float = _truth(
         0.20, "SD of the error in a branch-month's score; √2 times that in each half", "branch_month.cx"
     )
