@@ -54,7 +54,7 @@ T = TypeVar("T", Visit, Person, Course)
 
 _USUAL_WAIT = 5.0  # minutes as perceived, about the mean: where waiting neither adds nor takes
 _LISTEN = 5.0  # minutes over which listening loses its force
-_USUAL_LISTEN = 3.2  # minutes, about the mean
+_USUAL_LISTEN = 2.97  # minutes whose gain is the mean gain, so that listening adds nothing on average
 _AFFECT_SD, _MEMORY_SD = 0.6, 0.3
 _MOMENTS = 6  # of a contact, in which something is felt
 _MOMENT_SD, _MOMENT_MEMORY = 0.6, 0.5  # SD of a moment's feeling around the whole, and its autocorrelation

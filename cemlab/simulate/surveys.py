@@ -17,7 +17,7 @@ from cemlab.simulate.touchpoints import Relations, rating, relate
 from cemlab.simulate.worlds import Service, World
 
 _ANSWERS = -1.1  # log odds of answering, at one SD from the middle
-_MEMORY_MEAN, _MEMORY_SD = 0.135, 1.34  # of what is remembered of contacts, in the default world
+_MEMORY_MEAN, _MEMORY_SD = 0.15, 1.34  # of what is remembered of contacts, in the default world
 
 # How a score is made: what it takes of satisfaction and experience (or effort), and its error, in SD.
 _CSAT_ERROR = 0.5
