@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from cemlab.data.columns import Table
 from cemlab.data.contract import TABLES
-from cemlab.simulate.timeline import FIRST, LAST
+from cemlab.simulate.messages import LOGGED
+from cemlab.simulate.rivals import NOW_MONTHS, RATED_IN
+from cemlab.simulate.timeline import FIRST, LAST, MONTH_STARTS, MONTHS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,7 +22,6 @@ Tables join on `customer`, `branch`, `employee`, `contact`, and `month` or `date
 (`category_purchases`, `competitor_ratings`) is anonymous, as such panels are: its households join with each
 other and with nothing else.
 """
-
 
 #: Texts of a column up to which all of them are listed.
 FEW = 12
@@ -69,9 +72,44 @@ def dictionary(
     return "\n".join(lines)
 
 
+def _day(number: int) -> date:
+    return FIRST + timedelta(days=number)
+
+
+def _notes() -> dict[str, str]:
+    """Return what a reader must know of a table as a whole, by table."""
+    first, end = (int(MONTH_STARTS[month]) for month in LOGGED)
+    rated, now = (int(MONTH_STARTS[month]) for month in (RATED_IN, RATED_IN - NOW_MONTHS))
+    return {
+        "branch_month": (
+            "Cost is that of goods, staff, training and house, of save offers, onboarding and campaigns for "
+            "members of the branch. The head office pays the messages of the log, questionnaires and the "
+            "minutes of contacts; they are in no branch's books."
+        ),
+        "contact_log": (
+            f"Messages were logged from {_day(first)} to {_day(end - 1)}; those before and after are not "
+            "known. A message held back has `treated` false and costs nothing."
+        ),
+        "competitor_ratings": (
+            f"The ratings are of {_day(rated)}. `buys_now` is a purchase of the brand in the {NOW_MONTHS} "
+            f"months before, from {_day(now)}; `buys_next` is one in the {MONTHS - RATED_IN} months from "
+            f"then on, to {LAST}. The second window is the longer; more buyers in it are no growth."
+        ),
+        "transactions": "Stores and telephone are closed on Sundays and holidays; website and app are not.",
+    }
+
+
+def _found_by(table: Table) -> str:
+    """Say by which columns rows are found, and whether there can be several."""
+    columns = " and ".join(f"`{column}`" for column in table.key)
+    return f"Rows are found by {columns}" + ("" if table.unique else ", which may repeat")
+
+
 def _section(name: str, *, rows: int, schema: pa.Schema, texts: Texts) -> Iterator[str]:
     table = TABLES[name]
-    yield from (f"## {name}", "", f"One row is {table.row}. {rows:,} rows; key: {', '.join(table.key)}.", "")
+    yield from (f"## {name}", "", f"One row is {table.row}. {rows:,} rows. {_found_by(table)}.", "")
+    if name in (notes := _notes()):
+        yield from (notes[name], "")
     yield from ("| column | form | meaning |", "|---|---|---|")
     for field in schema:
         column = table.column(field.name)

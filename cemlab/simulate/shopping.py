@@ -27,9 +27,9 @@ CATEGORIES = ("tools", "garden", "kitchen", "lighting", "paint", "heating")
 CHANNELS = ("store", "website", "app", "telephone")
 
 #: Highest multiple of a customer's own rate. A month that would go beyond it is held at it: that takes an
-#: experience above 4.1 SD in December, fewer than one customer-month in a thousand even if everybody's
+#: experience above 4.2 SD in December, fewer than one customer-month in a thousand even if everybody's
 #: experience were one SD better than it is.
-CAP = 3.0
+CAP = 3.2
 
 # What each type of customer buys and where, as weights.
 _CATEGORY_BY_TYPE: dict[str, tuple[int, ...]] = {

@@ -26,7 +26,7 @@ class Network:
     regions: int = _truth(8, "regions; two of them never train", "branches.region")
     affluence_experience: float = _truth(0.60, "SD of experience per SD of affluence", "branch_month.cx")
     affluence_basket: float = _truth(
-        0.085, "log revenue of a purchase per SD of affluence", "transactions.revenue"
+        0.09, "log revenue of a purchase per SD of affluence", "transactions.revenue"
     )
     branch_sd: float = _truth(0.50, "SD of experience between equally affluent branches", "branch_month.cx")
     month_sd: float = _truth(0.25, "SD of a branch's passing ups and downs, AR(0.5)", "branch_month.cx")
