@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,9 +12,16 @@ from scipy import stats
 from cemlab import survival
 from cemlab.errors import OptionError
 from cemlab.simulate import Halden, Oracle
-from cemlab.simulate.at_risk import AtRisk
+from cemlab.simulate.at_risk import AtRisk, _answered
+from cemlab.simulate.campaigns import taking_part
+from cemlab.simulate.lives import live, onboarded
+from cemlab.simulate.members import make_members
+from cemlab.simulate.network import simulate_network
+from cemlab.simulate.offers import WINDOW_DAYS
 from cemlab.simulate.state import AS_IT_WAS, Scenario
-from cemlab.simulate.timeline import DAYS, MONTH_DAYS
+from cemlab.simulate.streams import Streams
+from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTH_STARTS
+from cemlab.simulate.worlds import WORLDS
 
 WAVES = (13, 19, 25)
 
@@ -38,6 +47,33 @@ def test_profit_is_margin_less_what_training_costs(oracle):
     assert both["profit"] == pytest.approx(both["revenue"] - both["cost"], abs=0.01)
     assert both["margin"] > 0
     assert both["cost"] > 0
+
+
+@pytest.mark.parametrize(("cause", "done"), [("save offers", "save_offer"), ("onboarding", "onboarding")])
+def test_profit_is_margin_less_what_offers_and_calls_cost(oracle, cause, done):
+    halden, counted = oracle.halden, {}
+    for who in ("all", "none"):
+        scenario = Scenario(**{done: who})
+        network = halden.network(scenario)
+        members = halden.members(network, next(halden.blocks()))
+        lives = halden.lives(network, members, scenario)
+        called = onboarded(members, scenario).sum()
+        runs = taking_part(halden.streams, members, lives).cost.sum() / 10_000
+        counted[who] = 25 * lives.offered.sum() + 8 * called + runs
+    spent = counted["all"] - counted["none"]
+    both = {on: oracle.effect(cause, on=on).total for on in ("profit", "margin")}
+    # those who stay longer are in more campaigns, too
+    assert both["profit"] == pytest.approx(both["margin"] - spent, abs=0.01)
+    assert spent > 2_000  # EUR: hundreds of offers, or of calls
+
+
+def test_members_added_up_over_months_are_member_months(oracle):
+    units = {by: oracle.effect("cx", on="members", by=by).unit for by in ("company", "branch", "month")}
+    assert units == {
+        "company": "member-months",
+        "branch": "member-months",
+        "month": "members, mean of the month",
+    }
 
 
 def test_training_changes_nothing_before_the_first_wave(oracle):
@@ -71,6 +107,36 @@ def test_the_recession_costs_profit_in_its_year_alone(oracle):
     months = oracle.effect("recession", on="profit", by="month").table["effect"].to_numpy()
     assert (months[:36] == 0).all()
     assert months[36:].sum() < 0
+
+
+@pytest.mark.parametrize(
+    ("cause", "begins"),
+    [
+        ("training", WAVES[0]),
+        ("training everywhere", WAVES[0]),
+        ("recession", 36),
+        ("save offers", 6),  # the first month in which offers are considered
+        ("onboarding", 0),
+        ("cx", 0),
+    ],
+)
+@pytest.mark.parametrize("on", ["revenue", "margin", "members", "cost"])
+def test_no_effect_is_there_before_its_cause(oracle, cause, begins, on):
+    months = oracle.effect(cause, on=on, by="month").table["effect"].to_numpy()
+    assert (months[:begins] == 0).all()
+    assert (months[begins:] != 0).any()
+
+
+def test_nobody_lives_otherwise_before_a_recession():
+    company = Halden(customers=20_000, seed=31)
+    runs = [Oracle(company).replay(Scenario(recession=happens)) for happens in (True, False)]
+    before = MONTH_STARTS[36]
+    assert np.array_equal(*(np.minimum(run.exit, before) for run in runs))
+    assert (runs[0].exit != runs[1].exit).sum() > 100
+    for outcome in ("revenue", "margin"):
+        effect = np.subtract(*(run.by_branch_month(outcome) for run in runs))
+        assert (effect[:, :36] == 0).all()
+        assert (effect[:, 36:] != 0).any()
 
 
 def test_potential_outcomes_agree_with_what_was_done(oracle):
@@ -119,6 +185,44 @@ def test_customers_at_risk_are_counted_in_days():
     # leavers less their summed hazards: a martingale, four standard deviations wide
     left = (lives.exit < DAYS).sum()
     assert abs(left - watched._hazard.sum()) < 4 * np.sqrt(left)
+
+
+def test_the_hazard_after_an_offer_is_that_of_the_lives():
+    """Many in a steady 4 % a month, of whom offers keep ten points, or drive thirty away."""
+    default = WORLDS["default"]
+    steady = replace(
+        default.leaving,
+        competitor=0.04,
+        price=0.0,
+        moved=0.0,
+        deceased=0.0,
+        experience=1.0,
+        plans=(1.0, 1.0, 1.0),
+        comparison_site=1.0,
+        frailty_variance=0.0,
+        onboarding=1.0,
+        episode_ratio=(1.0, 1.0),
+        episode_rate=0.03,
+        save_considered=(1.0, 1.0, 1.0),
+        save_points=(0.3, -0.1, 0.3),
+    )
+    world = replace(default, recession=None, leaving=steady)
+    streams = Streams(3)
+    network = simulate_network(world, streams, AS_IT_WAS)
+    members = make_members(world, streams, network, block=0, first=0, n=30_000)
+    lives = live(world, streams, network, members, Scenario(save_offer="all"))
+    chance = -np.expm1(-0.04 * WINDOW_DAYS / MONTH_DAYS)
+    for risk, kept, driven in ((0, 0.0, 0.3 / (1 - chance)), (1, 0.1 / chance, 0.0)):
+        here = lives.risk == risk
+        after = (lives.exit - lives.considered_day)[here]
+        own = np.full((WINDOW_DAYS, 1), 0.04 / MONTH_DAYS)
+        hazard = _answered(own, np.array([kept]), np.array([driven]))
+        for days in (60, 120, WINDOW_DAYS):
+            share = np.exp(-hazard[:days].sum())
+            # an exit is a day later at the soonest, a third of a percent at most; and four standard errors
+            assert abs((after >= days).mean() - share) < 0.003 + 4 * np.sqrt(share * (1 - share) / here.sum())
+            plain = np.exp(-own[:days].sum())
+            assert days == 60 or abs(share - plain) > 0.04
 
 
 def test_true_retention_is_covered_by_an_estimate_from_the_same_spells():

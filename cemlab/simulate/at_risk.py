@@ -77,12 +77,11 @@ def _answered(own: Floats, kept: Floats, driven: Floats) -> Floats:
     `kept` (k) is the share kept of those who would have left, `driven` (k) the share driven away, at any
     day alike, if not gone before.
     """
-    still = np.exp(-np.cumsum(own, axis=0))  # the share not gone without an offer, at the end of each day
     days = len(own)
-    passed = (np.arange(days)[:, None] + 0.5) / days
-    hazard: Floats = (1 - kept) * own * still / (1 - (1 - kept) * (1 - still)) + driven / days / (
-        1 - driven * passed
-    )
+    gathered = np.concatenate([np.zeros((1, own.shape[1])), np.cumsum(own, axis=0)])
+    passed = np.arange(days + 1)[:, None] / days
+    there = (1 - (1 - kept) * -np.expm1(-gathered)) * (1 - driven * passed)
+    hazard: Floats = -np.diff(np.log(there), axis=0)
     return hazard
 
 

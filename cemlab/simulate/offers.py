@@ -164,7 +164,7 @@ def shares_moved(leaving: Leaving, risk: Ints, risk_then: Floats) -> tuple[Float
     --------
     >>> kept, driven = shares_moved(Leaving(), np.array([0, 1, 1, 2]), np.array([0.4, 0.24, 0.03, 0.2]))
     >>> kept.round(3).tolist(), driven.round(3).tolist()
-    ([0.0, 0.25, 0.5, 0.0], [0.0, 0.0, 0.0, 0.025])
+    ([0.0, 0.25, 0.6, 0.0], [0.0, 0.0, 0.0, 0.025])
     """
     points = _by_risk(leaving.save_points, risk)
     most = _by_risk(leaving.save_accepted, risk)
