@@ -136,8 +136,8 @@ def test_in_chats_the_lot_decides_who_answers(made):
 
 
 def test_complaints_seek_a_person_which_biases_the_naive_contrast(made):
-    c, _ = felt(made)
-    naive, error = regress(c.affect + 0.02 * c.perceived / 60 - c.skill, c.human)
+    c, (experience, *_) = felt(made)
+    naive, error = regress(c.affect + 0.02 * c.perceived / 60 - c.skill - 0.5 * experience, c.human)
     assert naive[1] < SERVICE.human - 4 * error[1]
 
 
