@@ -478,6 +478,7 @@ def test_truths_that_cannot_act_are_planted_as_nothing():
     assert set(ratios + still.episode_ratio) == {1.0}
     for one in (still, quiet):
         assert one.recession_competitor == one.recession_price == 1
+    assert {WORLDS[name].buying.recession for name in ("stationary", "no-recession")} == {1.0}
 
 
 @pytest.mark.parametrize("cause", [COMPETITOR, PRICE])

@@ -440,6 +440,7 @@ WORLDS: dict[str, World] = {
             about="The economy stays as it was.",
             recession=None,
             leaving=replace(_DEFAULT.leaving, recession_competitor=1.0, recession_price=1.0),
+            buying=replace(_DEFAULT.buying, recession=1.0),
         ),
         replace(
             _DEFAULT,
@@ -451,6 +452,7 @@ WORLDS: dict[str, World] = {
                 _DEFAULT.buying,
                 experience=0.0,
                 experience_curve=0.0,
+                recession=1.0,
                 season=0.0,
                 really_change=0.0,
             ),
