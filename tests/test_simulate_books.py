@@ -5,12 +5,16 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from cemlab.data import contract
-from cemlab.simulate import books, network_tables, shopping
+from cemlab.simulate import books, campaigns, network_tables, shopping
 from cemlab.simulate.halden import Halden
+from cemlab.simulate.network_tables import BACKFILL_PAY
 from cemlab.simulate.state import AS_IT_WAS, Purchases, Scenario
+from cemlab.simulate.tables import pieces
 from cemlab.simulate.timeline import MONTH_STARTS, MONTHS
 from cemlab.simulate.worlds import WORLDS
 
@@ -26,8 +30,15 @@ def kept(halden, scenario=AS_IT_WAS):
     revenue, margin = books.sums(network, members, purchases)
     active = np.zeros(revenue.shape)
     np.add.at(active, members.branch, lives.months_active())
+    programmes = books.programmes(halden.world, halden.streams, members, lives, scenario)
     result = books.keep_books(
-        halden.world, halden.streams, network, revenue=revenue, margin=margin, active=active
+        halden.world,
+        halden.streams,
+        network,
+        revenue=revenue,
+        margin=margin,
+        programmes=programmes,
+        active=active,
     )
     return SimpleNamespace(**{name: value for name, value in locals().items() if name != "scenario"})
 
@@ -49,6 +60,7 @@ def test_sums_by_hand():
     days = [0, 30, 31, 1460]
     bought = Purchases(
         customer=np.array([0, 0, 0, 1]),
+        candidate=np.array([1, 2, 5, 3]),
         day=np.array(days),
         category=np.zeros(4, dtype=int),
         channel=np.zeros(4, dtype=int),
@@ -83,17 +95,89 @@ def test_profit_is_revenue_less_cost_exactly(default, table):
     assert (default.result.cost % 100 == 0).all()  # whole cents
 
 
-def test_cost_is_goods_pay_training_service_and_fixed_cost(default):
-    halden, network = default.halden, default.network
-    pay = network_tables.payroll(network)
-    known = (
-        default.revenue
-        - default.margin
-        + pay
-        + network_tables.training_cost(halden.world, halden.streams, network)
-        + books.service_overtime(halden.world, network, pay)
+@pytest.fixture(scope="module")
+def written():
+    """The tables of a small company that have to do with money, as frames by name."""
+    halden = Halden(customers=1_500, seed=6)
+    found = {}
+    for _, some in pieces(halden):
+        for name, rows in some:
+            found.setdefault(name, []).append(rows)
+    needed = ("transactions", "customers", "training", "save_offers", "campaigns", "branch_month")
+    return SimpleNamespace(
+        halden=halden, **{name: pa.concat_tables(found[name]).to_pandas() for name in needed}
     )
-    fixed = (default.result.cost - known) / 10_000 / network.size[:, None]
+
+
+def by_branch_month(rows, branch, day, amount):
+    """Add up amounts of 1/10,000 EUR by branch and month."""
+    month = pd.PeriodIndex(pd.to_datetime(rows[day]), freq="M").month
+    month = month + 12 * (pd.to_datetime(rows[day]).dt.year.to_numpy() - 2022) - 1
+    total = np.zeros((BRANCHES, MONTHS), dtype=np.int64)
+    np.add.at(total, (branch.str[1:].astype(int).to_numpy() - 1, np.asarray(month)), amount)
+    return total
+
+
+def test_cost_is_what_the_written_tables_say_to_the_last_cent(written):
+    halden, home = written.halden, written.customers.set_index("customer")["branch"]
+    network = halden.network()
+
+    def of_members(rows, amount):
+        return by_branch_month(rows, home.loc[rows.customer].reset_index(drop=True), "date", amount)
+
+    def exact(money):
+        return (money * 10_000).astype("int64").to_numpy()
+
+    goods = of_members(
+        written.transactions, exact(written.transactions.revenue - written.transactions.margin)
+    )
+    programmes = of_members(written.save_offers, exact(written.save_offers.cost))
+    programmes += of_members(written.campaigns, exact(written.campaigns.cost))
+    people = written.training[written.training.date.notna()]
+    hours = exact(people.direct_cost) + np.rint(people.backfill_hours * BACKFILL_PAY * 10_000).astype("int64")
+    training = by_branch_month(people, people.branch, "date", hours)
+    pay = network_tables.payroll(network)
+    service = books.service_overtime(halden.world, network, pay)
+    fixed = books.fixed(halden.streams, network)
+    cost = exact(written.branch_month.cost).reshape(BRANCHES, MONTHS)
+    assert (cost == goods + pay + training + service + fixed + programmes).all()
+    assert goods.sum() > programmes.sum() > 0
+
+
+def test_programmes_by_hand(monkeypatch):
+    world = WORLDS["default"]
+    members = SimpleNamespace(
+        branch=np.array([0, 1, 1]),
+        onboarded=np.array([False, True, False]),
+        joined=np.array([-9.0, 1.2, 2.5]),
+    )
+    members.consent = np.ones(3, dtype=bool)
+    lives = SimpleNamespace(
+        offered=np.array([True, False, False]),
+        considered_day=np.array([31, -1, -1]),
+        entry=np.array([-274, 36, 76]),
+    )
+    run = SimpleNamespace(row=np.array([2]), day=np.array([1460]), cost=np.array([3_0000]))
+    monkeypatch.setattr(books, "taking_part", lambda *_: run)
+    paid = books.programmes(world, None, members, lives)
+    assert (paid[0, 1], paid[1, 1], paid[1, 47]) == (25_0000, 8_0000, 3_0000)
+    assert np.count_nonzero(paid) == 3
+    everybody = books.programmes(world, None, members, lives, Scenario(onboarding="all"))
+    assert (everybody - paid)[1, 2] == 8_0000  # who joined in March 2022
+
+
+def test_campaigns_cost_what_their_table_says(default):
+    halden = default.halden
+    table = campaigns.campaigns(halden.world, halden.streams, default.members, default.lives).to_pandas()
+    part = campaigns.taking_part(halden.streams, default.members, default.lives)
+    assert table.cost.sum() * 10_000 == int(part.cost.sum())
+    price = dict(zip(campaigns.KINDS, campaigns.COST, strict=True))
+    assert float(table.cost.sum()) == pytest.approx(table[table.treated].kind.map(price).sum())
+
+
+def test_fixed_cost_is_so_much_a_post(default):
+    network = default.network
+    fixed = books.fixed(default.halden.streams, network) / 10_000 / network.size[:, None]
     for code in range(3):
         mine = fixed[network.format == code]
         level = books._FIXED_PER_POST[code]
@@ -182,10 +266,12 @@ def test_the_naive_slope_is_about_twice_the_true_one(slopes):
 
 
 def test_the_true_slope_is_what_the_planted_numbers_give(slopes):
-    # Every purchase becomes exp(0.07 + 0.02 (2 E + 1)) of them, weighted with what is bought at E.
-    weight = np.exp(0.07 * slopes.experience + 0.02 * slopes.experience**2)
-    whole_step = np.average(np.expm1(0.07 + 0.02 * (2 * slopes.experience + 1)), weights=weight)
-    tangent = np.average(0.07 + 2 * 0.02 * slopes.experience, weights=weight)
+    # Log purchases are 0.14 (exp(E / 2) - 1), so that their slope is 0.07 exp(E / 2); each customer-month is
+    # weighted with what is bought at its E.
+    log, slope = 0.14 * np.expm1(slopes.experience / 2), 0.07 * np.exp(slopes.experience / 2)
+    step = 0.14 * np.expm1((slopes.experience + 1) / 2) - log
+    whole_step = np.average(np.expm1(step), weights=np.exp(log))
+    tangent = np.average(slope, weights=np.exp(log))
     # Some 45,000 purchases are gained: 4 / sqrt(45,000) is 2 % from chance; affluence bends it a little more.
     assert slopes.true == pytest.approx(whole_step * slopes.margin, rel=0.06)
     # The step around today's experience is the tangent but for terms of the third order, 2 % or so.

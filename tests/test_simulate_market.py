@@ -17,8 +17,10 @@ from statsmodels.multivariate.factor import Factor
 
 from cemlab.data.contract import GOAL_KINDS, TABLES
 from cemlab.data.intake import take_in
-from cemlab.simulate import panel, rivals, styles
+from cemlab.simulate import member_tables, network_tables, panel, rivals, styles
 from cemlab.simulate.catalogue import CLUSTERS, TASTES, catalogue
+from cemlab.simulate.dictionary import _section
+from cemlab.simulate.halden import Halden
 from cemlab.simulate.inputs import WRITTEN, inputs
 from cemlab.simulate.state import AS_IT_WAS, Scenario
 from cemlab.simulate.streams import Streams
@@ -29,6 +31,7 @@ WORLD = WORLDS["default"]
 STATIONARY = WORLDS["stationary"]
 N = 20_000
 YEAR_4 = int(MONTH_STARTS[36])
+ENDS = ("low", "mode", "high")
 
 
 def members(n, *, first=0, block=0):
@@ -346,6 +349,68 @@ def test_the_wine_list_has_a_structure_that_a_neighbour_finds():
 
 
 # what was written by hand
+
+
+def page(name):
+    """Return the section of the data dictionary on a table without columns."""
+    return "\n".join(_section(name, rows=7, schema=pa.schema([]), texts={}))
+
+
+def test_the_dictionary_says_by_what_rows_are_found_and_whether_several_can_be():
+    assert "One row is a customer. 7 rows. Rows are found by `customer`.\n" in page("customers")
+    found = "Rows are found by `customer` and `date`, which may repeat.\n"
+    assert found in page("transactions")
+    assert {name for name in TABLES if "may repeat" not in page(name)} == {
+        name for name, table in TABLES.items() if table.unique
+    }
+
+
+def test_the_dictionary_says_what_span_and_what_windows_tables_have():
+    assert "from 2024-01-01 to 2024-12-31" in page("contact_log")
+    ratings = page("competitor_ratings")
+    assert "The ratings are of 2025-01-01." in ratings
+    assert "in the 6 months before, from 2024-07-01" in ratings
+    assert "in the 12 months from then on, to 2025-12-31" in ratings
+    assert "in no branch's books" in page("branch_month")
+
+
+def test_no_belief_of_the_company_is_the_planted_truth():
+    modes = {entry["item"]: entry["mode"] for entry in inputs()["ledger"].to_pylist()}
+    world = WORLD
+    truths = {
+        "training → experience": world.network.effect[-1],  # after six months
+        "training → handling time": world.network.handle_time,
+        "training → resolved at first contact": world.network.first_contact,
+        "engagement → experience": world.network.engagement_experience,
+        "experience → engagement, a month later": world.network.experience_engagement,
+        "experience → leaving for a competitor": world.leaving.experience,
+        "experience → purchases": world.buying.experience,
+        "message → response": world.service.message_response,
+        "margin of revenue": world.buying.margin,
+    }
+    assert not [item for item, truth in truths.items() if modes[item] == pytest.approx(truth)]
+
+
+def test_the_levers_say_what_the_ledger_says():
+    belief = {entry["item"]: [entry[end] for end in ENDS] for entry in inputs()["ledger"].to_pylist()}
+    lever = {
+        (entry["from"], entry["to"]): [entry[end] for end in ENDS] for entry in inputs()["levers"].to_pylist()
+    }
+    experience = "experience at the touchpoints"
+    training = lever["Train the front line, wave by wave", experience]
+    assert training == pytest.approx(belief["training → experience"])
+    bought = lever[experience, "members buy more often"]
+    assert bought == pytest.approx([100 * share for share in belief["experience → purchases"]])  # per cent
+
+
+def test_costs_are_those_of_the_programmes_that_are_simulated():
+    cost = {entry["item"]: entry["mode"] for entry in inputs()["costs"].to_pylist()}
+    assert cost["Save offer"] == member_tables.SAVE_OFFER_COST
+    assert cost["Call to a new member"] == member_tables.ONBOARDING_COST
+    halden = Halden(customers=1)
+    training = network_tables.training(halden.world, halden.streams, halden.network()).to_pandas()
+    hours = training["backfill_hours"].dropna()
+    assert cost["Hours away from the counter"] == pytest.approx(hours.mean(), abs=0.5)  # as rounded in a plan
 
 
 def test_no_goal_is_an_orphan():

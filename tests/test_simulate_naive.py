@@ -89,8 +89,8 @@ def test_branches_that_please_are_rich_and_the_naive_slope_is_about_twice_the_tr
     naive = np.polyfit(both["cx"], both["profit"].astype(float) / both["members"], 1)[0]
     half_up, half_down = slopes()
     truth = (half_up - half_down) / both["members"].sum()
-    # the ratio is 2.05 in the mean over companies with an SD of 0.15: four of them
-    assert 1.45 < naive / truth < 2.65
+    # the ratio is 2.0 in the mean over companies with an SD of 0.15: four of them
+    assert 1.4 < naive / truth < 2.6
 
 
 def members_by_month(company):
