@@ -314,7 +314,7 @@ def test_exits_are_as_many_as_the_hazards_say(company, cause):
 def person_months(company):
     """Person-months without a border of onboarding or episode in them, and what holds in each.
 
-    Of the first 12,000 customers, which is power enough and takes less time.
+    Of the first 9,000 customers, which is power enough and takes less time.
     """
     _, members, lives = company
     months = np.arange(MONTHS)
@@ -324,7 +324,7 @@ def person_months(company):
     mixed = np.zeros(time.shape, dtype=bool)
     for border in (until, starts, ends):
         mixed |= (border > months) & (border < months + 1)
-    row, month = np.nonzero(((time > 0) & ~mixed)[:12_000])
+    row, month = np.nonzero(((time > 0) & ~mixed)[:9_000])
     within = (months < until) & (since >= 0)
     episode = (months >= starts) & (months < ends)
     month_of_exit = np.minimum(lives.exit / MONTH_DAYS, MONTHS - 1).astype(int)
@@ -484,7 +484,7 @@ def test_truths_that_cannot_act_are_planted_as_nothing():
 @pytest.mark.parametrize("cause", [COMPETITOR, PRICE])
 def test_without_a_recession_a_regression_shows_none(cause):
     """The regression knows what the tables hold; of the exits it gets the chances, which have less noise."""
-    _, members, lives = in_world(WORLDS["no-recession"], customers=10_000)
+    _, members, lives = in_world(WORLDS["no-recession"], customers=8_000)
     row, month = np.nonzero(exposed(members, lives) == 1)
     tenure = np.log1p((month - members.joined[row]).clip(0))
     columns = [month >= 36, lives.experience[row, month], tenure, tenure**2, members.joined[row] < 0]
