@@ -190,8 +190,10 @@ def test_service_overtime_by_hand():
     world = WORLDS["default"]
     network = SimpleNamespace(share_trained=lambda: np.array([[0.0, 0.5, 1.0]]))
     pay = np.full((1, 3), 40_000_0000)
-    # A quarter of the pay, 10,000 EUR, is for service: 6 % more by longer contacts, 4 % less by fewer.
-    assert books.service_overtime(world, network, pay).tolist() == [[0, 100_0000, 200_0000]]
+    # A quarter of the pay, 10,000 EUR, is for service. Contacts are 6 % longer. Of 28 (later 24) in a hundred
+    # that resolve nothing 45 % come back, so a matter takes 1 + .126 + .126² + .126³ = 1.1438764 contacts,
+    # later 1 + .108 + .108² + .108³ = 1.1209237: 1.06 × 1.1209237 / 1.1438764 − 1 = 3.873 % more.
+    assert books.service_overtime(world, network, pay).tolist() == [[0, 193_6500, 387_3000]]
     assert not books.service_overtime(WORLDS["no-effect"], network, pay).any()
 
 

@@ -139,8 +139,23 @@ def service_overtime(world: World, network: NetworkState, pay: Ints) -> Ints:
     pay
         Pay of each branch and month, of shape (b, 48), in 1/10,000 EUR.
     """
-    change = world.network.handle_time - world.network.first_contact
+    few = _contacts_per_matter(world, world.service.resolved + world.network.first_contact)
+    many = _contacts_per_matter(world, world.service.resolved)
+    change = (1 + world.network.handle_time) * few / many - 1
     return cents(pay / 10_000 * SERVICE_SHARE * change * network.share_trained())
+
+
+def _contacts_per_matter(world: World, resolved: float) -> float:
+    """Return how many contacts a matter takes where this share of them resolves it: three may follow one.
+
+    Examples
+    --------
+    >>> from cemlab.simulate.worlds import WORLDS
+    >>> _contacts_per_matter(WORLDS["default"], 1.0)
+    1.0
+    """
+    again = (1 - resolved) * world.service.comes_back
+    return sum(again**followers for followers in range(4))
 
 
 def fixed(streams: Streams, network: NetworkState) -> Ints:

@@ -9,7 +9,7 @@ import numpy as np
 from cemlab.simulate.state import Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_STARTS, MONTHS
-from cemlab.simulate.worlds import Network
+from cemlab.simulate.truths import Network
 
 #: Kinds of branches in the order of their codes.
 FORMATS = ("city", "mall", "country")

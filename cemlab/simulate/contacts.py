@@ -34,7 +34,8 @@ from cemlab.simulate.occasions import TIMES, Occasions, draw_occasions
 from cemlab.simulate.state import Flags, Lives, Members, NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import month_of
-from cemlab.simulate.worlds import Service, World
+from cemlab.simulate.truths import Service
+from cemlab.simulate.worlds import World
 
 __all__ = [
     "CHANNELS",

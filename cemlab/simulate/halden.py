@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from cemlab.errors import OptionError
-from cemlab.simulate.state import AS_IT_WAS, Lives, Members, NetworkState, Scenario
+from cemlab.simulate.state import AS_IT_WAS, Lives, Members, NetworkState, Purchases, Scenario
 from cemlab.simulate.streams import Streams
 from cemlab.simulate.worlds import World, world
-
-if TYPE_CHECKING:
-    from cemlab.simulate.shopping import NumberedPurchases
 
 #: Customers unless told otherwise: enough to find what is planted.
 CUSTOMERS = 20_000
@@ -112,7 +108,7 @@ class Halden:
 
     def purchases(
         self, network: NetworkState, members: Members, lives: Lives, scenario: Scenario = AS_IT_WAS
-    ) -> NumberedPurchases:
+    ) -> Purchases:
         """Return what they bought under a scenario, of which `network` and `lives` must be."""
         from cemlab.simulate.shopping import buy
 

@@ -9,7 +9,8 @@ import numpy as np
 from cemlab.simulate.state import TYPES, Flags, Members, NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import month_of
-from cemlab.simulate.worlds import Service, World
+from cemlab.simulate.truths import Service
+from cemlab.simulate.worlds import World
 
 REASONS = ("order", "delivery", "invoice", "product advice", "complaint", "cancellation enquiry")
 #: A person answers in all of them but the chat robot.

@@ -10,7 +10,8 @@ from cemlab.simulate.contacts import numbered, running_number
 from cemlab.simulate.state import OBJECTIVES, Lives, Members
 from cemlab.simulate.streams import Floats, Ints, Streams, pick
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTH_STARTS
-from cemlab.simulate.worlds import Service, World
+from cemlab.simulate.truths import Service
+from cemlab.simulate.worlds import World
 
 _A_YEAR = 0.5  # journeys of a customer
 _USUAL = 0.7  # share with the objective that the customer mostly has

@@ -16,7 +16,8 @@ from cemlab.simulate.offers import make_offers
 from cemlab.simulate.state import AS_IT_WAS, CAUSES, TYPES, Flags, Lives, Members, NetworkState, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTHS, day_of
-from cemlab.simulate.worlds import Leaving, World
+from cemlab.simulate.truths import Leaving
+from cemlab.simulate.worlds import World
 
 _SENIOR = TYPES.index("senior")
 _PROFESSIONAL = TYPES.index("professional")
@@ -70,20 +71,19 @@ def live(
 
 
 def onboarded(members: Members, scenario: Scenario = AS_IT_WAS) -> Flags:
-    """Return who is onboarded under a scenario, of those with consent who join within the data.
+    """Return who is onboarded under a scenario, of those who join within the data.
 
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> lot, consent = np.array([False, True, False]), np.array([True, True, True])
-    >>> people = SimpleNamespace(joined=np.array([-5.0, 3.0, 4.0]), onboarded=lot, consent=consent)
+    >>> people = SimpleNamespace(joined=np.array([-5.0, 3.0, 4.0]), onboarded=np.array([False, True, False]))
     >>> onboarded(people, Scenario(onboarding="all")).tolist()
     [False, True, True]
     """
     choices = {
         "as it was": members.onboarded,
         "none": np.zeros(len(members.onboarded), dtype=bool),
-        "all": (members.joined >= 0) & members.consent,
+        "all": members.joined >= 0,
     }
     return choices[scenario.onboarding]
 
@@ -107,14 +107,13 @@ def clocks_of(world: World, members: Members, experience: Floats, scenario: Scen
     moved = leaving.moved * np.where(members.type == _PROFESSIONAL, leaving.moved_professional, 1.0)
     deceased = leaving.deceased * np.where(members.type == _SENIOR, leaving.deceased_senior, 1.0)
     still = _still(members, scenario)
-    for_price = (_episode(leaving, members), *still)
-    for_competitor = (_onboarding(leaving, members, scenario), *for_price)
+    willing = (_onboarding(leaving, members, scenario), _episode(leaving, members), *still)
     competitor_in = _in_recession(world, scenario, leaving.recession_competitor)
     price_in = _in_recession(world, scenario, leaving.recession_price)
     else_ratio = _power(leaving.experience_else, experience)
     return (
-        clock(own[:, None] * _power(leaving.experience, experience) * competitor_in, since, for_competitor),
-        clock(price[:, None] * _power(leaving.experience_price, experience) * price_in, since, for_price),
+        clock(own[:, None] * _power(leaving.experience, experience) * competitor_in, since, willing),
+        clock(price[:, None] * _power(leaving.experience_price, experience) * price_in, since, willing),
         clock(moved[:, None] * else_ratio, since, still),
         clock(deceased[:, None] * else_ratio, since, still),
     )

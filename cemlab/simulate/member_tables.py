@@ -74,11 +74,11 @@ def save_offers(members: Members, lives: Lives) -> pa.Table:
 
 
 def onboarding(members: Members, lives: Lives) -> pa.Table:
-    """Return those with consent who joined within the data, with who was onboarded by lot.
+    """Return those who joined within the data, with who was onboarded by lot.
 
     Nobody wrote down who took part, so there is no response.
     """
-    row = np.flatnonzero((members.joined >= 0) & members.consent)
+    row = np.flatnonzero(members.joined >= 0)
     day, treated = lives.entry[row], members.onboarded[row]
     kind = labels(["onboarding"], np.zeros(len(row), dtype=np.int64))
     unknown = flags(treated, missing=np.ones(len(row), dtype=bool))

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from cemlab.simulate.state import ACQUISITION, Flags, Members, NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams, pick
 from cemlab.simulate.timeline import MONTHS
-from cemlab.simulate.worlds import Leaving, World
+from cemlab.simulate.truths import Leaving
+from cemlab.simulate.worlds import World
 
 #: Longest tenure before the data, in months.
 LONGEST_TENURE = 120.0
@@ -81,7 +82,7 @@ def make_members(
         frailty=_frailty(streams, block, leaving, leaving.competitor * before * np.maximum(-joined, 0)),
         taste=taste,
         mood=leaving.mood_sd * streams.normal("members.mood", (n, MONTHS), block),
-        onboarded=(uniform("onboarded") < _ONBOARDED_SHARE) & (joined >= 0) & consent,
+        onboarded=(uniform("onboarded") < _ONBOARDED_SHARE) & (joined >= 0),
         episode=episode,
         episode_from=episode_from,
         rate=_rates(streams, block, n, world),

@@ -11,7 +11,8 @@ from cemlab.simulate.economy import near_holiday
 from cemlab.simulate.state import Flags, Lives, Members
 from cemlab.simulate.streams import Floats, Ints, Streams, pick
 from cemlab.simulate.timeline import MONTH_STARTS, month_of
-from cemlab.simulate.worlds import Service, World
+from cemlab.simulate.truths import Service
+from cemlab.simulate.worlds import World
 
 KINDS = ("newsletter", "offer", "event")
 _KIND_SHARES = (0.5, 0.35, 0.15)

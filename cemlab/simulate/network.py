@@ -9,7 +9,8 @@ from cemlab.simulate.staff import People, StaffMonths, draw_people, work
 from cemlab.simulate.state import AS_IT_WAS, NetworkState, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import DAYS, MONTH_STARTS
-from cemlab.simulate.worlds import Network, World
+from cemlab.simulate.truths import Network
+from cemlab.simulate.worlds import World
 
 __all__ = ["FORMATS", "simulate_network"]
 

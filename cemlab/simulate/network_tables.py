@@ -13,7 +13,8 @@ from cemlab.simulate.staff import ROLES, by_discretion, post_roles
 from cemlab.simulate.state import NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import DAYS, MONTH_STARTS, MONTHS, month_of
-from cemlab.simulate.worlds import Network, World
+from cemlab.simulate.truths import Network
+from cemlab.simulate.worlds import World
 
 #: EUR an hour for those who stand in while others are trained.
 BACKFILL_PAY = 28

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cemlab.simulate.economy import holidays
+from cemlab.simulate.economy import closed_days
 from cemlab.simulate.state import Flags, Lives, Members
 from cemlab.simulate.streams import Floats, Ints, Streams
-from cemlab.simulate.timeline import DAYS, FIRST, MONTH_DAYS, day_of, month_of
-from cemlab.simulate.worlds import Service
+from cemlab.simulate.timeline import DAYS, MONTH_DAYS, day_of, month_of
+from cemlab.simulate.truths import Service
 
 _DENSER = 2.0  # occasions as a multiple of the rate at the average: room for a bad experience
 #: A matter comes back so many times at most.
@@ -59,7 +59,7 @@ class Occasions:
             Of the contacts: place of the occasion, day, and whether there is a reason to come back.
         """
         back = self.back[place]
-        again = _next_open(_closed())[np.minimum(day + self.lag[back], DAYS)]
+        again = _next_open(closed_days())[np.minimum(day + self.lag[back], DAYS)]
         which = unresolved & (back >= 0) & (again < DAYS) & (again < lives.exit[self.customer[place]])
         return back[which], again[which], which
 
@@ -77,7 +77,7 @@ def draw_occasions(service: Service, streams: Streams, members: Members) -> Occa
         A block of customers.
     """
     n, block = len(members), members.block
-    closed = _closed()
+    closed = closed_days()
     since = np.clip(members.joined, 0, DAYS / MONTH_DAYS)
     mean = service.contacts * _DENSER * (DAYS / MONTH_DAYS - since) * DAYS / (~closed).sum()
     customer = np.repeat(np.arange(n), streams.generator("contacts.count", block).poisson(mean))
@@ -138,13 +138,6 @@ def _with_what_comes_back(
         back=returns,
         lag=np.concatenate(days),
     )
-
-
-def _closed() -> Flags:
-    """Return for each day whether all is closed: Sundays and public holidays."""
-    closed: Flags = (np.arange(DAYS) + FIRST.weekday()) % 7 == 6
-    closed[[(day - FIRST).days for day in holidays()]] = True
-    return closed
 
 
 def _next_open(closed: Flags) -> Ints:

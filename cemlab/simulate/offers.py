@@ -17,7 +17,8 @@ from cemlab.simulate.hazards import Clock, day_within
 from cemlab.simulate.state import Flags, Members, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_DAYS
-from cemlab.simulate.worlds import Leaving, World
+from cemlab.simulate.truths import Leaving
+from cemlab.simulate.worlds import World
 
 #: Days after the consideration within which an offer acts.
 WINDOW_DAYS = 182

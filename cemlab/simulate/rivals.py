@@ -14,7 +14,8 @@ from cemlab.simulate.panel import BRANDS, Households, PanelPurchases, purchases
 from cemlab.simulate.state import AS_IT_WAS, Flags, Scenario
 from cemlab.simulate.streams import Floats, Streams
 from cemlab.simulate.timeline import DAYS, MONTH_STARTS
-from cemlab.simulate.worlds import Market, World
+from cemlab.simulate.truths import Market
+from cemlab.simulate.worlds import World
 
 #: What is rated, in the order of the weights in value for money.
 RATINGS = ("quality", "price", "range")

@@ -21,7 +21,8 @@ from cemlab.simulate.economy import closed_days
 from cemlab.simulate.state import AS_IT_WAS, TYPES, Lives, Members, NetworkState, Purchases, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams, pick
 from cemlab.simulate.timeline import DAYS, MONTHS, day_of, month_of
-from cemlab.simulate.worlds import Buying, World
+from cemlab.simulate.truths import Buying
+from cemlab.simulate.worlds import World
 
 CATEGORIES = ("tools", "garden", "kitchen", "lighting", "paint", "heating")
 CHANNELS = ("store", "website", "app", "telephone")
@@ -52,8 +53,6 @@ _UNITS_BASKET = 0.6  # correlation of what lies behind the units with the log re
 
 _STORE, _WEBSITE, _TELEPHONE = (CHANNELS.index(name) for name in ("store", "website", "telephone"))
 _MONTH_OF_DAY: Ints = month_of(np.arange(DAYS))
-
-NumberedPurchases = Purchases  # its name while the candidates' numbers were a part of their own
 
 
 def buy(

@@ -13,7 +13,7 @@ from cemlab.simulate.branches import Branches, Course
 from cemlab.simulate.state import Flags
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_DAYS, MONTH_STARTS, MONTHS
-from cemlab.simulate.worlds import Network
+from cemlab.simulate.truths import Network
 
 #: Roles in the order of their codes.
 ROLES = ("advisor", "cashier", "service desk", "manager")

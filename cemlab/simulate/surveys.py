@@ -14,7 +14,8 @@ from cemlab.simulate.state import Flags, Lives, Members, NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import DAYS, month_of
 from cemlab.simulate.touchpoints import Relations, rating, relate
-from cemlab.simulate.worlds import Service, World
+from cemlab.simulate.truths import Service
+from cemlab.simulate.worlds import World
 
 _ANSWERS = -1.1  # log odds of answering, at one SD from the middle
 _MEMORY_MEAN, _MEMORY_SD = 0.15, 1.34  # of what is remembered of contacts, in the default world

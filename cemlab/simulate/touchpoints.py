@@ -12,7 +12,8 @@ from cemlab.simulate.arrow import dates, ids, labels, numbers
 from cemlab.simulate.state import Flags, Lives, Members, NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_STARTS, MONTHS, month_of
-from cemlab.simulate.worlds import Service, World
+from cemlab.simulate.truths import Service
+from cemlab.simulate.worlds import World
 
 if TYPE_CHECKING:
     from cemlab.simulate.surveys import Answers
