@@ -170,7 +170,7 @@ _WEAKENED = (
     "Frailty and passing doubts weaken it: of those at higher risk the frail leave first, so the ratio among "
     "those who remain drifts to one."
 )
-_STILL = f"No rate changes, but a few move or die; the bias is measured by {100 * _EXCESS:g} points."
+_STILL = f"Nobody leaves and nobody changes; the bias is measured by {100 * _EXCESS:g} points."
 _SINCE_BASE = (
     "The truth counts who changed from the first day of the base year on; who joined in its course bought "
     "for part of the year only, and the method takes them for rarer buyers than they are."

@@ -57,8 +57,8 @@ _CALM = replace(
     _DEFAULT.leaving,
     competitor=0.0,
     price=0.0,
-    moved=0.0005,
-    deceased=0.0002,
+    moved=0.0,
+    deceased=0.0,
     late_share=1.0,
     save_points=(0.0, 0.0, 0.0),
     # What multiplies a hazard of nothing, or meets nobody, says so.
@@ -66,6 +66,8 @@ _CALM = replace(
     experience_price=1.0,
     plans=(1.0, 1.0, 1.0),
     comparison_site=1.0,
+    moved_professional=1.0,
+    deceased_senior=1.0,
     frailty_variance=0.0,
     onboarding=1.0,
     recession_competitor=1.0,
@@ -107,7 +109,7 @@ WORLDS: dict[str, World] = {
         replace(
             _DEFAULT,
             name="stationary",
-            about="Nobody's loyalty changes: all apparent defection is arithmetic.",
+            about="Nobody leaves and nobody changes: all apparent defection is arithmetic.",
             recession=None,
             leaving=_CALM,
             buying=replace(
