@@ -32,9 +32,9 @@ from cemlab.simulate.journeys import further_channels, journeys
 from cemlab.simulate.messages import LOGGED, contact_log, response_chance
 from cemlab.simulate.occasions import TIMES, draw_occasions
 from cemlab.simulate.state import Lives, Members, NetworkState, Scenario
-from cemlab.simulate.surveys import Answers, intention, surveys
+from cemlab.simulate.surveys import intention, surveys
 from cemlab.simulate.timeline import DAYS, FIRST, MONTH_STARTS, month_of
-from cemlab.simulate.touchpoints import GAP_SD, TOUCHPOINTS, touchpoint_ratings, verdict
+from cemlab.simulate.touchpoints import GAP_SD, TOUCHPOINTS, Answers, touchpoint_ratings, verdict
 from cemlab.simulate.worlds import WORLDS
 
 SERVICE = WORLDS["default"].service

@@ -10,10 +10,10 @@ import pyarrow as pa
 from cemlab.simulate.arrow import dates, flags, ids, numbers, whole
 from cemlab.simulate.contacts import Contacts, numbered
 from cemlab.simulate.economy import near_holiday
-from cemlab.simulate.state import Flags, Lives, Members, NetworkState
+from cemlab.simulate.state import Lives, Members, NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import DAYS, month_of
-from cemlab.simulate.touchpoints import Relations, rating, relate
+from cemlab.simulate.touchpoints import Answers, Relations, rating, relate
 from cemlab.simulate.truths import Service
 from cemlab.simulate.worlds import World
 
@@ -30,21 +30,6 @@ _USUAL_UNRESOLVED, _USUAL_WAIT = 0.27, 5.0
 _VALUE_MIDDLE, _VALUE_POINTS, _VALUE_SATISFACTION, _VALUE_ERROR = 6.3, 1.6, 0.7, 0.6
 _INTENT_ERROR = 0.06
 _INTENT_ZERO = -4.0  # SD of satisfaction at which nobody intends to stay
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Answers:
-    """The questionnaires of a block of customers, by customer and day, with what nobody sees."""
-
-    relations: Relations  #: the yearly ones, with the ratings of touchpoints
-    customer: Ints  #: row of the customer in the block
-    day: Ints
-    contact: Ints  #: row of the contact asked about, −1 where it is the relationship
-    year: Ints  #: year of the questionnaire about the relationship, −1 where it is a contact
-    satisfaction: Floats  #: latent, about standardised
-    experience: Floats  #: latent experience of the month, SD
-    chance: Floats  #: to answer
-    responded: Flags
 
 
 def surveys(

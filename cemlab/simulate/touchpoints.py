@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +13,6 @@ from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_STARTS, MONTHS, month_of
 from cemlab.simulate.truths import Service
 from cemlab.simulate.worlds import World
-
-if TYPE_CHECKING:
-    from cemlab.simulate.surveys import Answers
 
 TOUCHPOINTS = ("billing", "store", "website", "service", "delivery", "range")
 _STORE = TOUCHPOINTS.index("store")
@@ -45,6 +41,21 @@ class Relations:
     expected: Ints  #: (n, y, t) rating, 1 to 10
     experienced: Ints  #: (n, y, t) rating, 1 to 10
     satisfaction: Floats  #: (n, y) latent, about standardised
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Answers:
+    """The questionnaires of a block of customers, by customer and day, with what nobody sees."""
+
+    relations: Relations  #: the yearly ones, with the ratings of touchpoints
+    customer: Ints  #: row of the customer in the block
+    day: Ints
+    contact: Ints  #: row of the contact asked about, −1 where it is the relationship
+    year: Ints  #: year of the questionnaire about the relationship, −1 where it is a contact
+    satisfaction: Floats  #: latent, about standardised
+    experience: Floats  #: latent experience of the month, SD
+    chance: Floats  #: to answer
+    responded: Flags
 
 
 def relate(
