@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from cemlab.data import contract
-from cemlab.simulate import books, campaigns, network_tables, shopping
+from cemlab.simulate.buying import books, campaigns, shopping
 from cemlab.simulate.halden import Halden
-from cemlab.simulate.network_tables import BACKFILL_PAY
+from cemlab.simulate.organisation import network_tables
+from cemlab.simulate.organisation.network_tables import BACKFILL_PAY
 from cemlab.simulate.state import AS_IT_WAS, Purchases, Scenario
 from cemlab.simulate.tables import pieces
 from cemlab.simulate.timeline import MONTH_STARTS, MONTHS

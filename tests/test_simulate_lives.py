@@ -11,12 +11,12 @@ from scipy import stats
 
 from cemlab.data.contract import CAUSES as ALLOWED
 from cemlab.data.contract import table as contract
-from cemlab.simulate import member_tables
-from cemlab.simulate.hazards import Window, clock
-from cemlab.simulate.lives import live, onboarded
-from cemlab.simulate.members import make_members
-from cemlab.simulate.network import simulate_network
-from cemlab.simulate.offers import WINDOW_DAYS, shares_moved
+from cemlab.simulate.customers import member_tables
+from cemlab.simulate.customers.hazards import Window, clock
+from cemlab.simulate.customers.lives import live, onboarded
+from cemlab.simulate.customers.members import make_members
+from cemlab.simulate.customers.offers import WINDOW_DAYS, shares_moved
+from cemlab.simulate.organisation.network import simulate_network
 from cemlab.simulate.state import AS_IT_WAS, CAUSES, Scenario
 from cemlab.simulate.streams import Streams
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTH_STARTS, MONTHS

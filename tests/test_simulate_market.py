@@ -17,11 +17,13 @@ from statsmodels.multivariate.factor import Factor
 
 from cemlab.data.contract import GOAL_KINDS, TABLES
 from cemlab.data.intake import take_in
-from cemlab.simulate import member_tables, network_tables, panel, rivals, styles
-from cemlab.simulate.catalogue import CLUSTERS, TASTES, catalogue
+from cemlab.simulate.customers import member_tables
 from cemlab.simulate.dictionary import _section
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.inputs import WRITTEN, inputs
+from cemlab.simulate.market import panel, rivals, styles
+from cemlab.simulate.market.catalogue import CLUSTERS, TASTES, catalogue
+from cemlab.simulate.organisation import network_tables
 from cemlab.simulate.state import AS_IT_WAS, Scenario
 from cemlab.simulate.streams import Streams
 from cemlab.simulate.timeline import DAYS, MONTH_STARTS

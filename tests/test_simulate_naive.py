@@ -14,7 +14,7 @@ from lifelines import AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter
 
 from cemlab.data.company import Company
 from cemlab.simulate import Halden, Oracle, write
-from cemlab.simulate.shopping import buy
+from cemlab.simulate.buying.shopping import buy
 from cemlab.simulate.timeline import LAST
 
 

@@ -17,10 +17,10 @@ import statsmodels.api as sm
 
 from cemlab.data.company import Company
 from cemlab.data.contract import TABLES
-from cemlab.simulate import network_tables as tables
-from cemlab.simulate.branches import draw_branches
-from cemlab.simulate.network import FORMATS, simulate_network
-from cemlab.simulate.staff import draw_people, effect_since
+from cemlab.simulate.organisation import network_tables as tables
+from cemlab.simulate.organisation.branches import draw_branches
+from cemlab.simulate.organisation.network import FORMATS, simulate_network
+from cemlab.simulate.organisation.staff import draw_people, effect_since
 from cemlab.simulate.state import NetworkState, Scenario
 from cemlab.simulate.streams import Streams
 from cemlab.simulate.timeline import DAYS, FIRST, LAST, MONTH_STARTS, MONTHS, month_dates

@@ -12,12 +12,12 @@ from scipy import stats
 from cemlab import survival
 from cemlab.errors import OptionError
 from cemlab.simulate import Halden, Oracle
-from cemlab.simulate.at_risk import AtRisk, _answered
-from cemlab.simulate.campaigns import taking_part
-from cemlab.simulate.lives import live, onboarded
-from cemlab.simulate.members import make_members
-from cemlab.simulate.network import simulate_network
-from cemlab.simulate.offers import WINDOW_DAYS
+from cemlab.simulate.buying.campaigns import taking_part
+from cemlab.simulate.customers.at_risk import AtRisk, _answered
+from cemlab.simulate.customers.lives import live, onboarded
+from cemlab.simulate.customers.members import make_members
+from cemlab.simulate.customers.offers import WINDOW_DAYS
+from cemlab.simulate.organisation.network import simulate_network
 from cemlab.simulate.state import AS_IT_WAS, Scenario
 from cemlab.simulate.streams import Streams
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTH_STARTS

@@ -14,7 +14,9 @@ import statsmodels.api as sm
 from scipy import stats
 
 from cemlab.data.contract import TABLES
-from cemlab.simulate.contacts import (
+from cemlab.simulate.economy import holidays, near_holiday
+from cemlab.simulate.halden import Halden
+from cemlab.simulate.service.contacts import (
     CHANNELS,
     ENQUIRY,
     REASONS,
@@ -26,15 +28,13 @@ from cemlab.simulate.contacts import (
     running_number,
     serve,
 )
-from cemlab.simulate.economy import holidays, near_holiday
-from cemlab.simulate.halden import Halden
-from cemlab.simulate.journeys import further_channels, journeys
-from cemlab.simulate.messages import LOGGED, contact_log, response_chance
-from cemlab.simulate.occasions import TIMES, draw_occasions
+from cemlab.simulate.service.journeys import further_channels, journeys
+from cemlab.simulate.service.messages import LOGGED, contact_log, response_chance
+from cemlab.simulate.service.occasions import TIMES, draw_occasions
+from cemlab.simulate.service.surveys import intention, surveys
+from cemlab.simulate.service.touchpoints import GAP_SD, TOUCHPOINTS, Answers, touchpoint_ratings, verdict
 from cemlab.simulate.state import Lives, Members, NetworkState, Scenario
-from cemlab.simulate.surveys import intention, surveys
 from cemlab.simulate.timeline import DAYS, FIRST, MONTH_STARTS, month_of
-from cemlab.simulate.touchpoints import GAP_SD, TOUCHPOINTS, Answers, touchpoint_ratings, verdict
 from cemlab.simulate.worlds import WORLDS
 
 SERVICE = WORLDS["default"].service

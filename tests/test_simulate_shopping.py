@@ -12,7 +12,8 @@ import statsmodels.api as sm
 from scipy import stats
 
 from cemlab.data import contract
-from cemlab.simulate import campaigns, economy, shopping
+from cemlab.simulate import economy
+from cemlab.simulate.buying import campaigns, shopping
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.state import AS_IT_WAS, PLANS, TYPES, Scenario
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTH_STARTS, MONTHS, day_of, month_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cemlab.data.company import Company, CompanyInfo
-from cemlab.simulate import member_tables, shopping
+from cemlab.simulate.buying import shopping
+from cemlab.simulate.customers import member_tables
 from cemlab.simulate.timeline import LAST
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from cemlab.data.columns import Table
 from cemlab.data.contract import TABLES
-from cemlab.simulate.messages import LOGGED
-from cemlab.simulate.rivals import NOW_MONTHS, RATED_IN
+from cemlab.simulate.market.rivals import NOW_MONTHS, RATED_IN
+from cemlab.simulate.service.messages import LOGGED
 from cemlab.simulate.timeline import FIRST, LAST, MONTH_STARTS, MONTHS
 
 if TYPE_CHECKING:

@@ -88,13 +88,13 @@ class Halden:
 
     def network(self, scenario: Scenario = AS_IT_WAS) -> NetworkState:
         """Return branches and staff under a scenario."""
-        from cemlab.simulate.network import simulate_network
+        from cemlab.simulate.organisation.network import simulate_network
 
         return simulate_network(self.world, self.streams, scenario)
 
     def members(self, network: NetworkState, block: Block) -> Members:
         """Return who the customers of a block are; `network` of any scenario."""
-        from cemlab.simulate.members import make_members
+        from cemlab.simulate.customers.members import make_members
 
         return make_members(
             self.world, self.streams, network, block=block.number, first=block.first, n=block.n
@@ -102,7 +102,7 @@ class Halden:
 
     def lives(self, network: NetworkState, members: Members, scenario: Scenario = AS_IT_WAS) -> Lives:
         """Return what became of them under a scenario, of which `network` must be."""
-        from cemlab.simulate.lives import live
+        from cemlab.simulate.customers.lives import live
 
         return live(self.world, self.streams, network, members, scenario)
 
@@ -110,7 +110,7 @@ class Halden:
         self, network: NetworkState, members: Members, lives: Lives, scenario: Scenario = AS_IT_WAS
     ) -> Purchases:
         """Return what they bought under a scenario, of which `network` and `lives` must be."""
-        from cemlab.simulate.shopping import buy
+        from cemlab.simulate.buying.shopping import buy
 
         return buy(self.world, self.streams, network, members, lives, scenario)
 

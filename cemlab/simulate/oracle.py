@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from cemlab.errors import OptionError, one_of
-from cemlab.simulate.at_risk import AtRisk
-from cemlab.simulate.campaigns import KINDS, campaign_chances
+from cemlab.simulate.buying.campaigns import KINDS, campaign_chances
+from cemlab.simulate.customers.at_risk import AtRisk
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.opening import halden_of
 from cemlab.simulate.replay import BRANCH_OUTCOMES, CUSTOMER_OUTCOMES, Replay, replay

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cemlab.simulate.books import Books, keep_books, programmes, sums
+from cemlab.simulate.buying.books import Books, keep_books, programmes, sums
 from cemlab.simulate.halden import Block, Halden
 from cemlab.simulate.state import Flags, Lives, Members, NetworkState, Purchases, Scenario
 from cemlab.simulate.streams import Floats, Ints

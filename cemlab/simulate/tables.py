@@ -7,22 +7,24 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from cemlab.simulate import books, member_tables, network_tables, shopping
-from cemlab.simulate.campaigns import campaigns
-from cemlab.simulate.catalogue import catalogue
-from cemlab.simulate.contacts import contacts, serve
+from cemlab.simulate.buying import books, shopping
+from cemlab.simulate.buying.campaigns import campaigns
+from cemlab.simulate.customers import member_tables
 from cemlab.simulate.economy import calendar, macro
 from cemlab.simulate.halden import Block, Halden
 from cemlab.simulate.inputs import inputs
-from cemlab.simulate.journeys import journeys
-from cemlab.simulate.messages import contact_log
-from cemlab.simulate.panel import category_purchases, households
-from cemlab.simulate.rivals import competitor_ratings
+from cemlab.simulate.market.catalogue import catalogue
+from cemlab.simulate.market.panel import category_purchases, households
+from cemlab.simulate.market.rivals import competitor_ratings
+from cemlab.simulate.market.styles import style_survey
+from cemlab.simulate.organisation import network_tables
+from cemlab.simulate.service.contacts import contacts, serve
+from cemlab.simulate.service.journeys import journeys
+from cemlab.simulate.service.messages import contact_log
+from cemlab.simulate.service.surveys import surveys
+from cemlab.simulate.service.touchpoints import touchpoint_ratings
 from cemlab.simulate.state import NetworkState
-from cemlab.simulate.styles import style_survey
-from cemlab.simulate.surveys import surveys
 from cemlab.simulate.timeline import MONTHS
-from cemlab.simulate.touchpoints import touchpoint_ratings
 
 Piece = tuple[str, pa.Table]
 

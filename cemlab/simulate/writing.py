@@ -121,7 +121,7 @@ def code_digest() -> str:
     from cemlab.places import bundled
 
     digest = hashlib.sha256(GENERATION.encode())
-    for path in sorted((*Path(__file__).parent.glob("*.py"), *(bundled("data") / "inputs").glob("*.csv"))):
+    for path in sorted((*Path(__file__).parent.rglob("*.py"), *(bundled("data") / "inputs").glob("*.csv"))):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 

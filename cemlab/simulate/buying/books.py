@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from cemlab.simulate import member_tables, network_tables
 from cemlab.simulate.arrow import cents, dates, ids, money, numbers
-from cemlab.simulate.campaigns import taking_part
-from cemlab.simulate.lives import onboarded
+from cemlab.simulate.buying.campaigns import taking_part
+from cemlab.simulate.customers import member_tables
+from cemlab.simulate.customers.lives import onboarded
+from cemlab.simulate.organisation import network_tables
 from cemlab.simulate.state import AS_IT_WAS, Lives, Members, NetworkState, Purchases, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_STARTS, MONTHS, month_of

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from cemlab.simulate.arrow import flags, ids, labels, numbers
-from cemlab.simulate.panel import BRANDS, Households, PanelPurchases, purchases
+from cemlab.simulate.market.panel import BRANDS, Households, PanelPurchases, purchases
 from cemlab.simulate.state import AS_IT_WAS, Flags, Scenario
 from cemlab.simulate.streams import Floats, Streams
 from cemlab.simulate.timeline import DAYS, MONTH_STARTS

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cemlab.simulate.hazards import Clock, day_within
+from cemlab.simulate.customers.hazards import Clock, day_within
 from cemlab.simulate.state import Flags, Members, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_DAYS

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemlab.simulate.hazards import Clock, pieces
-from cemlab.simulate.lives import clocks_of
-from cemlab.simulate.offers import WINDOW_DAYS, shares_moved
+from cemlab.simulate.customers.hazards import Clock, pieces
+from cemlab.simulate.customers.lives import clocks_of
+from cemlab.simulate.customers.offers import WINDOW_DAYS, shares_moved
 from cemlab.simulate.state import AS_IT_WAS, Lives, Members
 from cemlab.simulate.streams import Floats, Ints
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTHS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cemlab.simulate.branches import FORMATS, Branches, Course, draw_branches, schedule
-from cemlab.simulate.staff import People, StaffMonths, draw_people, work
+from cemlab.simulate.organisation.branches import FORMATS, Branches, Course, draw_branches, schedule
+from cemlab.simulate.organisation.staff import People, StaffMonths, draw_people, work
 from cemlab.simulate.state import AS_IT_WAS, NetworkState, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import DAYS, MONTH_STARTS

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from cemlab.simulate.arrow import dates, flags, ids, numbers, whole
-from cemlab.simulate.contacts import Contacts, numbered
 from cemlab.simulate.economy import near_holiday
+from cemlab.simulate.service.contacts import Contacts, numbered
+from cemlab.simulate.service.touchpoints import Answers, Relations, rating, relate
 from cemlab.simulate.state import Lives, Members, NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import DAYS, month_of
-from cemlab.simulate.touchpoints import Answers, Relations, rating, relate
 from cemlab.simulate.truths import Service
 from cemlab.simulate.worlds import World
 

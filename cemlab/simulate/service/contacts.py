@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cemlab.simulate.arrow import flags, ids, labels, numbers, times
-from cemlab.simulate.handling import (
+from cemlab.simulate.service.handling import (
     CHANNELS,
     COMPLAINT,
     ENQUIRY,
@@ -30,7 +30,7 @@ from cemlab.simulate.handling import (
     seconds,
     who_serves,
 )
-from cemlab.simulate.occasions import TIMES, Occasions, draw_occasions
+from cemlab.simulate.service.occasions import TIMES, Occasions, draw_occasions
 from cemlab.simulate.state import Flags, Lives, Members, NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import month_of

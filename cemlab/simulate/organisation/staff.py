@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cemlab.simulate.branches import Branches, Course
+from cemlab.simulate.organisation.branches import Branches, Course
 from cemlab.simulate.state import Flags
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_DAYS, MONTH_STARTS, MONTHS

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from cemlab.simulate.hazards import Clock, Window, clock, day_within
-from cemlab.simulate.members import own_ratio
-from cemlab.simulate.offers import make_offers
+from cemlab.simulate.customers.hazards import Clock, Window, clock, day_within
+from cemlab.simulate.customers.members import own_ratio
+from cemlab.simulate.customers.offers import make_offers
 from cemlab.simulate.state import AS_IT_WAS, CAUSES, TYPES, Flags, Lives, Members, NetworkState, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTHS, day_of

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from cemlab.simulate.arrow import dates, flags, ids, labels, money
-from cemlab.simulate.contacts import running_number
 from cemlab.simulate.economy import near_holiday
+from cemlab.simulate.service.contacts import running_number
 from cemlab.simulate.state import Flags, Lives, Members
 from cemlab.simulate.streams import Floats, Ints, Streams, pick
 from cemlab.simulate.timeline import MONTH_STARTS, month_of

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from cemlab.simulate.arrow import cents, dates, ids, labels, money, numbers, whole
-from cemlab.simulate.branches import FORMATS, standardised
-from cemlab.simulate.staff import ROLES, by_discretion, post_roles
+from cemlab.simulate.organisation.branches import FORMATS, standardised
+from cemlab.simulate.organisation.staff import ROLES, by_discretion, post_roles
 from cemlab.simulate.state import NetworkState
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import DAYS, MONTH_STARTS, MONTHS, month_of

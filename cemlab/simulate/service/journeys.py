@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from cemlab.simulate.arrow import dates, ids, labels, whole
-from cemlab.simulate.contacts import numbered, running_number
+from cemlab.simulate.service.contacts import numbered, running_number
 from cemlab.simulate.state import OBJECTIVES, Lives, Members
 from cemlab.simulate.streams import Floats, Ints, Streams, pick
 from cemlab.simulate.timeline import DAYS, MONTH_DAYS, MONTH_STARTS

@@ -1,0 +1,1 @@
+"""Purchases and campaigns, and the books in which their money adds up."""

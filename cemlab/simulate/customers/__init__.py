@@ -1,0 +1,1 @@
+"""Customers: who they are, how long they stay, and what a save offer changes."""

@@ -1,0 +1,1 @@
+"""What lies outside the company: the household panel, rival brands, shopping styles, a catalogue."""

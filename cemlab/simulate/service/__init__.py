@@ -1,0 +1,1 @@
+"""Service contacts and what is said of them, and the messages that are sent."""
