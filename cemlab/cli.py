@@ -126,7 +126,10 @@ def load(
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder for the company; made, and never half done.")],
-    customers: Annotated[int, typer.Option(help="How many customers.")] = 20_000,
+    customers: Annotated[
+        int,
+        typer.Option(help="How many customers; branches and staff stay as they are, so few make losses."),
+    ] = 20_000,
     seed: Annotated[int, typer.Option(help="Which of all possible companies.")] = 1,
     world: Annotated[
         str,
@@ -144,8 +147,12 @@ def simulate(
     from cemlab.simulate.tables import steps
 
     halden = Halden(customers=customers, seed=seed, world_name=world)
-    with _bar("Simulating", total=steps(halden)) as advance:
-        write(out, halden, form="csv" if csv else "parquet", force=force, advance=advance)
+    try:
+        with _bar("Simulating", total=steps(halden)) as advance:
+            write(out, halden, form="csv" if csv else "parquet", force=force, advance=advance)
+    except KeyboardInterrupt:
+        print("cemlab: interrupted; nothing was written", file=sys.stderr)
+        raise typer.Exit(130) from None
     print(f"Halden, world {world}, {customers:,} customers: {out}")
 
 
@@ -156,14 +163,15 @@ def run(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path("build/book"),
     data: Annotated[
-        Path | None, typer.Option(help="Folder with your own tables; without it, the public data sets.")
+        Path | None,
+        typer.Option(help="Folder with your own tables; without it, Halden and the public data sets."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions, for a first look.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Notebooks at a time.")] = 2,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds that one notebook may take.")] = 600,
     force: Annotated[bool, typer.Option("--force", help="Run again what has not changed.")] = False,
 ) -> None:
-    """Execute notebooks and write each as one HTML page, on your own data or on the public data sets."""
+    """Execute notebooks and write each as one HTML page, on your own data or on Halden and public data sets."""
     from cemlab.data.company import Company
     from cemlab.notebook import catalogue, runner
 

@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -245,7 +247,9 @@ def test_a_clients_company_has_no_truth():
 
 def test_a_company_made_by_other_code_has_no_truth(company, monkeypatch):
     monkeypatch.setattr(opening, "code_digest", lambda: "other")
-    with pytest.raises(DesignError, match="simulated by another version"):
+    with pytest.raises(
+        DesignError, match=r"simulated by other code than this.* --customers 400 --seed 3 --world default"
+    ):
         Oracle.of(company)
 
 
@@ -353,3 +357,16 @@ def test_the_settings_are_read_by_the_engine_as_they_were_written(company):
     # columns that the contract does not know keep the type they were written in
     assert company.table("style_survey")["item_01"].type() == ibis.dtype("int64")
     assert company.table("catalogue")["price"].type().is_numeric()
+
+
+def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path):
+    arguments = ["simulate", "--out", str(tmp_path / "halden"), "--customers", "400000"]
+    with subprocess.Popen([sys.executable, "-m", "cemlab", *arguments], stderr=subprocess.PIPE) as run:
+        while not list(tmp_path.glob(".halden.*.part/transactions.parquet")):  # it is at work
+            assert run.poll() is None
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert told.decode().strip() == "cemlab: interrupted; nothing was written"
+    assert list(tmp_path.iterdir()) == []

@@ -61,8 +61,9 @@ def dictionary(
         f"{halden.world.network.branches} branches. A membership is the contract; members buy in the stores "
         "and on line.",
         "",
-        f"World `{halden.world_name}`: {halden.world.about} Seed {halden.seed}, {halden.customers:,} "
-        f"customers, {FIRST} to {LAST}; money in EUR. What is planted stands in `truth.json`.",
+        # which world it is would give every exercise away to whoever reads this page first
+        f"{halden.customers:,} customers, {FIRST} to {LAST}; money in EUR. What is planted stands in "
+        "`truth.json`, which teachers keep to themselves.",
         "",
         _JOINS,
     ]
@@ -95,6 +96,8 @@ def _notes() -> dict[str, str]:
             f"months before, from {_day(now)}; `buys_next` is one in the {MONTHS - RATED_IN} months from "
             f"then on, to {LAST}. The second window is the longer; more buyers in it are no growth."
         ),
+        "style_survey": "Each item is a sentence about shopping, from 1 (not at all) to 5 (entirely).",
+        "catalogue": "The wine list of the restaurants in the larger branches; it joins with nothing.",
         "transactions": "Stores and telephone are closed on Sundays and holidays; website and app are not.",
     }
 
@@ -130,4 +133,6 @@ def _further(kind: pa.DataType) -> str:
 
     if types.is_integer(kind):
         return "integer"
+    if types.is_decimal(kind):
+        return "money"
     return "number" if types.is_floating(kind) else "text"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from cemlab import places
 from cemlab.errors import DataError, DesignError
 from cemlab.simulate.halden import CUSTOMERS, Halden
-from cemlab.simulate.streams import GENERATION
 from cemlab.simulate.writing import TRUTH, code_digest, write
 
 if TYPE_CHECKING:
@@ -101,9 +100,10 @@ def halden_of(company: Company) -> Halden:
             "open one with cemlab.simulate.company()"
         )
     if said.get("code") != code_digest():
+        again = f"--customers {said.get('customers')} --seed {said.get('seed')} --world {said.get('world')}"
         raise DesignError(
-            f"{company.info.name} was simulated by another version (now {GENERATION}), so its truth cannot "
-            "be replayed; simulate it again"
+            f"{company.info.name} was simulated by other code than this, so its truth cannot be replayed; "
+            f"make it again with cemlab simulate --force {again}"
         )
     return Halden(customers=said["customers"], seed=said["seed"], world_name=said["world"])
 

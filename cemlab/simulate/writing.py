@@ -86,8 +86,8 @@ def write(
         _put_in_place(part, out)
     except OSError as error:
         raise DataError(
-            f"the company could not be written to {out} ({error.strerror or error}); make room there, or "
-            "name another folder; nothing was changed"
+            f"the company could not be written to {out} ({error.strerror or error}); make room or rights "
+            "there, or name another folder; nothing was changed"
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
