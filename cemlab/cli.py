@@ -171,7 +171,7 @@ def run(
     timeout: Annotated[int, typer.Option(min=1, help="Seconds that one notebook may take.")] = 600,
     force: Annotated[bool, typer.Option("--force", help="Run again what has not changed.")] = False,
 ) -> None:
-    """Execute notebooks and write each as one HTML page, on your own data or on Halden and public data sets."""
+    """Execute notebooks and write each as one HTML page, on your own data or on Halden and public sets."""
     from cemlab.data.company import Company
     from cemlab.notebook import catalogue, runner
 
