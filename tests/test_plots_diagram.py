@@ -71,6 +71,8 @@ def crossed() -> Chart:
     return make(boxes, links)
 
 
+BACK = {("metric 0", "lever 1"), ("behaviour 2", "behaviour 2")}
+
 GALLERY = {
     "small": small(),
     "large": large(),
@@ -158,6 +160,27 @@ def test_a_link_with_words_is_an_arrow_and_one_without_is_a_line():
     line, *_ = links_of(plots.draw(large()))
     assert type(arrow.get_arrowstyle()).__name__ == "CurveFilledB"
     assert type(line.get_arrowstyle()).__name__ == "Curve"
+
+
+@pytest.mark.parametrize("chart", [small(), crossed()], ids=["small", "crossed"])
+def test_the_words_of_a_link_stand_on_that_link_and_beside_an_end_of_its_own(chart):
+    ax = plots.draw(chart)
+    ax.figure.draw_without_rendering()
+    links = chart.frame[chart.frame["from"].notna()]
+    arrows = [link for link in links_of(ax) if link.get_linestyle() == "-"]
+    words = [" ".join(text.get_text().split()) for text in ax.texts]
+    forward = [row for row in links.to_dict("records") if (row["from"], row["to"]) not in BACK]
+    assert len(arrows) == len(forward)
+    middles = [tuple(text.get_position()) for text in ax.texts]
+    for arrow, row in zip(arrows, forward, strict=True):
+        # the line is level behind its words: two corners at one height, the words between them
+        ends = arrow.get_path().vertices
+        meant = [at for word, at in zip(words, middles, strict=True) if word == " ".join(row["text"].split())]
+        assert any(
+            abs(a[1] - y) < 1 and abs(b[1] - y) < 1 and a[0] < x < b[0]
+            for x, y in meant
+            for a, b in itertools.pairwise(ends)
+        ), row
 
 
 def test_a_picture_is_deterministic_and_grows_with_its_rows():

@@ -82,8 +82,10 @@ class Graph:
     def unit(self, origin: int, target: int) -> str:
         """Return the unit of the target per unit of the origin; empty where it is not known."""
         names = list(self.kinds)
-        out = next((_units(u)[0] for u in self.frame.loc[self.frame["to"] == names[target], "unit"]), "")
-        start = next((_units(u)[1] for u in self.frame.loc[self.frame["from"] == names[origin], "unit"]), "")
+        out = next((units_of(u)[0] for u in self.frame.loc[self.frame["to"] == names[target], "unit"]), "")
+        start = next(
+            (units_of(u)[1] for u in self.frame.loc[self.frame["from"] == names[origin], "unit"]), ""
+        )
         return f"{out}{_PER}{start}" if out and start else ""
 
 
@@ -167,7 +169,7 @@ def _backward(found: Graph) -> Iterator[Finding]:
 def _mixed_units(found: Graph) -> Iterator[Finding]:
     units: dict[str, str] = {}
     for row in found.frame.to_dict("records"):
-        out, per = _units(row["unit"])
+        out, per = units_of(row["unit"])
         if not out:
             yield Finding(row["from"], _UNIT, f"the unit of → {row['to']!r} is {row['unit'] or 'blank'!r}")
             continue
@@ -181,6 +183,7 @@ def _sourceless(found: Graph) -> Iterator[Finding]:
         yield Finding(row["from"], _SOURCE, f"the edge to {row['to']!r} has none")
 
 
-def _units(text: str | None) -> tuple[str, str]:
+def units_of(text: str | None) -> tuple[str, str]:
+    """Return the two halves of a unit “… per …”, both empty where it has no such form."""
     out, _, per = (text or "").partition(_PER)
     return (out.strip(), per.strip()) if out.strip() and per.strip() else ("", "")

@@ -102,9 +102,19 @@ class Ledger(Result):
             )
         mend = self.findings["item"].nunique()
         parts.append(
-            f"{mend:,} of them {'is' if mend == 1 else 'are'} to be mended." if mend else "All are complete."
+            f"{mend:,} of them {'is' if mend == 1 else 'are'} to be mended{self._why()}."
+            if mend
+            else "All are complete."
         )
         return " ".join(parts)
+
+    def _why(self) -> str:
+        """Name the rule that is broken most often, with what it asks for."""
+        counts = self.findings["rule"].value_counts(sort=False)
+        rule = str(counts.idxmax())
+        null = next(each.null for each in _RULES if each.name == rule)
+        times = int(counts.max())
+        return f"; the rule broken most often ({times:,} {'time' if times == 1 else 'times'}): {null}"
 
     @property
     def chart(self) -> Chart:

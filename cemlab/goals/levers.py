@@ -12,7 +12,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import NotFoundError, OptionError, one_of
 from cemlab.evidence import GRADES, Evidence, Grade
-from cemlab.goals.edges import KINDS, RULES, Graph, graph, inspect
+from cemlab.goals.edges import KINDS, RULES, Graph, graph, inspect, units_of
 from cemlab.goals.entries import as_checks, as_frame, brief
 from cemlab.goals.products import paths, sums_over_paths, triangular, weakest
 from cemlab.goals.swings import Swings
@@ -21,6 +21,7 @@ from cemlab.result import Result, check_conf_level
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    from numpy.typing import NDArray
 
 #: What an elasticity may rest on, from the weakest.
 STANDINGS = ("assumption", *GRADES)
@@ -90,8 +91,9 @@ class LeverMap(Result):
         Returns
         -------
         pandas.DataFrame
-            path, n_edges, at_mode (product of the modes), estimate (product of the means), unit, grade. Means
-            multiply exactly, since a path takes no edge twice and edges are independent of each other.
+            path, via (what lies between the two names), n_edges, at_mode (product of the modes), estimate
+            (product of the means), unit, grade. Means multiply exactly, since a path takes no edge twice and
+            edges are independent of each other.
 
         Raises
         ------
@@ -109,6 +111,7 @@ class LeverMap(Result):
             rows.append(
                 {
                     "path": " → ".join([lever, *taken["to"]]),
+                    "via": " → ".join(taken["to"].iloc[:-1]),
                     "n_edges": len(way),
                     "at_mode": float(self.graph.mode[way].prod()),
                     "estimate": float(self.graph.mean[way].prod()),
@@ -116,11 +119,19 @@ class LeverMap(Result):
                     "grade": STANDINGS[min(ranks)],
                 }
             )
-        columns = ["path", "n_edges", "at_mode", "estimate", "unit", "grade"]
+        columns = ["path", "via", "n_edges", "at_mode", "estimate", "unit", "grade"]
         return pd.DataFrame(rows, columns=columns)
 
-    def swings(self, lever: str, metric: str) -> Swings:
+    def swings(self, lever: str, metric: str, *, draws: int = _BLOCK, seed: int = 0) -> Swings:
         """Answer which stated range matters: each edge at its two ends, the others at their mean.
+
+        Parameters
+        ----------
+        lever, metric
+            What moves what.
+        draws, seed
+            Of the triangular distributions that tell how much the interval would narrow if an edge were
+            known to be at its mean.
 
         Raises
         ------
@@ -142,7 +153,12 @@ class LeverMap(Result):
         table = pd.DataFrame(
             {"edge": names, "estimate": moved[-1], "conf_low": ends[:, 0], "conf_high": ends[:, 1]}
         )
-        table = table.assign(width=ends[:, 1] - ends[:, 0], grade=self.edges.iloc[used]["grade"].to_numpy())
+        narrower = self._narrower(used, origin=origin, target=target, draws=draws, seed=seed)
+        table = table.assign(
+            width=ends[:, 1] - ends[:, 0],
+            narrower=narrower,
+            grade=self.edges.iloc[used]["grade"].to_numpy(),
+        )
         table = table.sort_values("width", ascending=False, kind="stable").reset_index(drop=True)
         return Swings(
             table=table,
@@ -151,6 +167,27 @@ class LeverMap(Result):
             metric=metric,
             unit=self.graph.unit(origin, target),
         )
+
+    def _narrower(
+        self, used: list[int], *, origin: int, target: int, draws: int, seed: int
+    ) -> NDArray[np.float64]:
+        """Return the share by which the interval would narrow, for each edge if it were known."""
+        found = self.graph
+        uniform = np.random.default_rng(seed).random((len(found.mode), draws))
+        drawn = triangular(found.low, found.mode, found.high, uniform)
+        ends = ((1 - self.conf_level) / 2, (1 + self.conf_level) / 2)
+
+        def width(weights: NDArray[np.float64]) -> float:
+            moved = sums_over_paths(found.edges, weights, origin=origin)[target]
+            return float(np.ptp(np.quantile(moved, ends)))
+
+        left = []
+        for row in used:
+            known = drawn.copy()
+            known[row] = found.mean[row]
+            left.append(width(known))
+        full = width(drawn)
+        return 1 - np.array(left) / full if full else np.zeros(len(used))
 
     def narrative(self) -> str:
         """Tell what each lever moves, largest first, and what the map lacks."""
@@ -184,15 +221,30 @@ class LeverMap(Result):
             y_label="",
             claim=self._claim(),
             grade=self.evidence.grade,
-            note=self.caption,
+            note=f"{self._units()} {self.caption}".strip(),
+        )
+
+    def _units(self) -> str:
+        """Say what the figure on an arrow is, from the units as they are written."""
+        per = self.edges["unit"].map(lambda unit: units_of(unit)[1])
+        from_lever = self.edges["from_kind"] == "lever"
+        parts = [
+            f"{' or '.join(words)} (from {tail})"
+            for chosen, tail in ((from_lever, "a lever"), (~from_lever, "another box"))
+            if (words := [f"one {unit}" for unit in dict.fromkeys(per[chosen]) if unit])
+        ]
+        if not parts:
+            return ""
+        return (
+            f"On each arrow: what it is said to change at its head, with its range, for {', '.join(parts)}."
         )
 
     def _claim(self) -> str:
         adrift = self.findings.loc[self.findings["rule"] == "lever", "item"].tolist()
         if 1 <= len(adrift) <= 2:
-            return f"No lever moves {' or '.join(f'“{name}”' for name in adrift)}"
+            return f"No lever is drawn to {' or '.join(f'“{name}”' for name in adrift)}"
         if adrift:
-            return f"{len(adrift):,} things that are to move have no lever"
+            return f"{len(adrift):,} things that are to move have no lever drawn to them"
         idle = self.findings.loc[self.findings["rule"] == "metric", "item"].tolist()
         return (
             f"{len(idle):,} of the things on the map {'moves' if len(idle) == 1 else 'move'} no metric"
@@ -325,4 +377,6 @@ def _told(row: Mapping[Any, Any]) -> str:
 
 
 def _label(row: Mapping[Any, Any]) -> str:
-    return f"{number(row['mode'])}\n({number(row['low'])} to {number(row['high'])})"
+    mode = float(row["mode"])
+    value = f"{'+' if mode > 0 else ''}{number(mode)} {units_of(row['unit'])[0]}".strip()
+    return f"{value}\n({number(row['low'])} to {number(row['high'])})"

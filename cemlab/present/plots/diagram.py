@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +26,8 @@ _APART = 10.0  # points between two boxes of a column
 _WIDEST = 130.0  # points that a box is wide at most
 _GAP = 26.0  # points between two columns where no link carries words
 _LABEL = 66.0  # points that the words at a link may take
+_BEND = 20.0  # points of a gap, beside its words, in which links bend
+_HEAD_END = 9.0  # points of a link that stay free for the head of its arrow
 _HEAD = 20.0  # points for the names of the columns
 _LANE = 22.0  # points for each link that leads back
 _ALARM = "#B23A00"
@@ -54,6 +57,15 @@ class _Layout:
     height: float
 
 
+@dataclass(frozen=True)
+class _Spot:
+    """Where the words of a link stand; the link runs level behind them."""
+
+    left: float
+    right: float
+    y: float
+
+
 def diagram_height(chart: Chart) -> float:
     """Return how many points of height the boxes and links need."""
     return _lay_out(chart).height + 2
@@ -70,9 +82,11 @@ def paint_diagram(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
     ax.set_ylabel("")
     ax.spines["bottom"].set_visible(False)
     fills = {one.name: (one.style.colour, one.style.ink) for one in series}
-    for link, way in layout.ways:
-        _draw_way(ax, layout, link, way)
-    _write_labels(ax, layout)
+    spots = _spots(layout)
+    for at, (link, way) in enumerate(layout.ways):
+        _draw_way(ax, layout, link, way, spots.get(at))
+    for at, spot in spots.items():
+        _write_label(ax, (spot.left + spot.right) / 2, spot.y, _wrapped(layout.ways[at][0].text))
     for lane, link in enumerate(layout.back):
         _draw_back(ax, layout, link, lane)
     for name in layout.places:
@@ -91,7 +105,7 @@ def _lay_out(chart: Chart) -> _Layout:
     for link in forward:
         if link.text:
             at = columns[link.start]
-            gaps[at] = max(gaps[at], _room(link.text) + 14)
+            gaps[at] = max(gaps[at], _room(link.text) + _BEND)
     edge = 12.0 if back else 1.0
     wide = min(_WIDEST, max(40.0, (_WIDTH - sum(gaps) - 2 * edge) / count))
     spare = max(0.0, _WIDTH - sum(gaps) - 2 * edge - count * wide)
@@ -198,20 +212,31 @@ def _draw_box(ax: Axes, layout: _Layout, name: str, colour: str, ink: str) -> No
         ax.text(middle, at, mark, size=TINY, color=_ALARM, weight="bold", **common)
 
 
-def _draw_way(ax: Axes, layout: _Layout, link: _Link, way: list[Place]) -> None:
-    """Draw a link as one smooth line; it runs level through the columns that it passes."""
+def _draw_way(ax: Axes, layout: _Layout, link: _Link, way: list[Place], spot: _Spot | None) -> None:
+    """Draw a link as one smooth line; it runs level behind its words and through columns that it passes."""
     points = [(layout.lefts[way[0].column] + layout.wide, _HEAD + way[0].y)]
     codes: list[Any] = [Path.MOVETO]
+    if spot:
+        _bend(points, codes, spot.left, spot.y)
+        _level(points, codes, spot.right)
     for at, place in enumerate(way[1:], start=1):
-        x, y = layout.lefts[place.column], _HEAD + place.y
-        last = points[-1]
-        half = (last[0] + x) / 2
-        points += [(half, last[1]), (half, y), (x, y)]
-        codes += [Path.CURVE4] * 3
+        x = layout.lefts[place.column]
+        _bend(points, codes, x, _HEAD + place.y)
         if at < len(way) - 1:
-            points.append((x + layout.wide, y))
-            codes.append(Path.LINETO)
+            _level(points, codes, x + layout.wide)
     _add_line(ax, Path(points, codes), arrow=bool(link.text), dashed=False)
+
+
+def _bend(points: list[tuple[float, float]], codes: list[Any], x: float, y: float) -> None:
+    last = points[-1]
+    half = (last[0] + x) / 2
+    points += [(half, last[1]), (half, y), (x, y)]
+    codes += [Path.CURVE4] * 3
+
+
+def _level(points: list[tuple[float, float]], codes: list[Any], x: float) -> None:
+    points.append((x, points[-1][1]))
+    codes.append(Path.LINETO)
 
 
 def _draw_back(ax: Axes, layout: _Layout, link: _Link, lane: int) -> None:
@@ -226,7 +251,8 @@ def _draw_back(ax: Axes, layout: _Layout, link: _Link, lane: int) -> None:
     _add_line(ax, Path(corners), arrow=True, dashed=True)
     if link.text:
         text = link.text.replace("\n", " ")
-        _write_label(ax, (left + right) / 2, low, text)
+        # so much white that a dash of the line is not taken for a minus
+        _write_label(ax, (left + right) / 2, low, text, white=4.0)
 
 
 def _add_line(ax: Axes, path: Path, *, arrow: bool, dashed: bool) -> None:
@@ -236,24 +262,41 @@ def _add_line(ax: Axes, path: Path, *, arrow: bool, dashed: bool) -> None:
     ax.add_patch(line)
 
 
-def _write_labels(ax: Axes, layout: _Layout) -> None:
-    """Write the words of links in the gap where each begins, moved apart where they would meet."""
+def _spots(layout: _Layout) -> dict[int, _Spot]:
+    """Return where the words of links stand, in the gap where each begins, by the number of the link.
+
+    Words stand level with the end that their link shares with no other, beside the tail where they can; where
+    both ends are shared, half way. Words that would meet are moved apart, and their links with them.
+    """
+    spots: dict[int, _Spot] = {}
+    bottom = layout.height - _LANE * len(layout.back)
     for column, left in enumerate(layout.lefts[:-1]):
-        here = [(link, way) for link, way in layout.ways if link.text and way[0].column == column]
+        here = [at for at, (link, way) in enumerate(layout.ways) if link.text and way[0].column == column]
         if not here:
             continue
-        texts = [_wrapped(link.text) for link, _ in here]
-        heights = _heights([link for link, _ in here])
-        placed = theme.spread([_HEAD + (way[0].y + way[1].y) / 2 for _, way in here], heights)
-        bottom = layout.height - _LANE * len(layout.back)
-        placed = _kept_within(placed, heights, _HEAD, bottom)
-        x = (left + layout.wide + layout.lefts[column + 1]) / 2
-        for text, y in zip(texts, placed, strict=True):
-            _write_label(ax, x, y, text)
+        gap = (left + layout.wide, layout.lefts[column + 1])
+        shares = [_share(layout.ways[at][1][:2]) for at in here]
+        ends = [layout.ways[at][1][:2] for at in here]
+        wished = [_HEAD + a.y + share * (b.y - a.y) for share, (a, b) in zip(shares, ends, strict=True)]
+        heights = _heights([layout.ways[at][0] for at in here])
+        placed = _kept_within(theme.spread(wished, heights), heights, _HEAD, bottom)
+        for at, share, y in zip(here, shares, placed, strict=True):
+            wide = _room(layout.ways[at][0].text)
+            first = gap[0] + 3 + share * (gap[1] - gap[0] - wide - 3 - _HEAD_END)
+            spots[at] = _Spot(first, first + wide, y)
+    return spots
 
 
-def _write_label(ax: Axes, x: float, y: float, text: str) -> None:
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+def _share(ends: Sequence[Place]) -> float:
+    """Return how far along its first gap a link has its words: 0 at the tail, 1 at the head."""
+    tail, head = ends
+    if len(tail.after) == 1:
+        return 0.0
+    return 1.0 if len(head.before) == 1 else 0.5
+
+
+def _write_label(ax: Axes, x: float, y: float, text: str, *, white: float = 0.6) -> None:
+    box = {"facecolor": "white", "edgecolor": "none", "pad": white}
     ax.text(
         x, y, text, size=TINY, ha="center", va="center", color=INK, bbox=box, zorder=5,
         linespacing=1.1, parse_math=False,
