@@ -298,9 +298,9 @@ def test_the_interval_narrows_by_what_an_edge_adds_to_it():
     # the one edge without a range has nothing to narrow
     assert found["b → z"] == 0
     # with the direct edge known, three times one triangular on (0, 2) is left; with the other known, once
-    # that triangular: the widths of both are in the ratio 3 to 1, whatever the interval of the sum. A quantile
-    # of 20,000 draws at 2.5 % (density 0.224) has the standard error 0.005, so a width of 1.55 about 0.5 %, a
-    # ratio of two 0.7 %; 4 of them
+    # that triangular: the widths of both are in the ratio 3 to 1, whatever the interval of the sum.
+    # A quantile of 20,000 draws at 2.5 % (density 0.224) has the standard error 0.005, so a width of 1.55
+    # about 0.5 %, a ratio of two 0.7 %; 4 of them
     assert (1 - found["a → z"]) / (1 - found["a → b"]) == pytest.approx(3, rel=0.03)
     sure = goals.lever_map(edges()).swings("call", "profit").table
     assert sure["narrower"].tolist() == [0, 0]
