@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cemlab.errors import DesignError, NotFoundError, one_of
+from cemlab.errors import CemlabError, DesignError, NotFoundError, one_of
 from cemlab.marking.answers import AnswerFormError, read_answer, unanswered
 from cemlab.marking.exercise import Exercise, Truth, Value
-from cemlab.marking.judging import judge
+from cemlab.marking.judging import judge, looks_like
 from cemlab.marking.mark import Mark
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from cemlab.simulate import Halden
 
 _FILES = "exercises_"
+
+# How it shows that a company lacks what a truth or a trap needs, e.g. anybody who left.
+_NOT_COMPUTABLE = (CemlabError, ZeroDivisionError)
 
 # What a road leads to on a simulated company, computed once in this process.
 _known: dict[tuple[str, str, Halden], Value] = {}
@@ -38,8 +44,8 @@ def check(number: str, answer: object, company: Company | None = None) -> Mark:
     Returns
     -------
     Mark
-        ``right`` is None where nothing can be marked: before there is an answer, and on real data, of which
-        no truth is known.
+        ``right`` is None where nothing can be marked: before there is an answer, on real data, of which no
+        truth is known, and on a simulated company of which the truth cannot be computed.
 
     Raises
     ------
@@ -76,18 +82,46 @@ def check(number: str, answer: object, company: Company | None = None) -> Mark:
 
 
 def _marked(exercise: Exercise, answer: object, known: Callable[[str, Truth], Value]) -> Mark:
-    truth = known("", exercise.truth)
+    try:
+        truth = known("", exercise.truth)
+    except _NOT_COMPUTABLE as error:
+        return Mark(right=None, message=f"cannot be marked on this company: {str(error).rstrip('.')}.")
+    if _has_gap(truth):
+        said = "cannot be marked on this company: what is asked cannot be estimated here."
+        return Mark(right=None, message=said)
     names = tuple(truth) if isinstance(truth, Mapping) else ()
+    traps = _traps(exercise, known)
     try:
         given = read_answer(exercise, answer, names=names)
     except AnswerFormError as error:
-        return Mark(right=False, message=f"{error}. Asked is {exercise.asks}.")
-    return judge(
-        exercise,
-        given,
-        truth=truth,
-        traps={trap.name: known(trap.name, trap.value) for trap in exercise.traps},
-    )
+        road = _road_of_another_form(exercise, answer, traps=traps, names=names)
+        return Mark(right=False, message=f"{road or f'{error}.'} Asked is {exercise.asks}.")
+    return judge(exercise, given, truth=truth, traps=traps)
+
+
+def _traps(exercise: Exercise, known: Callable[[str, Truth], Value]) -> dict[str, Value]:
+    """Return where the wrong roads lead to; one that leads nowhere on this company is left out."""
+    values = {}
+    for trap in exercise.traps:
+        with suppress(*_NOT_COMPUTABLE):
+            values[trap.name] = known(trap.name, trap.value)
+    return values
+
+
+def _road_of_another_form(
+    exercise: Exercise, answer: object, *, traps: Mapping[str, Value], names: tuple[str, ...]
+) -> str | None:
+    """Return what is said where an answer is no share but, say, the count that a wrong road leads to."""
+    try:
+        figure = read_answer(replace(exercise, form="number"), answer, names=names)
+    except AnswerFormError:
+        return None
+    return looks_like(exercise, figure, traps=traps)
+
+
+def _has_gap(truth: Value) -> bool:
+    values = truth.values() if isinstance(truth, Mapping) else [truth]
+    return any(isinstance(value, float) and math.isnan(value) for value in values)
 
 
 def find(number: str) -> Exercise:

@@ -61,7 +61,7 @@ EXERCISES = (
         asks="the action that leads up to no goal, by its name, a text",
         truth=lambda _: _SERVES_NOTHING,
         form="text",
-        hint="Among the rows of kind “action”, look for the one whose column goal is missing.",
+        hint="Look again at what the tree says of each action: which goal does it serve in the end?",
         traps=(
             Trap(
                 name="an action without a strategy",
@@ -80,7 +80,7 @@ EXERCISES = (
         asks="the lever with the largest total on the bottom line, by its name, a text",
         truth=lambda company: _lever(company, 0),
         form="text",
-        hint="Sort the rows of the map for the metric that most levers reach by their estimate.",
+        hint="Look again at the section “How much, if the map were right”: what is a lever's total?",
         traps=(
             Trap(
                 name="the second in the list",
@@ -99,7 +99,7 @@ EXERCISES = (
         asks="the arrow that moves the result most between its two ends, as “from → to”, a text",
         truth=_widest_swing,
         form="text",
-        hint="Take the swings of every lever that reaches the bottom line, and sort all of them by width.",
+        hint="Look again at the section “What is taken for granted”: whose swings are compared there?",
         traps=(
             Trap(
                 name="the widest assumption",

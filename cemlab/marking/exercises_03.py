@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pandas as pd
 
 from cemlab import loyalty
 from cemlab.marking.exercise import Exercise, Tolerance, Trap
@@ -13,13 +14,16 @@ from cemlab.simulate.opening import halden_of
 from cemlab.simulate.still import counts_if_still
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from cemlab.data.company import Company
 
 _TIERS = {"one purchase": 1, "2 to 5": 2, "6 to 11": 6, "12 or more": 12}
 _CONF_LEVEL = 0.95
-_POINT = Tolerance(size=0.01)
+# A cut one purchase off moves the share by about 0.01; half of that would let no neighbour pass.
+_HALF_A_CUT = Tolerance(size=0.004)
+# Three standard errors of a share of 0.95 in 200 replays, two in 100; never so wide that 1 is right.
+_MANY_REPLAYS = Tolerance(size=0.045)
+# A grid of tenths moves the crossing by 0.002, the edge of the interval is 0.015 from it.
+_CROSSING = Tolerance(size=0.01)
 # Far beyond any market: outside, no multiple makes the falling arithmetic.
 _MULTIPLES = np.linspace(0.3, 1.7, 15)
 
@@ -72,10 +76,32 @@ def _cut(sizes: pd.Series[int]) -> int:
 
 
 @lru_cache(maxsize=4)
-def _break_even(company: Company, outcome: Literal["lapsed", "fell"] = "fell") -> float:
-    """Return the multiple of the market at which the top tier's excess would be zero."""
-    excess = [_top(company, "difference", outcome=outcome, market=float(m)) for m in _MULTIPLES]
-    return float(np.interp(0.0, excess, _MULTIPLES))
+def _best_fifth(
+    company: Company,
+    quantity: Literal["observed", "expected", "difference"],
+    *,
+    outcome: Literal["lapsed", "fell"] = "fell",
+    off: int = 0,
+) -> float:
+    """Return a quantity of the best fifth, whose cut may be some purchases off."""
+    return _top(company, quantity, outcome=outcome, floor=max(2, _fifth(company) + off))
+
+
+@lru_cache(maxsize=2)
+def _excess_by_market(company: Company) -> pd.DataFrame:
+    """Return the excess of falling from the top tier and its interval, one row a multiple of the market."""
+    rows = [
+        loyalty.defection(_histories(company), tiers=_TIERS, outcome="fell", market_change=float(multiple))
+        .of("difference")[["estimate", "conf_low", "conf_high"]]
+        .tail(1)
+        for multiple in _MULTIPLES
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
+def _break_even(company: Company, column: str = "estimate") -> float:
+    """Return the multiple of the market at which the excess, or an end of its interval, would be zero."""
+    return float(np.interp(0.0, _excess_by_market(company)[column].to_numpy(), _MULTIPLES))
 
 
 EXERCISES = (
@@ -85,7 +111,7 @@ EXERCISES = (
         truth=_true_silence,
         form="difference of shares",
         tolerance=Tolerance(size=0.015),
-        hint="Look again at the rows “difference” of those who bought nothing, last tier.",
+        hint="Look again at the section “Buying nothing at all”: which of its figures is the news?",
         traps=(
             Trap(
                 name="the headline",
@@ -107,19 +133,19 @@ EXERCISES = (
     Exercise(
         number="03.1",
         asks="which share of the best fifth was expected to fall, between 0 and 1",
-        truth=lambda company: _top(company, "expected", outcome="fell", floor=_fifth(company)),
+        truth=lambda company: _best_fifth(company, "expected"),
         form="share",
-        tolerance=_POINT,
-        hint="Cut off a fifth of the customers, then read the row “expected” of the best, outcome “fell”.",
+        tolerance=_HALF_A_CUT,
+        hint="Look again at the section “Falling below the tier”, and at who belongs to the best fifth.",
         traps=(
             Trap(
                 name="the observed share",
-                value=lambda company: _top(company, "observed", outcome="fell", floor=_fifth(company)),
+                value=lambda company: _best_fifth(company, "observed"),
                 hint="that is the headline; asked is the part to be expected if nobody changed.",
             ),
             Trap(
                 name="the excess",
-                value=lambda company: _top(company, "difference", outcome="fell", floor=_fifth(company)),
+                value=lambda company: _best_fifth(company, "difference"),
                 hint="that is the news; asked is the arithmetic, the row “expected”.",
             ),
             Trap(
@@ -134,20 +160,56 @@ EXERCISES = (
                 value=lambda company: _top(company, "expected", outcome="fell"),
                 hint="its cut is ours; find the one that parts off a fifth of the customers.",
             ),
+            Trap(
+                name="a cut that is one purchase too low",
+                value=lambda company: _best_fifth(company, "expected", off=-1),
+                hint="at least a fifth belongs to the best, and as few as possible.",
+            ),
+            Trap(
+                name="a cut that is one purchase too high",
+                value=lambda company: _best_fifth(company, "expected", off=1),
+                hint="then fewer than a fifth belong to the best.",
+            ),
+            Trap(
+                name="the number of purchases",
+                value=lambda company: float(_fifth(company)),
+                hint="that is where the best begin; asked is which share of them was expected to fall.",
+            ),
+            Trap(
+                name="those expected to fall silent",
+                value=lambda company: _best_fifth(company, "expected", outcome="lapsed"),
+                hint="asked are all who fall below the cut, outcome “fell”.",
+            ),
+            Trap(
+                name="those who fell silent",
+                value=lambda company: _best_fifth(company, "observed", outcome="lapsed"),
+                hint="asked is what was to be expected, and of all who fall below the cut.",
+            ),
+            Trap(
+                name="those expected to stay",
+                value=lambda company: 1 - _best_fifth(company, "expected"),
+                hint="asked are those expected to fall.",
+            ),
         ),
     ),
     Exercise(
         number="03.2",
-        asks="in which share of the replays the interval of the top tier contains zero, between 0 and 1",
+        asks="in which share of at least 100 replays the interval of the top tier contains zero, "
+        "between 0 and 1",
         truth=lambda _: _CONF_LEVEL,
         form="share",
-        tolerance=Tolerance(size=0.1),
-        hint="Count the replays with zero between the two ends of the interval, and divide by all of them.",
+        tolerance=_MANY_REPLAYS,
+        hint="What does the level of an interval promise? And how many replays does it take to see it?",
         traps=(
             Trap(
                 name="the replays that missed zero",
                 value=lambda _: 1 - _CONF_LEVEL,
                 hint="asked are those whose interval holds it.",
+            ),
+            Trap(
+                name="too few replays",
+                value=lambda _: 1.0,
+                hint="in a handful every interval may hold zero; live the period again a hundred times.",
             ),
             Trap(
                 name="one side only",
@@ -161,8 +223,8 @@ EXERCISES = (
         asks="the multiple of the market at which all falling from the top tier is arithmetic, a number",
         truth=_break_even,
         form="number",
-        tolerance=Tolerance(size=0.03),
-        hint="Vary market_change until the difference of the top tier, outcome “fell”, changes its sign.",
+        tolerance=_CROSSING,
+        hint="Look again at the section “Sensitivity”: where in its table would the estimate be nought?",
         traps=(
             Trap(
                 name="the change and not the multiple",
@@ -173,6 +235,21 @@ EXERCISES = (
                 name="the multiple the other way round",
                 value=lambda company: 1 / _break_even(company),
                 hint="it is the next period's purchases over those of the base period.",
+            ),
+            Trap(
+                name="a market as lively as before",
+                value=lambda _: 1.0,
+                hint="that is what the estimate takes for granted; asked is when the excess would vanish.",
+            ),
+            Trap(
+                name="the edge of the interval",
+                value=lambda company: _break_even(company, "conf_low"),
+                hint="there the excess is no longer certain; asked is where the estimate itself is zero.",
+            ),
+            Trap(
+                name="the other edge of the interval",
+                value=lambda company: _break_even(company, "conf_high"),
+                hint="there it is certain that fewer fell; asked is where the estimate itself is zero.",
             ),
         ),
     ),

@@ -57,10 +57,10 @@ def _second_year(company: Company, *, entry: str | None = _ENTRY) -> dict[str, f
     return dict((1 - at[_TWO_YEARS] / at[_ONE_YEAR]).items())  # type: ignore[arg-type]
 
 
-def _without_stayers(company: Company, *, entry: str | None = _ENTRY) -> float:
-    """Return by how much the share still there after a year changes if those who stayed are thrown out."""
-    ended = _still(_ended(company), _ONE_YEAR, entry=entry)
-    return ended - _still(_spells(company), _ONE_YEAR, entry=entry)
+def _without_stayers(company: Company, *, entry: str | None = _ENTRY, days: float = _ONE_YEAR) -> float:
+    """Return by how much the share still there changes if those who stayed are thrown out."""
+    ended = _still(_ended(company), days, entry=entry)
+    return ended - _still(_spells(company), days, entry=entry)
 
 
 @lru_cache(maxsize=4)
@@ -81,7 +81,7 @@ EXERCISES = (
         truth=_true_share,
         form="share",
         tolerance=Tolerance(size=0.03),
-        hint="Read the curve of all customers, late entry declared, at the second horizon.",
+        hint="Look again at the section “How many are still there”, and at who was at risk when.",
         traps=(
             Trap(
                 name="late entry ignored",
@@ -117,12 +117,17 @@ EXERCISES = (
         form="share",
         by="plan",
         tolerance=_POINT,
-        hint="Divide the curve at two years by the curve at one year, and take what is missing to one.",
+        hint="Look again at the curves by contract: out of whom is the share of the second year?",
         traps=(
             Trap(
                 name="the risk of two years",
                 value=lambda company: dict((1 - _by_plan(company)[_TWO_YEARS]).items()),  # type: ignore[arg-type]
                 hint="it counts from the start; asked are only those who got through the first year.",
+            ),
+            Trap(
+                name="the risk of the first year",
+                value=lambda company: dict((1 - _by_plan(company)[_ONE_YEAR]).items()),  # type: ignore[arg-type]
+                hint="asked is the second, among those who got through the first.",
             ),
             Trap(
                 name="the share that stayed",
@@ -146,11 +151,11 @@ EXERCISES = (
     Exercise(
         number="04.2",
         asks="by how much the share still there after one year changes if only ended spells are used, "
-        "a difference of two shares (ended spells less all spells)",
+        "a difference of two shares between -1 and 1 (ended spells less all spells)",
         truth=_without_stayers,
         form="difference of shares",
         tolerance=_POINT,
-        hint="Estimate both curves with late entry declared, and subtract at one year.",
+        hint="Look again at how a curve is made of those at risk; which customers does each of the two hold?",
         traps=(
             Trap(
                 name="the other way round",
@@ -167,6 +172,16 @@ EXERCISES = (
                 value=lambda company: _still(_ended(company), _ONE_YEAR),
                 hint="subtract the curve of all spells from it.",
             ),
+            Trap(
+                name="the relative change",
+                value=lambda company: _without_stayers(company) / _still(_spells(company), _ONE_YEAR),
+                hint="asked is the difference of the two shares, divided by nothing.",
+            ),
+            Trap(
+                name="the second horizon",
+                value=lambda company: _without_stayers(company, days=_TWO_YEARS),
+                hint="that is two years; asked is one.",
+            ),
         ),
     ),
     Exercise(
@@ -176,7 +191,7 @@ EXERCISES = (
         truth=_wider,
         form="number",
         tolerance=Tolerance(size=0.05, relative=True),
-        hint="Keep the spells with observed_after = 0, and divide the two widths, conf_high less conf_low.",
+        hint="Look again at the end of the section “Sensitivity”: how sure is each of the two curves?",
         traps=(
             Trap(
                 name="the ratio the other way round",
@@ -192,6 +207,11 @@ EXERCISES = (
                 name="how many customers are lost",
                 value=lambda company: len(_spells(company)) / float((_spells(company)[_ENTRY] == 0).sum()),
                 hint="asked are the widths of the intervals, and not the numbers of customers.",
+            ),
+            Trap(
+                name="the increase and not the multiple",
+                value=lambda company: _wider(company) - 1,
+                hint="an interval as wide as the other has the multiple one.",
             ),
         ),
     ),

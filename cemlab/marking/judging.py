@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from cemlab.marking.exercise import Exercise, Trap, Value
 from cemlab.marking.mark import Mark
 from cemlab.marking.wording import how_far
-from cemlab.markup import join_words
+
+_PERCENT = "This looks like a percentage: divide it by a hundred."
 
 
 def judge(exercise: Exercise, answer: Value, *, truth: Value, traps: Mapping[str, Value]) -> Mark:
@@ -22,17 +23,31 @@ def judge(exercise: Exercise, answer: Value, *, truth: Value, traps: Mapping[str
     truth
         The right value.
     traps
-        The value that each trap leads to, by its name.
+        The value that each trap leads to, by its name; one that leads nowhere here is not among them.
     """
     told = exercise.tolerance.told(exercise.form)
     if _close(exercise, answer, truth):
         return Mark(right=True, message=f"the answer agrees with what is known of this company, {told}.")
-    trap = _trap(exercise, answer, traps)
-    road = f"This looks like {trap.name}: {trap.hint}" if trap else exercise.hint
+    road = looks_like(exercise, answer, traps=traps)
+    if road is None:
+        road = _PERCENT if _is_percent(exercise, answer, truth) else exercise.hint
     asked = f"Asked was {exercise.asks}; right is what comes {told}."
     if exercise.form == "text":
         asked = f"Asked was {exercise.asks}."
     return Mark(right=False, message=f"{_off(exercise, answer, truth)} {road} {asked}")
+
+
+def looks_like(exercise: Exercise, answer: Value, *, traps: Mapping[str, Value]) -> str | None:
+    """Return what is said of the wrong road that leads to an answer, if one does."""
+    trap = _trap(exercise, answer, traps)
+    return f"This looks like {trap.name}: {trap.hint}" if trap else None
+
+
+def _is_percent(exercise: Exercise, answer: Value, truth: Value) -> bool:
+    """Tell whether an answer would be right if it were divided by a hundred."""
+    if isinstance(answer, float | int) and isinstance(truth, float | int):
+        return exercise.tolerance.holds(answer / 100, truth=truth)
+    return False
 
 
 def _close(exercise: Exercise, answer: Value, other: Value) -> bool:
@@ -47,12 +62,15 @@ def _close(exercise: Exercise, answer: Value, other: Value) -> bool:
 
 
 def _plain(text: object) -> str:
-    return " ".join(str(text).casefold().replace("-", " ").strip(" .“”\"'").split())
+    """Return a text without its dress; an arrow may be written with a hyphen."""
+    arrows = str(text).casefold().replace("->", " → ").replace("→", " → ")
+    return " ".join(arrows.replace("-", " ").strip(" .“”\"'").split())
 
 
 def _trap(exercise: Exercise, answer: Value, traps: Mapping[str, Value]) -> Trap | None:
     """Return the nearest trap within the tolerance, if any."""
-    caught = [trap for trap in exercise.traps if _close(exercise, answer, traps[trap.name])]
+    there = [trap for trap in exercise.traps if trap.name in traps]
+    caught = [trap for trap in there if _close(exercise, answer, traps[trap.name])]
     return min(caught, key=lambda trap: _distance(answer, traps[trap.name]), default=None)
 
 
@@ -67,10 +85,6 @@ def _distance(answer: Value, other: Value) -> float:
 def _off(exercise: Exercise, answer: Value, truth: Value) -> str:
     if isinstance(answer, float | int) and isinstance(truth, float | int):
         return f"the answer is {how_far(answer, truth=truth, tolerance=exercise.tolerance)}."
-    if isinstance(answer, Mapping) and isinstance(truth, Mapping):
-        wrong = [n for n in truth if not exercise.tolerance.holds(answer[n], truth=truth[n])]
-        said = {n: how_far(answer[n], truth=truth[n], tolerance=exercise.tolerance) for n in wrong}
-        return f"{len(truth) - len(wrong)} of {len(truth)} values are right; " + (
-            f"off are {join_words(f'{name} ({words})' for name, words in said.items())}."
-        )
+    if isinstance(truth, Mapping):  # not which: whoever is told could find the others one by one
+        return "not all values are right."
     return "that is not the one."

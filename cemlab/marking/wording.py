@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from cemlab.marking.exercise import Tolerance
 
-# Upper edges of answer / truth, or of truth / answer, with the words for too high and too low.
-_BANDS = (
-    (1.15, "a little too high", "a little too low"),
-    (1.6, "too high by roughly a third", "too low by roughly a third"),
-    (2.0, "too high, by not quite the double", "too low, by not quite a half"),
-    (5.0, "more than twice as large as it should be", "less than half of what it should be"),
-    (float("inf"), "many times too large", "only a small part of what it should be"),
+# Upper edges of how far an answer lies from the truth, as a part of the truth; the words hold at both edges.
+_BANDS = ((0.1, "less than a tenth"), (0.25, "a tenth to a quarter"), (0.5, "a quarter to a half"))
+# Upper edges of answer / truth where it is larger still.
+_MULTIPLES = (
+    (2.0, "one and a half times to twice as large as it should be"),
+    (5.0, "two to five times as large as it should be"),
+    (float("inf"), "more than five times as large as it should be"),
 )
+# Upper edges of answer / truth where it is smaller still.
+_PARTS = ((0.2, "less than a fifth of what it should be"), (0.5, "a fifth to a half of what it should be"))
 
 
 def how_far(value: float, *, truth: float, tolerance: Tolerance) -> str:
@@ -20,19 +22,26 @@ def how_far(value: float, *, truth: float, tolerance: Tolerance) -> str:
     Examples
     --------
     >>> how_far(0.9, truth=0.3, tolerance=Tolerance(size=0.01))
-    'more than twice as large as it should be'
+    'two to five times as large as it should be'
+    >>> how_far(0.27, truth=0.36, tolerance=Tolerance(size=0.01))
+    'too low by a tenth to a quarter'
     """
-    high = value > truth
     if abs(truth) <= tolerance.size:  # against nearly nothing, no multiple says anything
-        return "too high" if high else "too low"
+        return "too high" if value > truth else "too low"
     if value * truth < 0:
         return "on the wrong side of zero"
     if value == 0:
         return "zero, and should not be"
-    larger = abs(value) > abs(truth)
-    factor = abs(value / truth) if larger else abs(truth / value)
-    _, too_large, too_small = next(band for band in _BANDS if factor <= band[0])
     if truth > 0:
-        return too_large if larger else too_small
+        return _size(value / truth, larger="too high", smaller="too low")
     # below zero, larger in size is lower
-    return f"on the right side of zero, but in size {too_large if larger else too_small}"
+    words = _size(value / truth, larger="too large", smaller="too small")
+    return f"on the right side of zero, but in size {words}"
+
+
+def _size(multiple: float, *, larger: str, smaller: str) -> str:
+    """Say how large an answer is as a multiple of the truth."""
+    by = next((words for edge, words in _BANDS if abs(multiple - 1) <= edge + 1e-12), None)
+    if by is not None:
+        return f"{larger if multiple > 1 else smaller} by {by}"
+    return next(words for edge, words in (_MULTIPLES if multiple > 1 else _PARTS) if multiple <= edge)
