@@ -354,7 +354,7 @@ def test_an_orphan_metric_is_drawn_and_named():
     found = goals.lever_map(edges(), metrics=["nps", "profit"])
     assert found.chart.claim == "No lever is drawn to “nps”"
     assert "nps [no lever]" in found.chart.alt_text()
-    assert "The map lacks something: lever: “nps” (no lever moves this metric)." in found.narrative()
+    assert "The map lacks something: lever: “nps” (no lever leads to this metric)." in found.narrative()
     many = goals.lever_map(edges(), metrics=["nps", "csat", "ces"])
     assert many.chart.claim == "3 things that are to move have no lever drawn to them"
     idle = goals.lever_map(edges(("app", "lever", "clicks", "behaviour", 1, 1, 1, "% per programme", *S)))

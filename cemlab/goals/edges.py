@@ -154,9 +154,9 @@ def _orphans(found: Graph) -> Iterator[Finding]:
         moving |= {start} if end in moving else set()
     for at, (name, kind) in enumerate(found.kinds.items()):
         if at not in moved:
-            yield Finding(name, _LEVER, f"no lever moves this {kind}")
+            yield Finding(name, _LEVER, f"no lever leads to this {kind}")
         if at not in moving:
-            yield Finding(name, _METRIC, f"this {kind} moves no metric")
+            yield Finding(name, _METRIC, f"this {kind} leads to no metric")
 
 
 def _backward(found: Graph) -> Iterator[Finding]:
