@@ -173,5 +173,6 @@ def _kind(value: Any) -> str:
     if isinstance(value, pd.DataFrame):
         return f"a table of {len(value)} rows"
     if isinstance(value, (Mapping, *_COLLECTIONS)):
-        return f"a collection of {np.size(value) if isinstance(value, np.ndarray) else len(value)} values"
+        held: Any = value
+        return f"a collection of {held.size if isinstance(held, np.ndarray) else len(held)} values"
     return f"an object of the kind {type(value).__name__}"
