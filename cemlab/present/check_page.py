@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
 
-from cemlab import __version__
 from cemlab.files import write_atomically
 from cemlab.markup import html_table
 from cemlab.notebook.page import templates
@@ -37,7 +37,7 @@ def write_check_page(report: CheckReport, path: Path) -> Path:
         .render(
             title=f"{report.company.name}: what came in, and what can run",
             date=datetime.date.today().isoformat(),
-            version=__version__,
+            version=version("cemlab"),
             summary=_summary(report),
             files=_table(_files(report)),
             reasons=_table(_reasons(report))

@@ -7,10 +7,10 @@ import datetime
 import json
 import math
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cemlab import __version__
 from cemlab.chart import plotting_backend
 from cemlab.errors import DesignError, OptionError
 from cemlab.files import write_atomically
@@ -73,7 +73,7 @@ def write_scorecard(card: Scorecard, out: str | Path) -> tuple[Path, ...]:
         page, table, figures = (folder.path / f"scorecard.{ending}" for ending in ("html", "csv", "json"))
         rows = [{str(k): _plain(v) for k, v in row.items()} for row in card.table.to_dict("records")]
         about = {
-            "version": __version__,
+            "version": version("cemlab"),
             "customers": card.customers,
             "seeds": list(card.seeds),
             "bounds": {"coverage": list(COVERAGE), "bias_share": A_FIFTH, "regret_share": A_FIFTH},
@@ -114,7 +114,7 @@ def _page(card: Scorecard) -> str:
             title=card.message,
             seeds=f"{len(card.seeds):,}",
             customers=f"{card.customers:,}",
-            version=__version__,
+            version=version("cemlab"),
             date=datetime.date.today().isoformat(),
             few=few,
             lowest=percent(COVERAGE[0], digits=0),
