@@ -7,6 +7,7 @@ notebook that fails while it runs, is exit code 1.
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -148,8 +149,8 @@ def simulate(
 
     halden = Halden(customers=customers, seed=seed, world_name=world)
     try:
-        with _bar("Simulating", total=steps(halden)) as advance:
-            write(out, halden, form="csv" if csv else "parquet", force=force, advance=advance)
+        with _bar("Simulating", total=steps(halden)) as advance, _heeding_interrupts(advance) as heed:
+            write(out, halden, form="csv" if csv else "parquet", force=force, advance=heed)
     except KeyboardInterrupt:
         print("cemlab: interrupted; nothing was written", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -251,6 +252,32 @@ def _progress(folder: Path) -> Iterator[Callable[[int], None] | None]:
     files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
     with _bar("Reading", total=sum(path.stat().st_size for path in files)) as advance:
         yield advance
+
+
+@contextmanager
+def _heeding_interrupts(advance: Callable[[int], None] | None) -> Iterator[Callable[[int], None]]:
+    """Give a step that raises where an interrupt was lost on the way.
+
+    An exception that is raised while foreign code calls back into Python is dropped there; one Ctrl+C in
+    some dozens ended so, and the work went on as if nothing had been said.
+    """
+    said: list[int] = []
+
+    def hear(number: int, _: object) -> None:
+        said.append(number)
+        raise KeyboardInterrupt
+
+    def heed(n: int) -> None:
+        if said:
+            raise KeyboardInterrupt
+        if advance is not None:
+            advance(n)
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield heed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

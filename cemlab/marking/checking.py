@@ -133,9 +133,6 @@ def find(number: str) -> Exercise:
         If there is none.
     """
     notebook = str(number).strip().partition(".")[0]
-    notebooks = notebooks_with_exercises()
-    if notebook not in notebooks:
-        raise NotFoundError(one_of(notebook, notebooks, what="notebook with exercises to mark"))
     there = {exercise.number: exercise for exercise in exercises(notebook)}
     if str(number).strip() not in there:
         raise NotFoundError(one_of(number, there, what=f"exercise of notebook {notebook}"))
@@ -149,7 +146,16 @@ def notebooks_with_exercises() -> tuple[str, ...]:
 
 
 def exercises(notebook: str) -> tuple[Exercise, ...]:
-    """Return the exercises and check cells of a notebook, one of :func:`notebooks_with_exercises`."""
+    """Return the exercises and check cells of a notebook.
+
+    Raises
+    ------
+    NotFoundError
+        If it is none of :func:`notebooks_with_exercises`.
+    """
+    notebooks = notebooks_with_exercises()
+    if notebook not in notebooks:  # nothing is imported but a file that stands beside this one
+        raise NotFoundError(one_of(notebook, notebooks, what="notebook with exercises to mark"))
     module = import_module(f"cemlab.marking.{_FILES}{notebook}")
     found: tuple[Exercise, ...] = module.EXERCISES
     return found
