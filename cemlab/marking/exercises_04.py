@@ -52,9 +52,13 @@ def _by_plan(company: Company, *, entry: str | None = _ENTRY) -> pd.DataFrame:
     return at.pivot(index="group", columns="time", values="estimate")
 
 
+def _by_name(values: pd.Series[float]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in values.items()}
+
+
 def _second_year(company: Company, *, entry: str | None = _ENTRY) -> dict[str, float]:
     at = _by_plan(company, entry=entry)
-    return dict((1 - at[_TWO_YEARS] / at[_ONE_YEAR]).items())  # type: ignore[arg-type]
+    return _by_name(1 - at[_TWO_YEARS] / at[_ONE_YEAR])
 
 
 def _without_stayers(company: Company, *, entry: str | None = _ENTRY, days: float = _ONE_YEAR) -> float:
@@ -121,12 +125,12 @@ EXERCISES = (
         traps=(
             Trap(
                 name="the risk of two years",
-                value=lambda company: dict((1 - _by_plan(company)[_TWO_YEARS]).items()),  # type: ignore[arg-type]
+                value=lambda company: _by_name(1 - _by_plan(company)[_TWO_YEARS]),
                 hint="it counts from the start; asked are only those who got through the first year.",
             ),
             Trap(
                 name="the risk of the first year",
-                value=lambda company: dict((1 - _by_plan(company)[_ONE_YEAR]).items()),  # type: ignore[arg-type]
+                value=lambda company: _by_name(1 - _by_plan(company)[_ONE_YEAR]),
                 hint="asked is the second, among those who got through the first.",
             ),
             Trap(
@@ -136,9 +140,7 @@ EXERCISES = (
             ),
             Trap(
                 name="a part of all who began",
-                value=lambda company: dict(
-                    (_by_plan(company)[_ONE_YEAR] - _by_plan(company)[_TWO_YEARS]).items()  # type: ignore[arg-type]
-                ),
+                value=lambda company: _by_name(_by_plan(company)[_ONE_YEAR] - _by_plan(company)[_TWO_YEARS]),
                 hint="divide by those still there after one year.",
             ),
             Trap(
