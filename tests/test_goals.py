@@ -516,7 +516,7 @@ ENTRY_COLUMNS = ["item", "low", "mode", "high", "unit", "source", "owner", "date
 
 def book(*changed: tuple, **options: object) -> goals.Ledger:
     rows = {row[0]: row for row in ENTRIES} | {row[0]: row for row in changed}
-    return goals.ledger(pd.DataFrame(rows.values(), columns=ENTRY_COLUMNS), **options)  # type: ignore[arg-type]
+    return goals.ledger(pd.DataFrame(rows.values(), columns=ENTRY_COLUMNS), **options)
 
 
 def test_ages_and_widths_by_hand():
