@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cemlab import goals as goals
     from cemlab import loyalty as loyalty
     from cemlab import places as places
+    from cemlab import segmentation as segmentation
     from cemlab import simulate as simulate
     from cemlab import survival as survival
     from cemlab.chart import Chart as Chart
@@ -43,6 +44,7 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "goals": ("cemlab.goals", None),
     "loyalty": ("cemlab.loyalty", None),
     "places": ("cemlab.places", None),
+    "segmentation": ("cemlab.segmentation", None),
     "set_plotting_backend": ("cemlab.chart", "set_plotting_backend"),
     "simulate": ("cemlab.simulate", None),
     "survival": ("cemlab.survival", None),

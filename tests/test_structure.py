@@ -17,7 +17,7 @@ FLOORS = [
     {"errors", "places", "files", "markup", "spreadsheet", "evidence", "chart", "result"},
     {"stats"},
     {"data"},
-    {"loyalty", "survival", "goals", "simulate"},
+    {"goals", "loyalty", "segmentation", "simulate", "survival"},
     {"present", "notebook", "scorecard", "marking"},
     {"cli", "__main__", "__init__"},
 ]
@@ -27,6 +27,7 @@ HEAVY = (
     "scipy",
     "statsmodels",
     "lifelines",
+    "sklearn",
     "matplotlib",
     "seaborn",
     "ibis",

@@ -1,0 +1,1 @@
+"""What do we do with this customer? The vocabulary of notebook 01."""
