@@ -38,9 +38,10 @@ from cemlab.present.plots.words import lines, note, row_label, title
 if TYPE_CHECKING:
     from cemlab.chart import Chart
 
-__all__ = ["draw", "png"]
+__all__ = ["PAINTERS", "draw", "house_style", "png", "series_of", "size_of"]
 
-_PAINT: dict[str, Callable[[Axes, Chart, list[Series]], list[Any]]] = {
+#: How each kind of chart is painted on its axes.
+PAINTERS: dict[str, Callable[[Axes, Chart, list[Series]], list[Any]]] = {
     "step": paint_curves,
     "line": paint_curves,
     "bar": paint_bars,
@@ -77,12 +78,12 @@ def draw(chart: Chart, ax: Axes | None = None) -> Axes:
         If a column is not numeric where it must be, a mark is given twice, or a ratio is not positive.
     """
     if ax is not None:
-        with _house_style():
+        with house_style():
             return _compose(ax, chart, whole=False)
     import matplotlib.pyplot as plt  # not above: the figures of png() are none of pyplot's business
 
-    with _house_style():
-        figure = plt.figure(figsize=_size(chart))
+    with house_style():
+        figure = plt.figure(figsize=size_of(chart))
         try:
             return _compose(figure.add_subplot(), chart, whole=True)
         except BaseException:
@@ -98,8 +99,8 @@ def png(chart: Chart) -> bytes:
     OptionError, DataError
         As :func:`draw`.
     """
-    with _house_style():
-        figure = Figure(figsize=_size(chart))
+    with house_style():
+        figure = Figure(figsize=size_of(chart))
         FigureCanvasAgg(figure)
         _compose(figure.add_subplot(), chart, whole=True)
         stream = io.BytesIO()
@@ -108,7 +109,8 @@ def png(chart: Chart) -> bytes:
 
 
 @contextmanager
-def _house_style() -> Iterator[None]:
+def house_style() -> Iterator[None]:
+    """Lay the house theme over matplotlib's defaults for a while."""
     # Starting from the defaults, the user's own settings neither show in a picture nor get lost.
     import seaborn as sns
 
@@ -116,7 +118,7 @@ def _house_style() -> Iterator[None]:
         yield
 
 
-def _size(chart: Chart) -> tuple[float, float]:
+def size_of(chart: Chart) -> tuple[float, float]:
     """Return the inches of a picture: always as wide, and higher only for many rows or many words."""
     words = lines(title(chart, 72 * theme.WIDTH)) + lines(note(chart, 72 * theme.WIDTH))
     if chart.kind == "diagram":
@@ -133,14 +135,19 @@ def _size(chart: Chart) -> tuple[float, float]:
     return theme.WIDTH, height + 0.18 * max(0, named - 2)
 
 
-def _compose(ax: Axes, chart: Chart, *, whole: bool) -> Axes:
+def series_of(chart: Chart) -> list[Series]:
+    """Return the series of a chart, each with its looks."""
     named = chart.series()
     looks = theme.styles(len(named), column=str(chart.group))
-    series = [Series(name, rows, style) for (name, rows), style in zip(named, looks, strict=True)]
+    return [Series(name, rows, style) for (name, rows), style in zip(named, looks, strict=True)]
+
+
+def _compose(ax: Axes, chart: Chart, *, whole: bool) -> Axes:
+    series = series_of(chart)
     if whole:
         caption(cast(Figure, ax.figure), chart)
     dress(ax, chart)
-    handles = _PAINT[chart.kind](ax, chart, series)
+    handles = PAINTERS[chart.kind](ax, chart, series)
     direct = whole and chart.kind in ("step", "line")
     if len(handles) > 1 and not (direct and name_at_ends(ax, chart, series)):
         legend(ax, handles, [one.name for one in series])

@@ -26,15 +26,19 @@ def extent(ax: Axes) -> tuple[float, float]:
     return 72 * box.width * float(inches[0]), 72 * box.height * float(inches[1])
 
 
-def caption(figure: Figure, chart: Chart) -> None:
-    """Write claim and note across a picture of its own, and lay the axes out between them."""
+def caption(figure: Figure, chart: Chart, *, least_lines: tuple[int, int] = (0, 0)) -> None:
+    """Write claim and note across a picture of its own, and lay the axes out between them.
+
+    Room is kept for so many lines of claim and note at least.
+    """
     width, height = 72 * figure.get_size_inches()
     above, below = title(chart, width), note(chart, width)
     left = MARGIN / width
     figure.text(left, 1 - MARGIN / height, above, va="top", size=TITLE, weight="bold", linespacing=LINE)
     figure.text(left, MARGIN / height, below, va="bottom", size=SMALL, color=GREY, linespacing=LINE)
-    top = (lines(above) * TITLE * LINE + 1.5 * MARGIN) / height
-    bottom = (lines(below) * SMALL * LINE + 1.2 * MARGIN) / height
+    rows = [max(lines(text), least) for text, least in zip((above, below), least_lines, strict=True)]
+    top = (rows[0] * TITLE * LINE + 1.5 * MARGIN) / height
+    bottom = (rows[1] * SMALL * LINE + 1.2 * MARGIN) / height
     pad = MARGIN / 72
     rect = (0, bottom, 1, 1 - top - bottom)
     figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=pad, h_pad=pad / 2, rect=rect))
