@@ -274,11 +274,36 @@ def test_buying_now_and_next_is_what_the_panel_shows(ratings, block):
     table = panel.category_purchases(WORLD, Streams(4), block).to_pandas()
     day = pd.to_datetime(table["date"])
     pairs = table["customer"] + table["brand"]
-    asked = ratings["respondent"] + ratings["brand"]
-    now = pairs[(day >= "2024-07-01") & (day < "2025-01-01")]
-    later = pairs[day >= "2025-01-01"]
-    assert (asked.isin(set(now)) == ratings["buys_now"]).all()
-    assert (asked.isin(set(later)) == ratings["buys_next"]).all()
+    windows = {
+        "2023-01-01": ("2022-07-01", "2024-01-01"),
+        "2024-01-01": ("2023-07-01", "2025-01-01"),
+        "2025-01-01": ("2024-07-01", "2026-01-01"),
+    }
+    given = ratings["date"].astype(str)
+    assert set(given) == set(windows)
+    for wave, (first, end) in windows.items():
+        here = ratings[given == wave]
+        asked = here["respondent"] + here["brand"]
+        now = pairs[(day >= first) & (day < wave)]
+        later = pairs[(day >= wave) & (day < end)]
+        assert (asked.isin(set(now)) == here["buys_now"]).all()
+        assert (asked.isin(set(later)) == here["buys_next"]).all()
+
+
+def test_each_respondent_is_asked_in_one_wave_by_lot(ratings):
+    assert (ratings.groupby("respondent")["date"].nunique() == 1).all()
+    per_wave = ratings.groupby("respondent")["date"].first().value_counts()
+    n = int(per_wave.sum())
+    # four binomial standard errors
+    assert (abs(per_wave / n - 1 / 3) < 4 * np.sqrt(2 / 9 / n)).all()
+
+
+def test_what_is_thought_of_a_brand_is_the_same_in_every_wave(ratings):
+    for _, rows in ratings.groupby("brand"):
+        groups = [wave["quality"] for _, wave in rows.groupby("date")]
+        for one, other in zip(groups, [*groups[1:], groups[0]], strict=True):
+            # four standard errors
+            assert abs(one.mean() - other.mean()) < 4 * np.hypot(standard_error(one), standard_error(other))
 
 
 def test_the_recession_changes_only_what_is_bought_next(ratings, block):
@@ -286,6 +311,8 @@ def test_the_recession_changes_only_what_is_bought_next(ratings, block):
     assert ratings.drop(columns="buys_next").equals(calm.drop(columns="buys_next"))
     changed = ratings["buys_next"] != calm["buys_next"]
     assert set(ratings["brand"][changed]) == {"Halden", "Nordhem"}
+    # those asked a year or more before the recession are followed to its eve
+    assert set(ratings["date"][changed].astype(str)) == {"2025-01-01"}
 
 
 # shopping styles
@@ -370,9 +397,9 @@ def test_the_dictionary_says_by_what_rows_are_found_and_whether_several_can_be()
 def test_the_dictionary_says_what_span_and_what_windows_tables_have():
     assert "from 2024-01-01 to 2024-12-31" in page("contact_log")
     ratings = page("competitor_ratings")
-    assert "The ratings are of 2025-01-01." in ratings
-    assert "in the 6 months before, from 2024-07-01" in ratings
-    assert "in the 12 months from then on, to 2025-12-31" in ratings
+    assert "asked once, on 2023-01-01, 2024-01-01 and 2025-01-01, by lot" in ratings
+    assert "in the 6 months before that day" in ratings
+    assert "in the 12 months from then on" in ratings
     assert "in no branch's books" in page("branch_month")
 
 

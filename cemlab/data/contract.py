@@ -214,6 +214,22 @@ _ALL = (
         columns=(_CUSTOMER,),
     ),
     Table(
+        name="message_mix",
+        row="a message as it was sent, or as a customer would have wanted it",
+        key=("mix",),
+        unique=True,
+        columns=(
+            _c("mix", "id", "the row's identifier", required=True),
+            _c("customer", "id", "who wanted it; blank for a message sent"),
+            _c("side", "text", "which of the two it is", required=True, allowed=("sent", "wanted")),
+            _c("channel", "text", "the message's channel", required=True),
+            _c("phase", "text", "phase of the customer's journey", required=True),
+            _c("cognitive", "share", "share that makes one know; the three sum to 1"),
+            _c("affective", "share", "share that makes one feel"),
+            _c("conative", "share", "share that makes one do something"),
+        ),
+    ),
+    Table(
         name="catalogue",
         row="a product",
         key=("product",),
@@ -322,6 +338,7 @@ _ALL = (
         columns=(
             _c("respondent", "id", "the respondent's identifier", required=True),
             _c("brand", "text", "brand rated", required=True),
+            _c("date", "date", "day the rating was given"),
             _c("quality", "number", "quality, 1 to 10", scale=(1, 10)),
             _c("price", "number", "price, 1 to 10", scale=(1, 10)),
             _c("range", "number", "range, 1 to 10", scale=(1, 10)),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from cemlab.data.columns import Table
 from cemlab.data.contract import TABLES
-from cemlab.simulate.market.rivals import NOW_MONTHS, RATED_IN
+from cemlab.markup import join_words
+from cemlab.simulate.market.rivals import NEXT_MONTHS, NOW_MONTHS, WAVES
 from cemlab.simulate.service.messages import LOGGED
-from cemlab.simulate.timeline import FIRST, LAST, MONTH_STARTS, MONTHS
+from cemlab.simulate.timeline import FIRST, LAST, MONTH_STARTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,7 +81,7 @@ def _day(number: int) -> date:
 def _notes() -> dict[str, str]:
     """Return what a reader must know of a table as a whole, by table."""
     first, end = (int(MONTH_STARTS[month]) for month in LOGGED)
-    rated, now = (int(MONTH_STARTS[month]) for month in (RATED_IN, RATED_IN - NOW_MONTHS))
+    waves = join_words(str(_day(int(MONTH_STARTS[month]))) for month in WAVES)
     return {
         "branch_month": (
             "Cost is that of goods, staff, training and house, of save offers, onboarding and campaigns for "
@@ -92,11 +93,15 @@ def _notes() -> dict[str, str]:
             "known. A message held back has `treated` false and costs nothing."
         ),
         "competitor_ratings": (
-            f"The ratings are of {_day(rated)}. `buys_now` is a purchase of the brand in the {NOW_MONTHS} "
-            f"months before, from {_day(now)}; `buys_next` is one in the {MONTHS - RATED_IN} months from "
-            f"then on, to {LAST}. The second window is the longer; more buyers in it are no growth."
+            f"Each respondent was asked once, on {waves}, by lot. `buys_now` is a purchase of the brand in "
+            f"the {NOW_MONTHS} months before that day; `buys_next` is one in the {NEXT_MONTHS} months from "
+            "then on. The second window is the longer; more buyers in it are no growth."
         ),
         "style_survey": "Each item is a sentence about shopping, from 1 (not at all) to 5 (entirely).",
+        "message_mix": (
+            "Of a message sent, its sentences were counted by whether they make one know, feel or do. A "
+            "member asked laid twenty coins on the same three piles, for three situations."
+        ),
         "catalogue": "The wine list of the restaurants in the larger branches; it joins with nothing.",
         "transactions": "Stores and telephone are closed on Sundays and holidays; website and app are not.",
     }

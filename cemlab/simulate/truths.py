@@ -316,7 +316,9 @@ class Market:
     excess: float = _truth(
         0.06, "share of loyal households that really defect in the recession", "category_purchases"
     )
-    respondents: float = _truth(0.25, "share of the households that rate brands", "competitor_ratings")
+    respondents: float = _truth(
+        0.50, "share of the households that rate brands, a third of them in each wave", "competitor_ratings"
+    )
     quality: tuple[float, ...] = _truth(
         (7.0, 5.8, 8.2, 6.0, 5.2, 5.7),
         "mean rating of each brand, before the scale ends",
@@ -339,6 +341,51 @@ class Market:
     )
     rating_sd: float = _truth(1.0, "SD of what is the rating's own", "competitor_ratings")
     value_sd: float = _truth(0.8, "SD of what no rating explains", "competitor_ratings.value_for_money")
+    mix_messages: int = _truth(480, "messages sent whose mix was read", "message_mix, side sent")
+    mix_asked: float = _truth(
+        0.028, "share of the customers asked what they want, each for three situations", "message_mix, wanted"
+    )
+    mix_channel_shares: tuple[float, ...] = _truth(
+        (0.35, 0.25, 0.15, 0.25), "shares of e-mail, app, letter, branch", "message_mix.channel, side sent"
+    )
+    mix_phase_shares: tuple[float, ...] = _truth(
+        (0.20, 0.20, 0.25, 0.35), "shares of discover, compare, buy, stay", "message_mix.phase, side sent"
+    )
+    mix_base: tuple[float, ...] = _truth(
+        (0.15, 0.05, -0.20),
+        "centred log-ratios of cognitive, affective, conative; mean over channels and phases, both sides",
+        "message_mix",
+    )
+    mix_channel: tuple[tuple[float, ...], ...] = _truth(
+        ((0.20, -0.20, 0.0), (-0.10, -0.20, 0.30), (0.20, 0.10, -0.30), (-0.30, 0.30, 0.0)),
+        "what e-mail, app, letter, branch add to them, both sides",
+        "message_mix.channel",
+    )
+    mix_phase: tuple[tuple[float, ...], ...] = _truth(
+        ((-0.10, 0.40, -0.30), (0.50, -0.20, -0.30), (-0.20, -0.30, 0.50), (-0.20, 0.10, 0.10)),
+        "what discover, compare, buy, stay add to them, both sides",
+        "message_mix.phase",
+    )
+    mix_missed: tuple[tuple[str, str, tuple[float, ...]], ...] = _truth(
+        (
+            ("e-mail", "stay", (-0.40, -0.30, 0.70)),
+            ("app", "discover", (0.0, -0.50, 0.50)),
+            ("letter", "compare", (-0.50, 0.50, 0.0)),
+            ("branch", "buy", (0.40, 0.10, -0.50)),
+        ),
+        "what is added to them in these cells to what is sent and not to what is wanted",
+        "message_mix, side sent",
+    )
+    mix_objective: tuple[tuple[float, ...], ...] = _truth(
+        ((-0.25, -0.05, 0.30), (0.45, 0.0, -0.45), (-0.15, 0.05, 0.10)),
+        "what get it done, get advice, get it cheap add to what is wanted; over all customers nought to 0.01",
+        "message_mix, wanted; customers.objective",
+    )
+    mix_sent_sd: float = _truth(
+        0.35, "SD between messages of a cell, in each direction of log-ratios", "message_mix, side sent"
+    )
+    mix_person_sd: float = _truth(0.30, "the same between customers", "message_mix, wanted")
+    mix_wanted_sd: float = _truth(0.40, "the same between a customer's situations", "message_mix, wanted")
     style_respondents: float = _truth(0.10, "share of the customers that answer", "style_survey")
     styles: int = _truth(8, "shopping styles behind 40 items", "style_survey")
     style_loading: float = _truth(0.70, "loading of an item on its style", "style_survey")

@@ -1,7 +1,8 @@
 """What households of the panel think of the brands: two rivals, equal in value, by different roads.
 
-A respondent rates three to six brands, which the questionnaire picks by lot. Value for money is what
-quality, price and range amount to, and something that no rating explains. People rate better what they buy.
+A respondent is asked in one of three waves, by lot, and rates three to six brands, which the questionnaire
+picks by lot. Value for money is what quality, price and range amount to, and something that no rating
+explains. People rate better what they buy; what they think of a brand is the same in every wave.
 """
 
 from __future__ import annotations
@@ -9,20 +10,22 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from cemlab.simulate.arrow import flags, ids, labels, numbers
+from cemlab.simulate.arrow import dates, flags, ids, labels, numbers
 from cemlab.simulate.market.panel import BRANDS, Households, PanelPurchases, purchases
 from cemlab.simulate.state import AS_IT_WAS, Flags, Scenario
-from cemlab.simulate.streams import Floats, Streams
-from cemlab.simulate.timeline import DAYS, MONTH_STARTS
+from cemlab.simulate.streams import Floats, Ints, Streams
+from cemlab.simulate.timeline import MONTH_STARTS
 from cemlab.simulate.truths import Market
 from cemlab.simulate.worlds import World
 
 #: What is rated, in the order of the weights in value for money.
 RATINGS = ("quality", "price", "range")
-#: Month, from 0, on whose first day the ratings are given; buying next is buying from then on.
-RATED_IN = 36
-#: Months before the ratings in which buying is buying now.
+#: The waves: months, from 0, on whose first days ratings are given, each respondent's in one of them.
+WAVES = (12, 24, 36)
+#: Months before a respondent's own wave in which buying is buying now.
 NOW_MONTHS = 6
+#: Months from a respondent's own wave on in which buying is buying next.
+NEXT_MONTHS = 12
 
 _FEWEST = 3  # brands that a respondent rates at least
 
@@ -59,15 +62,16 @@ def competitor_ratings(
     asked = np.flatnonzero(streams.uniform("rivals.asked", n, block) < market.respondents)
     rated = _rated(streams, len(asked), block)
     ratings, value = _opinions(market, streams, households.shares[asked], block)
+    month = np.asarray(WAVES)[streams.generator("rivals.wave", block).integers(len(WAVES), size=len(asked))]
     bought = purchases(world, streams, households, scenario)
-    start = int(MONTH_STARTS[RATED_IN])
-    now = _buys(bought, n, int(MONTH_STARTS[RATED_IN - NOW_MONTHS]), start)[asked]
-    later = _buys(bought, n, start, DAYS)[asked]
+    now = _buys(bought, n, asked, month - NOW_MONTHS, month)
+    later = _buys(bought, n, asked, month, month + NEXT_MONTHS)
     respondent, brand = np.nonzero(rated)
     return pa.table(
         {
             "respondent": ids("P", households.number[asked][respondent]),
             "brand": labels(BRANDS, brand),
+            "date": dates(MONTH_STARTS[month][respondent]),
             **{name: _on_scale(ratings[rated, i]) for i, name in enumerate(RATINGS)},
             "value_for_money": _on_scale(value[rated]),
             "buys_now": flags(now[rated]),
@@ -101,12 +105,14 @@ def _opinions(market: Market, streams: Streams, shares: Floats, block: int) -> t
     return ratings, np.einsum("nbk,k->nb", ratings, np.asarray(market.value_weights)) + noise
 
 
-def _buys(bought: PanelPurchases, n: int, start: int, end: int) -> Flags:
-    """Return which household buys which brand from one day on until before another (n, 6)."""
-    within = (bought.day >= start) & (bought.day < end)
+def _buys(bought: PanelPurchases, n: int, who: Ints, first: Ints, end: Ints) -> Flags:
+    """Return who of n households buys which brand from one's own month on until before another (asked, 6)."""
+    start, stop = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    start[who], stop[who] = MONTH_STARTS[first], MONTH_STARTS[end]
+    within = (bought.day >= start[bought.household]) & (bought.day < stop[bought.household])
     buys = np.zeros((n, len(BRANDS)), dtype=bool)
     buys[bought.household[within], bought.brand[within]] = True
-    return buys
+    return buys[who]
 
 
 def _on_scale(values: Floats) -> pa.Array:
