@@ -330,7 +330,7 @@ def sent(default):
     return campaigns.campaigns(default.world, default.streams, default.members, default.lives).to_pandas()
 
 
-def test_one_in_eight_takes_part_and_every_other_is_treated(default, sent):
+def test_one_in_two_takes_part_and_every_other_of_them_is_treated(default, sent):
     lives, members = default.lives, default.members
     runs = sent.groupby(["kind", "date"], sort=False)
     assert runs.ngroups == 2 * len(campaigns.KINDS)
@@ -339,7 +339,7 @@ def test_one_in_eight_takes_part_and_every_other_is_treated(default, sent):
         on = (day - date(2022, 1, 1)).days
         able = (lives.entry <= on) & (on < lives.exit) & members.consent
         assert able[rows.customer.str[1:].astype(int) - 1].all()
-        assert len(rows) == pytest.approx(able.sum() / 8, abs=4 * np.sqrt(able.sum() * 7 / 64))
+        assert len(rows) == pytest.approx(able.sum() / 2, abs=4 * np.sqrt(able.sum() / 4))
         assert rows.treated.mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(len(rows)))
         assert not economy.near_holiday()[on]
 
