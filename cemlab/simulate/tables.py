@@ -14,6 +14,7 @@ from cemlab.simulate.economy import calendar, macro
 from cemlab.simulate.halden import Block, Halden
 from cemlab.simulate.inputs import inputs
 from cemlab.simulate.market.catalogue import catalogue
+from cemlab.simulate.market.message_mix import sent_mix, wanted_mix
 from cemlab.simulate.market.panel import category_purchases, households
 from cemlab.simulate.market.rivals import competitor_ratings
 from cemlab.simulate.market.styles import style_survey
@@ -82,6 +83,7 @@ def _whole_tables(halden: Halden, network: NetworkState) -> Iterator[Piece]:
     yield "macro", macro(world)
     yield "calendar", calendar()
     yield "catalogue", catalogue(streams)
+    yield "message_mix", sent_mix(world, streams)
     yield from inputs().items()
     yield "branches", network_tables.branches(world, streams, network)
     yield "employees", network_tables.employees(network, world)
@@ -113,6 +115,7 @@ def _customer_tables(halden: Halden, network: NetworkState, block: Block, totals
     yield "touchpoint_ratings", touchpoint_ratings(streams, members, latent)
     yield "contact_log", contact_log(world, streams, members, lives)
     yield "style_survey", style_survey(world, streams, members)
+    yield "message_mix", wanted_mix(world, streams, members)
 
 
 def _panel_tables(halden: Halden, block: Block) -> Iterator[Piece]:
