@@ -215,6 +215,16 @@ def test_a_widget_is_replaced_by_a_remark(tmp_path: Path) -> None:
     assert "VBox" not in str(reader.text)
 
 
+def test_a_widget_that_brings_a_picture_leaves_it_on_the_page(tmp_path: Path) -> None:
+    data = {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "image/png": "QUJD"}
+    output = shown(data)
+    output["metadata"] = {"image/png": {"alt": "Three bars"}}
+    reader = page(tmp_path, new_code_cell("x", outputs=[output]))
+    (picture,) = reader.all("img")
+    assert (picture["src"], picture["alt"]) == ("data:image/png;base64,QUJD", "Three bars")
+    assert "controls" in reader.inside("p")
+
+
 def test_a_wide_table_scrolls_by_itself_and_has_a_name(tmp_path: Path) -> None:
     table = "<table class='cemlab'><caption>By &quot;plan&quot;</caption><tr><td>1</td></tr></table>"
     reader = page(tmp_path, new_code_cell("x", outputs=[shown({"text/html": table})]))

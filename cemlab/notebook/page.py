@@ -229,7 +229,8 @@ def _is_plot_object(output: NotebookNode) -> bool:
 def _shown(data: dict[str, Any], about: dict[str, Any]) -> str:
     """Return the best form of an output that a still page can show."""
     if _WIDGET in data:
-        return '<p class="aside">In the notebook itself, controls to try other values stand here.</p>'
+        still = _shown({kind: form for kind, form in data.items() if kind in _PICTURES}, about)
+        return f'{still}<p class="aside">In the notebook itself, controls to try other values stand here.</p>'
     if "text/html" in data:
         return f'<div class="output">{_scrolling(sanitise_html(data["text/html"]))}</div>'
     if "text/markdown" in data:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from cemlab.errors import OptionError
 from cemlab.present import theme
@@ -15,14 +17,15 @@ from cemlab.present.plots.frame import caption, dress, legend
 from cemlab.present.plots.words import lines, note, title
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from cemlab.chart import Chart
 
 #: Kinds of charts that can be moved.
 MOVABLE = ("bar", "forest")
-#: Pixels per inch: those of a screen and a half, which is sharp enough and half the work of a picture to keep.
-_DPI = 150
+# Pixels per inch: sharp enough for a screen, and half the work of a picture to keep.
+_DPI = 130
 # Lines that claim and note may take without the axes moving.
 _CLAIM_LINES, _NOTE_LINES = 3, 3
 
@@ -51,7 +54,7 @@ class LivePicture:
         self._build(chart)
 
     def png(self, chart: Chart) -> bytes:
-        """Show another chart and return the picture, one and a half times a screen's resolution.
+        """Show another chart and return the picture, a little sharper than a screen.
 
         A chart with other names on its axes or in its legend is laid out anew, which takes longer.
 
@@ -65,17 +68,12 @@ class LivePicture:
                 self._build(chart)
             elif chart is not self._shown:
                 self._move(chart)
-            stream = io.BytesIO()
-            # compressing harder costs more than the few kilobytes that it saves on the way to the browser
-            self._figure.savefig(
-                stream, format="png", dpi=_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1}
-            )
-        return stream.getvalue()
+        return self._encoded()
 
     def _build(self, chart: Chart) -> None:
         with house_style():
-            self._figure = Figure(figsize=size_of(chart))
-            FigureCanvasAgg(self._figure)
+            self._figure = Figure(figsize=size_of(chart), dpi=_DPI)
+            self._canvas = FigureCanvasAgg(self._figure)
             ax = self._figure.add_subplot()
             caption(self._figure, chart, least_lines=(_CLAIM_LINES, _NOTE_LINES))
             dress(ax, chart)
@@ -83,22 +81,61 @@ class LivePicture:
             if len(handles) > 1:
                 legend(ax, handles, [name for name, _ in chart.series()])
             self._figure.draw_without_rendering()
-        # what was laid out stays where it is
-        self._figure.set_layout_engine("none")
-        self._ax, self._built_for, self._shown = ax, self._shape(chart), chart
+            # what was laid out stays where it is, and the data are painted as every move will paint them
+            self._figure.set_layout_engine("none")
+            self._ax, self._built_for = ax, self._shape(chart)
+            self._paint(chart)
+        self._keep_frame()
 
     def _move(self, chart: Chart) -> None:
-        ax = self._ax
-        along = ax.get_xlim(), ax.get_ylim()
-        for artist in [*ax.patches, *ax.lines, *ax.collections, *ax.texts]:
-            artist.remove()
-        ax.containers.clear()
-        PAINTERS[chart.kind](ax, chart, series_of(chart))
-        _grow(ax, *along)
+        ax, held = self._ax, (self._ax.get_xlim(), self._ax.get_ylim())
+        self._paint(chart)
+        _grow(ax, *held)
         width = 72 * float(self._figure.get_size_inches()[0])
         for text, words in zip(self._figure.texts, (title(chart, width), note(chart, width)), strict=True):
             text.set_text(words)
+        if (ax.get_xlim(), ax.get_ylim()) == held:
+            self._lay_data_over_frame()
+        else:
+            self._keep_frame()
+
+    def _paint(self, chart: Chart) -> None:
+        for artist in self._data():
+            artist.remove()
+        self._ax.containers.clear()
+        PAINTERS[chart.kind](self._ax, chart, series_of(chart))
         self._shown = chart
+
+    def _data(self) -> list[Artist]:
+        """Return what a move changes on the axes, from the back to the front."""
+        ax = self._ax
+        artists: list[Artist] = [*ax.patches, *ax.collections, *ax.lines, *ax.texts]
+        return sorted(artists, key=lambda artist: artist.get_zorder())
+
+    def _keep_frame(self) -> None:
+        """Draw all that no move changes, ticks, names and legend, and keep it as it is."""
+        moving = [*self._data(), *self._figure.texts]
+        for artist in moving:
+            artist.set_visible(False)
+        self._canvas.draw()  # type: ignore[no-untyped-call]
+        self._frame = self._canvas.copy_from_bbox(self._figure.bbox)  # type: ignore[no-untyped-call]
+        for artist in moving:
+            artist.set_visible(True)
+        self._lay_data_over_frame()
+
+    def _lay_data_over_frame(self) -> None:
+        self._canvas.restore_region(self._frame)  # type: ignore[no-untyped-call]
+        renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
+        for artist in [*self._data(), *self._figure.texts]:
+            artist.draw(renderer)
+
+    def _encoded(self) -> bytes:
+        stream = io.BytesIO()
+        pixels = np.asarray(self._canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        picture = Image.fromarray(pixels[:, :, :3])
+        # compressing harder costs more than the few kilobytes that it saves on the way to the browser
+        picture.save(stream, format="png", compress_level=1)
+        return stream.getvalue()
 
     def _shape(self, chart: Chart) -> tuple[object, ...]:
         """Return what the frame depends on: while it stays the same, so does the frame."""
@@ -117,6 +154,6 @@ class LivePicture:
 def _grow(ax: Axes, across: tuple[float, float], along: tuple[float, float]) -> None:
     """Let both axes hold what they held before; an axis that runs downwards goes on doing so."""
     for held, now, put in ((across, ax.get_xlim(), ax.set_xlim), (along, ax.get_ylim(), ax.set_ylim)):
-        outward = (min, max) if held[0] <= held[1] else (max, min)
-        ends = tuple(cast(float, pick(pair)) for pick, pair in zip(outward, zip(held, now, strict=True), strict=True))
-        put(*ends)
+        rising = held[0] <= held[1]
+        first, last = (min, max) if rising else (max, min)
+        put(first(held[0], now[0]), last(held[1], now[1]))

@@ -1,0 +1,6 @@
+"""Controls to try other values of an analysis; a notebook is complete without them."""
+
+from cemlab.present.widgets.controls import Control, choice, slider
+from cemlab.present.widgets.explorer import Explorer
+
+__all__ = ["Control", "Explorer", "choice", "slider"]
