@@ -141,8 +141,8 @@ def _lines(table: ir.Table) -> ir.Table:
 
 def _facts(lines: ir.Table, category: str | None) -> dict[str, Any]:
     """Check the lines in one pass: blanks, categories, first and last day."""
-    ours = ibis.literal(True) if category is None else lines["category"] == category
-    purchase = ours & lines["bought"]
+    lines = lines.mutate(ours=ibis.literal(True) if category is None else lines["category"] == category)
+    ours, purchase = lines["ours"], lines["ours"] & lines["bought"]
     counted = lines.aggregate(
         n_lines=lines.count(),
         **{name: lines[name].count() for name in _KEYS},
@@ -150,8 +150,8 @@ def _facts(lines: ir.Table, category: str | None) -> dict[str, Any]:
         one=lines["category"].min(),
         first=lines["date"].min(where=purchase),
         last=lines["date"].max(where=purchase),
-        n_ours=ours.sum().coalesce(0),
-        returns=(ours & ~lines["bought"]).sum().coalesce(0),
+        n_ours=lines.count(where=ours),
+        returns=lines.count(where=ours & ~lines["bought"]),
     )
     (found,) = rows(counted)
     for name in _KEYS:
