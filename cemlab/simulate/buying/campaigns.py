@@ -20,8 +20,8 @@ KINDS = ("retain", "cross-sell", "referral", "cheaper channel")
 RESPONSE_VALUE: Floats = np.array([60.0, 45.0, 80.0, 12.0])
 #: What it costs to treat a customer, EUR, by kind.
 COST: Floats = np.array([3.00, 0.80, 1.00, 0.50])
-#: Share of the active customers with consent who are in a run; half of them are treated. With 20,000 customers
-#: it takes that many to tell a rule for each customer from the best rule for segments.
+#: Share of the active customers with consent who are in a run; half of them are treated. Among 20,000
+#: customers it takes that many to tell a rule for each customer from the best rule for segments.
 SHARE = 1 / 2
 
 # The runs: kind and day, none of them near a great feast.
