@@ -15,6 +15,7 @@ from cemlab.errors import ColumnError, DataError, DesignError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import percent, percent_range
 from cemlab.result import Result, check_conf_level
+from cemlab.stats.reliability import cronbach_alpha
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,26 +139,6 @@ def readiness(
         checks=(check,),
     )
     return Readiness(table=table, evidence=evidence, conf_level=conf_level)
-
-
-def cronbach_alpha(items: NDArray[np.float64]) -> float:
-    """Return Cronbach's (1951) alpha; NaN for a single item or answers that are all alike.
-
-    Parameters
-    ----------
-    items
-        Of shape (n_respondents, n_items), without blanks.
-
-    Examples
-    --------
-    >>> round(cronbach_alpha(np.array([[1.0, 2.0], [2.0, 3.0], [3.0, 4.0]])), 6)
-    1.0
-    """
-    count = items.shape[1]
-    total = float(items.sum(axis=1).var(ddof=1))
-    if count < 2 or total == 0:
-        return float("nan")
-    return float(count / (count - 1) * (1 - items.var(axis=0, ddof=1).sum() / total))
 
 
 def _dimension(
