@@ -330,8 +330,9 @@ def _shape_from_buyers(mean: float, penetration: float) -> float:
     # K ln(1 + M / K) rises from 0 to M
     if surplus(_LOG_ENDS[0]) >= 0.0 or surplus(_LOG_ENDS[1]) <= 0.0:
         raise DesignError(
-            f"a category penetration of {penetration:g} with {mean / penetration:g} purchases per buyer leaves "
-            "no differences between households to fit (K has no value); check that both are of one period"
+            f"a category penetration of {penetration:g} with {mean / penetration:g} purchases per buyer "
+            "leaves no differences between households to fit (K has no value); check that both are of one "
+            "period"
         )
     return float(np.exp(brentq(surplus, *_LOG_ENDS, xtol=1e-13)))
 
@@ -348,7 +349,7 @@ def _switching_from_buyers(mean: float, shape: float, share: float, bought: floa
     if not low < bought < high:
         raise DesignError(
             f"a brand with market share {share:g} in this category has a penetration between {low:.4g} (all "
-            f"its buyers loyal) and {high:.4g} (all households alike), not {bought:g}; leave the brand out, or "
-            "check that all figures are of the same period and households"
+            f"its buyers loyal) and {high:.4g} (all households alike), not {bought:g}; leave the brand out, "
+            "or check that all figures are of the same period and households"
         )
     return float(np.exp(brentq(lambda at: penetration(at) - bought, *_LOG_ENDS, xtol=1e-13)))
