@@ -69,6 +69,7 @@ def read_answers(
     scale: tuple[float, float] | None = None,
     source: str = "",
     fewest: int | None = None,
+    varied: bool = True,
 ) -> Answers:
     """Return the complete answers to some items as numbers, or refuse them with the reason.
 
@@ -84,6 +85,8 @@ def read_answers(
         The line that stands under every figure.
     fewest
         Respondents needed; one more than there are items if not given.
+    varied
+        Whether every item has to vary, on one scale; not so where a fitted model is only applied.
 
     Raises
     ------
@@ -102,19 +105,26 @@ def read_answers(
         raise DesignError(f"{len(names)} items; give two or more different ones")
     frame = answers if isinstance(answers, pd.DataFrame) else answers.to_pandas()
     numbers = _as_numbers(frame[names])
-    _check_scale(numbers, scale)
+    if varied:
+        _check_scale(numbers, scale)
     full = ~np.isnan(numbers).any(axis=1)
     least = len(names) + 1 if fewest is None else fewest
     if full.sum() < least:
         raise DesignError(
-            f"{full.sum():,} of {len(frame):,} respondents answered all {len(names)} items; {least:,} or more "
-            "are needed: ask more people, or leave out the items that many left blank"
+            f"{full.sum():,} of {len(frame):,} respondents answered all {len(names)} items; at least "
+            f"{least:,} are needed: ask more people, or leave out the items that many left blank"
         )
     values = numbers[full]
     constant = [name for name, spread in zip(names, np.ptp(values, axis=0), strict=True) if spread == 0]
-    if constant:
+    if varied and constant:
         raise DesignError(f"all gave the same answer to {_some(constant)}; leave out what does not vary")
-    return Answers(values=values, items=tuple(names), kept=frame.loc[full], n_given=len(frame), source=source)
+    return Answers(
+        values=values,
+        items=tuple(names),
+        kept=frame.loc[pd.Series(full, index=frame.index)],
+        n_given=len(frame),
+        source=source,
+    )
 
 
 def numeric_items(answers: pd.DataFrame | ir.Table) -> list[str]:

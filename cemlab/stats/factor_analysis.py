@@ -182,7 +182,8 @@ def _direction(
         weight = (1 - spare) * (top + spare) / np.maximum(top - spare, 1e-9)
         axis = vectors[:, :, n]
         outer = axis[:, :, None] * axis[:, None, :]
-        curvature += np.asarray(outer * ((rest * weight[:, None, :]) @ rest.swapaxes(1, 2)))
+        inner: FloatArray = (rest * weight[:, None, :]) @ rest.swapaxes(1, 2)
+        curvature = np.asarray(curvature + outer * inner, dtype=np.float64)
     step = _solve(curvature, gradient, held)
     # where the surface is not convex, its expected curvature is used instead: it always points downhill
     uphill = (step * gradient).sum(axis=1) >= 0
