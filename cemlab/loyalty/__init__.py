@@ -1,16 +1,31 @@
 """Did we lose them, or was it arithmetic? The vocabulary of notebook 03."""
 
 from cemlab.loyalty.defection import Defection, defection
+from cemlab.loyalty.excess import Excess, excess
+from cemlab.loyalty.fates import Fates, fates
 from cemlab.loyalty.histories import BuyingHistories, buying_histories, last_purchase, two_periods
+from cemlab.loyalty.market_fit import published_market, stated_market, stationary_market
+from cemlab.loyalty.market_null import StationaryMarket
+from cemlab.loyalty.panels import BrandPanel, panel
 from cemlab.loyalty.transitions import LoyaltyTransitions, transitions
 
 __all__ = [
+    "BrandPanel",
     "BuyingHistories",
     "Defection",
+    "Excess",
+    "Fates",
     "LoyaltyTransitions",
+    "StationaryMarket",
     "buying_histories",
     "defection",
+    "excess",
+    "fates",
     "last_purchase",
+    "panel",
+    "published_market",
+    "stated_market",
+    "stationary_market",
     "transitions",
     "two_periods",
 ]

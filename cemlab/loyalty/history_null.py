@@ -1,0 +1,130 @@
+"""What the null expects of the loyal of a panel, given what each of them bought in the base period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cemlab.evidence import Check
+from cemlab.loyalty.market_null import StationaryMarket
+from cemlab.loyalty.panels import BrandPanel
+from cemlab.markup import percent
+from cemlab.stats.dirichlet_trend import fates_given_history, loyal_given_purchases
+from cemlab.stats.intervals import FloatArray, Interval
+
+_STEP = 1e-3  # of the logarithms: far above rounding, far below the parameters' own errors
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Expectation:
+    """The share of the loyal that the null expects to have a fate.
+
+    Parameters
+    ----------
+    share
+        With the error of the null's parameters.
+    spread_ratio
+        Variance of a binomial number with the expected share, over the variance of the number of these
+        households, each of which has a chance of its own; at least 1.
+    """
+
+    share: Interval
+    spread_ratio: float
+
+
+def expect(
+    panel: BrandPanel,
+    null: StationaryMarket,
+    brand: str,
+    *,
+    threshold: float,
+    least: int,
+    codes: tuple[int, ...],
+    market_change: float,
+    conf_level: float,
+) -> Expectation:
+    """Return the share of a brand's loyal that the null expects to have one of some fates.
+
+    Raises
+    ------
+    OptionError
+        If the null does not know the brand.
+    """
+    cells = panel.loyal(brand, threshold=threshold, least=least)
+    held = cells.groupby(["n_base", "x_base"])["n_households"].sum()
+    weight = held.to_numpy(dtype=float)
+    centre, covariance = _parameters(null, brand)
+    steps = np.zeros((1, 4))
+    if covariance is not None:
+        steps = np.concatenate([steps, _STEP * np.eye(4), -_STEP * np.eye(4)])
+    mean, shape, alpha, rest = np.exp(centre + steps).T
+    chances = fates_given_history(
+        n=held.index.get_level_values("n_base").to_numpy(),
+        x=held.index.get_level_values("x_base").to_numpy(),
+        # the null's purchases are those of its own period
+        mean=mean * panel.base_days / null.base_days,
+        shape=shape,
+        alpha=alpha,
+        rest=rest,
+        threshold=threshold,
+        length=panel.next_days / panel.base_days * market_change,
+    )
+    each = chances[:, :, list(codes)].sum(axis=2)
+    share = np.clip(each @ weight / weight.sum(), 1e-15, 1 - 1e-15)
+    spread = float(weight @ (each[0] * (1 - each[0]))) / weight.sum()
+    return Expectation(
+        share=_with_error(share, covariance, conf_level),
+        spread_ratio=max(1.0, float(share[0] * (1 - share[0])) / spread) if spread > 0 else 1.0,
+    )
+
+
+def loyalty_check(
+    panel: BrandPanel, null: StationaryMarket, brand: str, *, threshold: float, least: int
+) -> Check:
+    """Check that as many households are loyal in the base period as the null says, given what they buy."""
+    cells = panel.loyal(brand, threshold=threshold, least=least)
+    table = panel.counts.category
+    heavy = table[table["n_base"] >= least].groupby("n_base")["n_households"].sum()
+    total = float(heavy.sum())
+    own = float(null.model.alphas[null.index(brand)])
+    chance = loyal_given_purchases(
+        n=heavy.index.to_numpy(), alpha=own, rest=null.model.switching - own, threshold=threshold
+    )
+    said = float(chance @ heavy.to_numpy()) / total
+    seen = float(cells["n_households"].sum()) / total
+    # a misfit in points that matters to nobody, or three standard errors of what chance shows
+    allowed = max(0.01, 3 * float(np.sqrt(said * (1 - said) / total)))
+    return Check(
+        name=f"loyalty to {brand} under the null",
+        null="as many households are loyal in the base period as the null says",
+        passed=abs(seen - said) <= allowed,
+        detail=f"{percent(seen)} of the buyers are loyal to {brand}, {percent(said)} under the null.",
+        remedy="The brand's loyal are not those of the null; distrust its excess.",
+    )
+
+
+def _parameters(null: StationaryMarket, brand: str) -> tuple[FloatArray, FloatArray | None]:
+    """Return the logs of mean, shape, the brand's alpha and the others', and their draws' covariance."""
+    place = null.index(brand)
+    own = float(null.model.alphas[place])
+    centre = np.log([null.model.mean, null.model.shape, own, null.model.switching - own])
+    if null.draws is None:
+        return centre, None
+    alphas = null.draws.alphas
+    others = np.delete(alphas, place, axis=1).sum(axis=1)
+    drawn = np.log(np.stack([null.draws.mean, null.draws.shape, alphas[:, place], others]))
+    return centre, np.cov(drawn)
+
+
+def _with_error(share: FloatArray, covariance: FloatArray | None, conf_level: float) -> Interval:
+    """Carry the covariance of the log-parameters to a share, on the logit scale."""
+    from scipy.special import expit, logit, ndtri
+
+    if covariance is None:
+        return Interval(share[0], share[0], share[0])
+    scaled = logit(share)
+    slope = (scaled[1:5] - scaled[5:]) / (2 * _STEP)
+    error = float(ndtri((1 + conf_level) / 2)) * float(np.sqrt(slope @ covariance @ slope))
+    low, high = expit(scaled[0] - error), expit(scaled[0] + error)
+    return Interval(share[0], np.minimum(low, share[0]), np.maximum(high, share[0]))
