@@ -2,12 +2,14 @@
 
 from cemlab.loyalty.defection import Defection, defection
 from cemlab.loyalty.excess import Excess, excess
+from cemlab.loyalty.falling import chance_of_so_few
 from cemlab.loyalty.fates import Fates, fates
 from cemlab.loyalty.histories import BuyingHistories, buying_histories, last_purchase, two_periods
 from cemlab.loyalty.market_fit import published_market, stated_market, stationary_market
 from cemlab.loyalty.market_null import StationaryMarket
 from cemlab.loyalty.panels import BrandPanel, panel
 from cemlab.loyalty.transitions import LoyaltyTransitions, transitions
+from cemlab.loyalty.watch import Watchlist, watch
 
 __all__ = [
     "BrandPanel",
@@ -17,7 +19,9 @@ __all__ = [
     "Fates",
     "LoyaltyTransitions",
     "StationaryMarket",
+    "Watchlist",
     "buying_histories",
+    "chance_of_so_few",
     "defection",
     "excess",
     "fates",
@@ -28,4 +32,5 @@ __all__ = [
     "stationary_market",
     "transitions",
     "two_periods",
+    "watch",
 ]

@@ -1,0 +1,97 @@
+"""What a watchlist tells of each class of loyal customers, and whether the null fits the other tail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cemlab.evidence import Check
+from cemlab.loyalty.falling import Steady, chance_of_so_few
+from cemlab.stats.intervals import wilson
+
+QUANTITIES = ("flagged", "by chance", "false alarms", "cannot be told")
+ALL = "all loyal"
+
+
+def watch_table(
+    cells: pd.DataFrame, kinds: pd.DataFrame, world: Steady, loyal: int, conf_level: float
+) -> pd.DataFrame:
+    """Return the four quantities of each class and of all."""
+    frames = []
+    for name, low, high in _classes(cells, loyal):
+        part = cells[cells["n_base"].between(low, high)]
+        of_kind = kinds[kinds["n_base"].between(low, high)]
+        n = int(part["n_customers"].sum())
+        flagged = int(part.loc[part["flagged"], "n_customers"].sum())
+        mute = int(of_kind.loc[of_kind["mute"], "n_customers"].sum())
+        alarms, error = world.false_alarms(of_kind)
+        low_alarms, high_alarms = _range_of_alarms(alarms, error, conf_level)
+        spread = np.exp(_quantile(conf_level) * error)
+        rows: dict[str, tuple[Any, Any, Any]] = {
+            "flagged": wilson(flagged, n, conf_level=conf_level),
+            "by chance": (alarms / n, alarms / spread / n, min(alarms * spread / n, 1.0)),
+            "false alarms": (np.nan, np.nan, np.nan)
+            if not flagged
+            else (
+                min(alarms / flagged, 1.0),
+                min(low_alarms / flagged, 1.0),
+                min(high_alarms / flagged, 1.0),
+            ),
+            "cannot be told": wilson(mute, n, conf_level=conf_level),
+        }
+        frames += [(name, quantity, *map(float, values), n) for quantity, values in rows.items()]
+    columns = ["class", "quantity", "estimate", "conf_low", "conf_high", "n"]
+    return pd.DataFrame(frames, columns=columns)
+
+
+def _classes(cells: pd.DataFrame, loyal: int) -> list[tuple[str, int, int]]:
+    """Cut the loyal into classes, each from twice as many purchases as the one before."""
+    top, classes, low = int(cells["n_base"].max()), [], loyal
+    for last in (False, False, True):
+        high = top if last else min(2 * low - 1, top)
+        if low <= top and cells["n_base"].between(low, high).any():
+            name = (
+                f"{low} or more" if last else (str(low) if low == 2 * low - 1 else f"{low} to {2 * low - 1}")
+            )
+            classes.append((name, low, high))
+        low *= 2
+    return [*classes, (ALL, loyal, top)]
+
+
+def _quantile(conf_level: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri((1 + conf_level) / 2))
+
+
+def _range_of_alarms(alarms: float, error: float, conf_level: float) -> tuple[float, float]:
+    """Return the range of the number of false alarms: chance, and the error of its expectation."""
+    from scipy import stats
+
+    if alarms == 0:
+        return 0.0, 0.0
+    tail = (1 - conf_level) / 2
+    # a Poisson number whose mean is gamma distributed with this relative error; never quite without any
+    shape = 1 / max(error, 1e-6) ** 2
+    low, high = np.asarray(stats.nbinom.ppf([tail, 1 - tail], shape, shape / (shape + alarms)))
+    return min(float(low), alarms), max(float(high), alarms)
+
+
+def rises(cells: pd.DataFrame, world: Steady) -> Check:
+    """Look at the other tail: where rates waver, as many rise for no reason of their own as fall."""
+    from scipy import stats
+
+    weight = cells["n_customers"].to_numpy()
+    expected, shape = world.rates(cells)
+    limit = stats.nbinom.ppf(0.95, shape, shape / (shape + expected))
+    rising = float(weight @ (cells["n_window"].to_numpy() > limit))
+    by_chance = float(weight @ (1 - chance_of_so_few(limit, expected=expected, shape=shape)))
+    return Check(
+        name="spread of the window",
+        null="no more customers bought surprisingly much than chance allows at steady rates",
+        passed=None if by_chance < 5 else rising <= 1.5 * by_chance,
+        detail=f"{rising:,.0f} bought surprisingly much, where chance alone lets {by_chance:,.0f}.",
+        remedy="Rates rise or waver; if they waver, more of the flagged are false alarms than stated.",
+    )
