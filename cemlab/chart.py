@@ -20,7 +20,9 @@ from cemlab.markup import is_missing, label, number, percent
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["step", "line", "bar", "heatmap", "forest", "histogram", "scatter", "diagram", "verdict"]
+Kind = Literal[
+    "step", "line", "bar", "heatmap", "forest", "histogram", "scatter", "bubble", "diagram", "verdict"
+]
 
 # A picture of one of these kinds shows estimates, and an estimate is never shown without its interval.
 _NEEDS_INTERVAL = ("step", "bar", "forest", "verdict")
@@ -65,18 +67,22 @@ class Chart:
     ----------
     kind
         ``"step"`` and ``"line"`` with a band, ``"bar"`` with intervals, ``"heatmap"``, ``"forest"``
-        (estimates with intervals, one a row), ``"histogram"`` (counted bins), ``"scatter"``,
-        ``"diagram"`` (boxes in columns, joined by links) or ``"verdict"`` (a forest whose rows are judged:
-        the verdict, "red", "green" or another word, stands in `group`).
+        (estimates with intervals, one a row), ``"histogram"`` (counted bins), ``"scatter"``, ``"bubble"``
+        (marks whose area is a number, on a grid of classes or on axes of numbers), ``"diagram"`` (boxes in
+        columns, joined by links) or ``"verdict"`` (a forest whose rows are judged: the verdict, "red",
+        "green" or another word, stands in `group`).
     frame
         The rows behind the picture, tidy.
     x, y
         The columns on the two axes. A bar chart has its categories on `x`; a forest its terms on `y`
         and estimates on `x`; a histogram the lower edge of each bin on `x` and counts on `y`. A diagram has
-        one row a box, `x` missing and its name on `y`, and one row a link, from `x` to `y`.
+        one row a box, `x` missing and its name on `y`, and one row a link, from `x` to `y`. A bubble chart
+        may have classes on either: text in the order of the frame, or of its categories.
     value
         The column shown in the cells of a heat map; in a diagram, what stands at a link, or under a box
         that is to be marked.
+    size
+        The column that the area of a bubble stands for, 0 or more; the picture shows its name.
     low, high
         The interval's columns; required for kinds that show estimates.
     group
@@ -92,7 +98,7 @@ class Chart:
     percent
         Whether the values are shares to be shown as percentages.
     log
-        Whether the axis of the estimates is logarithmic (ratios).
+        Whether the axis of the estimates is logarithmic (ratios); of bubbles, both axes of numbers.
     reference
         A value at which to draw a reference line, e.g. 1 for a ratio.
     band
@@ -117,6 +123,7 @@ class Chart:
     grade: Grade
     note: str = ""
     value: str | None = None
+    size: str | None = None
     low: str | None = None
     high: str | None = None
     group: str | None = None
@@ -137,11 +144,13 @@ class Chart:
             )
         if self.kind == "heatmap" and not self.value:
             raise OptionError("a heat map needs the column of its cells: value=…")
+        if self.kind == "bubble" and not self.size:
+            raise OptionError("a bubble chart needs the column that the areas stand for: size=…")
         if self.kind == "verdict" and not self.group:
             raise OptionError("a chart of verdicts needs the column that holds them: group=…")
         if self.kind == "diagram" and not (self.value and self.group):
             raise OptionError("a diagram needs the columns of its words and its levels: value=…, group=…")
-        for name in (self.x, self.y, self.value, self.low, self.high, self.group):
+        for name in (self.x, self.y, self.value, self.size, self.low, self.high, self.group):
             if name is not None and name not in self.frame.columns:
                 raise ColumnError(one_of(name, map(str, self.frame.columns), what="column of the chart"))
         if self.frame.empty:
@@ -259,6 +268,21 @@ def _describe_scatter(chart: Chart) -> str:
     )
 
 
+def _describe_bubbles(chart: Chart) -> str:
+    size = str(chart.size)
+    parts = []
+    for name, rows in chart.series():
+        largest = max(_dicts(rows), key=lambda row: -math.inf if is_missing(row[size]) else row[size])
+        parts.append(
+            f"{_before(name)}{len(rows):,} with {number(rows[size].sum())} in all, the largest "
+            f"{number(largest[size])} at {number(largest[chart.x])} and {number(largest[chart.y])}"
+        )
+    return (
+        f"Bubbles whose area is {size}, by {chart.x_label} (across) and {chart.y_label} (up): "
+        f"{'; '.join(parts)}."
+    )
+
+
 def _describe_diagram(chart: Chart) -> str:
     boxes, links = chart.frame[chart.frame[chart.x].isna()], chart.frame[chart.frame[chart.x].notna()]
     parts = []
@@ -291,6 +315,7 @@ _DESCRIBE: dict[str, Callable[[Chart], str]] = {
     "heatmap": _describe_heatmap,
     "histogram": _describe_histogram,
     "scatter": _describe_scatter,
+    "bubble": _describe_bubbles,
     "diagram": _describe_diagram,
     "verdict": _describe_verdicts,
 }

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from cemlab.present import theme
 from cemlab.present.plots.bars import paint_bars, upright
+from cemlab.present.plots.bubbles import bubble_height, paint_bubbles
 from cemlab.present.plots.curves import paint_curves, paint_histogram, paint_scatter
 from cemlab.present.plots.diagram import diagram_height, paint_diagram
 from cemlab.present.plots.frame import (
@@ -49,6 +50,7 @@ PAINTERS: dict[str, Callable[[Axes, Chart, list[Series]], list[Any]]] = {
     "heatmap": paint_heatmap,
     "histogram": paint_histogram,
     "scatter": paint_scatter,
+    "bubble": paint_bubbles,
     "diagram": paint_diagram,
     "verdict": paint_verdicts,
 }
@@ -130,6 +132,8 @@ def size_of(chart: Chart) -> tuple[float, float]:
         if chart.kind != "heatmap":
             rows = max(rows, len(chart.frame))
     height = max(1.4 + 0.19 * words + 0.24 * rows, theme.HEIGHT, theme.HEIGHT + 0.2 * (words - 5))
+    if chart.kind == "bubble":
+        height = max(height, 1.6 + 0.19 * words + bubble_height(chart))
     wrapped, columns = in_columns([name for name, _ in chart.series()], 0.775 * 72 * theme.WIDTH)
     named = math.ceil(len(wrapped) / columns) * max(map(lines, wrapped))
     return theme.WIDTH, height + 0.18 * max(0, named - 2)
