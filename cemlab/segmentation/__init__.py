@@ -1,7 +1,8 @@
 """What do we do with this customer? The vocabulary of notebook 01."""
 
+from cemlab.segmentation.message_mix import MessageMix, message_mix
 from cemlab.segmentation.rfm import RFM, rfm
 from cemlab.segmentation.styles import Styles, styles
 from cemlab.segmentation.value_map import ValueMap, value_map
 
-__all__ = ["RFM", "Styles", "ValueMap", "rfm", "styles", "value_map"]
+__all__ = ["MessageMix", "RFM", "Styles", "ValueMap", "message_mix", "rfm", "styles", "value_map"]
