@@ -24,7 +24,8 @@ FATES = ("stayed loyal", "weakened", "left for another brand", "left the categor
 # The spacing of the nodes, in units of the narrowest feature the integrand can have.
 _FINE_RATE = 0.15
 _FINE_SHARE = 1.5
-_TAIL = 1e-16  # what lies beyond the outermost nodes
+_TAIL = 1e-16  # of a household's rate or share beyond the outermost nodes
+_HEAVIEST = 1e-13  # of households with rates beyond the highest node
 _LARGEST_SHAPE = 1e6
 _LARGEST_ALPHA = 1e4
 _LARGEST_LEAST = 1_000
@@ -286,8 +287,8 @@ def _rate_nodes(draws: _Draws, rule: _Rule) -> tuple[FloatArray, FloatArray]:
     once = mean / (shape + mean)
     low = np.log(special.gammaincinv(shape + 1.0, _TAIL) * once / scale).min()
     highest = np.maximum(
-        special.gammainccinv(shape, _TAIL * np.minimum(shape, 1.0)) * mean / shape,
-        special.gammainccinv(shape + rule.least, _TAIL) * once,
+        special.gammainccinv(shape, _HEAVIEST * np.minimum(shape, 1.0)) * mean / shape,
+        special.gammainccinv(shape + rule.least, _HEAVIEST) * once,
     )
     ends = [_unwound(float(v)) for v in (low, np.log(highest / scale).max())]
     step = _FINE_RATE / np.sqrt(max(float(shape.max()), 1.0)) / max(highest.max() / 200.0, 1.0) ** 0.25
