@@ -1,0 +1,156 @@
+"""Was it by lot? What is asked of campaigns before an effect is read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from cemlab.data.campaign_cells import CampaignCells
+from cemlab.evidence import Check
+from cemlab.markup import join_words, p_value, percent
+from cemlab.segmentation.cell_design import LEAST_IN_ARM, CellDesign
+
+#: Chance that any of a family of checks fails where nothing is wrong.
+FALSE_ALARMS = 0.01
+#: Fewest customers in each arm for a strategy to be estimable.
+LEAST_ARM = 30
+
+
+def not_estimable(cells: CampaignCells, wanted: Sequence[str]) -> dict[str, str]:
+    """Return the strategies of which nothing can be said, each with its reason."""
+    reasons = {}
+    for name in wanted:
+        arms = [_arm(cells.table, name, treated) for treated in (False, True)]
+        (n_without, _), (n_with, _) = arms
+        if n_without == n_with == 0:
+            reasons[name] = "no campaign by lot with recorded responses"
+        elif min(n_without, n_with) == 0:
+            reasons[name] = "nobody was left alone" if n_without == 0 else "nobody was treated"
+        elif min(n_without, n_with) < LEAST_ARM:
+            reasons[name] = f"{n_with:,} treated and {n_without:,} left alone are too few"
+        elif sum(responses for _, responses in arms) == 0:
+            reasons[name] = "nobody responded in either arm"
+        elif _lost_arm(cells, name):
+            reasons[name] = "an arm is empty outside one fold"
+    return reasons
+
+
+def _arm(table: pd.DataFrame, name: str, treated: bool) -> tuple[int, int]:
+    """Return customers and responses of one arm."""
+    own = table[(table["kind"] == name) & (table["treated"] == treated)]
+    return int(own["n"].sum()), int(own["responses"].sum())
+
+
+def _lost_arm(cells: CampaignCells, name: str) -> bool:
+    """Whether some arm or fold has no rows where a fit or a valuation needs them."""
+    own = cells.table[cells.table["kind"] == name]
+    by_fold = own.pivot_table(index="treated", columns="fold", values="n", aggfunc="sum", fill_value=0)
+    short = by_fold.shape != (2, cells.folds)
+    return short or bool((by_fold.to_numpy() == by_fold.to_numpy().sum(axis=1, keepdims=True)).any())
+
+
+def lot_checks(cells: CampaignCells, known: Sequence[str], *, treated_share: float) -> tuple[Check, Check]:
+    """Check that as many were treated as the design says, and that both arms are alike."""
+    return _share_treated(cells, known, treated_share), _balance(cells, known)
+
+
+def _share_treated(cells: CampaignCells, known: Sequence[str], treated_share: float) -> Check:
+    from scipy.stats import binomtest
+
+    found = []
+    for kind in known:
+        own = cells.given[cells.given["kind"] == kind]
+        n, treated = int(own["n_given"].sum()), int(own.loc[own["treated"], "n_given"].sum())
+        found.append((float(binomtest(treated, n, treated_share).pvalue), kind, treated / n))
+    worst, kind, share = min(found)
+    return Check(
+        name="share treated",
+        null=f"{percent(treated_share)} of each kind were treated by lot",
+        passed=worst >= FALSE_ALARMS / len(found),
+        detail=f"Farthest off: {kind}, {percent(share)} treated against {percent(treated_share)}, "
+        f"{p_value(worst)}.",
+        remedy="Ask how the lot was drawn, or state the share of the design (treated_share).",
+    )
+
+
+def _balance(cells: CampaignCells, known: Sequence[str]) -> Check:
+    """Chi-squared test of each feature against the arm, by kind, on the values that have rows."""
+    from scipy.stats import chi2_contingency
+
+    found = []
+    for kind in known:
+        own = cells.table[cells.table["kind"] == kind]
+        for feature in cells.features:
+            table = own.pivot_table(
+                index=feature, columns="treated", values="n", aggfunc="sum", fill_value=0
+            ).to_numpy(dtype=float)
+            table = table[table.sum(axis=1) >= 2 * 5]  # five expected in an arm, the usual rule
+            if len(table) > 1:
+                found.append((float(chi2_contingency(table, correction=False).pvalue), kind, feature))
+    if not found:
+        return Check(
+            name="balance of features",
+            null="both arms are alike in what was known before",
+            passed=None,
+            detail="No feature has two values with enough customers.",
+            remedy="Give features that tell customers apart.",
+        )
+    worst, kind, feature = min(found)
+    return Check(
+        name="balance of features",
+        null="both arms are alike in what was known before",
+        passed=worst >= FALSE_ALARMS / len(found),
+        detail=f"Farthest off of {len(found)}: {feature} in {kind}, {p_value(worst)}.",
+        remedy="Whoever differs beforehand was not dealt by lot: find out who chose.",
+    )
+
+
+def recorded_check(cells: CampaignCells, known: Sequence[str]) -> Check:
+    """Check that responses are missing as often in both arms."""
+    from scipy.stats import fisher_exact
+
+    own = cells.given[cells.given["kind"].isin(known)]
+    lost = int(own["n_no_response"].sum())
+    null = "a response is recorded as often for the treated as for those left alone"
+    if lost == 0:
+        return Check(name="responses recorded", null=null, passed=True, detail="Every response was recorded.")
+    found = []
+    for kind, rows in own.groupby("kind"):
+        missing = rows["n_no_response"].to_numpy()
+        there = rows["n_given"].to_numpy() - missing
+        found.append((float(fisher_exact(np.array([missing, there])).pvalue), str(kind)))
+    worst, kind = min(found)
+    return Check(
+        name="responses recorded",
+        null=null,
+        passed=worst >= FALSE_ALARMS / len(found),
+        detail=f"Missing for {lost:,} of {int(own['n_given'].sum()):,}; farthest apart in {kind}, "
+        f"{p_value(worst)}.",
+        remedy="Find the responses that are missing: those who are left are no longer two like arms.",
+    )
+
+
+def overlap_check(design: CellDesign) -> Check:
+    """Tell which values were too rare in an arm to be kept apart."""
+    merged = [f"{name}: {join_words(values)}" for name, values in design.merged.items() if values]
+    return Check(
+        name="overlap",
+        null=f"each value of each feature has {LEAST_IN_ARM} customers in both arms of each kind",
+        passed=None if merged else True,
+        detail=f"Merged into “other” ({'; '.join(merged)})." if merged else "Every value has them.",
+        remedy="Customers with these values are judged as their group is." if merged else "",
+    )
+
+
+def tried_check(reasons: dict[str, str]) -> Check:
+    """Tell which strategies have no estimate, and why."""
+    told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    return Check(
+        name="strategies tried",
+        null="each strategy was tried in a campaign by lot with both arms",
+        passed=not reasons,
+        detail=f"Not estimable – {told}." if reasons else "Each was.",
+        remedy="Run a campaign by lot for it before it is given to anybody." if reasons else "",
+    )
