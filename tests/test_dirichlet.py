@@ -167,16 +167,19 @@ def test_purchases_are_negative_binomial_and_add_up():
 def test_figures_of_one_market_fit_each_other(market, length):
     penetration, duplication = market.penetration(length), market.duplication(length)
     tolerance = 1e-9  # of sums of chances, after a division by a penetration of at least 0.1 %
-    assert (penetration > 0).all() and (penetration < market.category_penetration(length) + tolerance).all()
+    assert (penetration > 0).all()
+    assert (penetration < market.category_penetration(length) + tolerance).all()
     # buyers of both brands are the same households from either side
     both = duplication * penetration[:, None]
     np.testing.assert_allclose(both, both.T, atol=tolerance)
-    assert (duplication >= -tolerance).all() and (duplication <= 1.0 + tolerance).all()
+    assert (duplication >= -tolerance).all()
+    assert (duplication <= 1.0 + tolerance).all()
     # purchases of all brands are the category's
     bought = penetration * market.purchase_rate(length)
     assert bought.sum() == pytest.approx(market.mean * length, rel=1e-9)
     for share in (market.sole_buyers(length), market.repeat_buyers(length), market.once_only(length)):
-        assert (share > 0).all() and (share <= 1.0 + tolerance).all()
+        assert (share > 0).all()
+        assert (share <= 1.0 + tolerance).all()
     # who bought once or more in each of two periods takes at least one, and larger brands are bought more
     assert (market.repeat_rate(length) >= 1.0 - tolerance).all()
     order = np.argsort(market.shares)
