@@ -4,6 +4,7 @@ from cemlab.loyalty.defection import Defection, defection
 from cemlab.loyalty.excess import Excess, excess
 from cemlab.loyalty.falling import chance_of_so_few
 from cemlab.loyalty.fates import Fates, fates
+from cemlab.loyalty.growth import Growth, growth
 from cemlab.loyalty.histories import BuyingHistories, buying_histories, last_purchase, two_periods
 from cemlab.loyalty.market_fit import published_market, stated_market, stationary_market
 from cemlab.loyalty.market_null import StationaryMarket
@@ -17,6 +18,7 @@ __all__ = [
     "Defection",
     "Excess",
     "Fates",
+    "Growth",
     "LoyaltyTransitions",
     "StationaryMarket",
     "Watchlist",
@@ -25,6 +27,7 @@ __all__ = [
     "defection",
     "excess",
     "fates",
+    "growth",
     "last_purchase",
     "panel",
     "published_market",
