@@ -63,7 +63,7 @@ class CountedFates:
     @cached_property
     def per_year(self) -> FloatArray:
         """Households of each year, of shape (T,)."""
-        return self._by_year(self.weight[:, None])[:, 0]
+        return np.asarray(self._by_year(self.weight[:, None])[:, 0], dtype=np.float64)
 
     @cached_property
     def rated(self) -> Flags:
@@ -79,13 +79,14 @@ class CountedFates:
     def mean_gaps(self) -> FloatArray:
         """Mean of each gap in each year over those who rated, of shape (T, G)."""
         known = np.where(self.rated, self.gaps, 0.0)
-        return self._by_year(self.weight[:, None] * known) / self.rated_per_year
+        total = self._by_year(self.weight[:, None] * known)
+        return np.asarray(total / self.rated_per_year, dtype=np.float64)
 
     @cached_property
     def placebo_shares(self) -> FloatArray:
         """Share of each year in the households of the placebo years, nought for the focal one (T,)."""
         counted = np.where(np.arange(self.years) == self.focal, 0.0, self.per_year)
-        return counted / counted.sum()
+        return np.asarray(counted / counted.sum(), dtype=np.float64)
 
     @cached_property
     def placebo_gaps(self) -> FloatArray:

@@ -41,7 +41,7 @@ class Estimates:
         return clustered_covariance(self.influence, fates.weight, fates.pairs)
 
 
-def yearly_excess(fates: CountedFates, lost: Flags) -> Estimates:
+def yearly_excess(fates: CountedFates, lost: FloatArray) -> Estimates:
     """Return each year's excess: the share with one of some fates, less what the null expects (T,).
 
     Parameters
@@ -57,7 +57,7 @@ def yearly_excess(fates: CountedFates, lost: Flags) -> Estimates:
     return Estimates(value=mean, influence=(away[:, None] - mean) * member / fates.per_year)
 
 
-def excess_parts(fit: ExcessFit, lost: Flags) -> Estimates:
+def excess_parts(fit: ExcessFit, lost: FloatArray) -> Estimates:
     """Return what the difference of the focal year's excess from that of the placebo years goes with.
 
     Parameters
@@ -94,7 +94,7 @@ def excess_parts(fit: ExcessFit, lost: Flags) -> Estimates:
 
 
 def predicted_excess(
-    fit: ExcessFit, lost: Flags, *, moved: frozenset[int] | None = None, level: float | None = None
+    fit: ExcessFit, lost: FloatArray, *, moved: frozenset[int] | None = None, level: float | None = None
 ) -> Estimates:
     """Return the excess that the fit predicts of the focal year's households.
 
@@ -128,7 +128,9 @@ def predicted_excess(
     return _predicted(fit, lost, here, design, slope)
 
 
-def _predicted(fit: ExcessFit, lost: Flags, here: Flags, design: FloatArray, slope: FloatArray) -> Estimates:
+def _predicted(
+    fit: ExcessFit, lost: FloatArray, here: Flags, design: FloatArray, slope: FloatArray
+) -> Estimates:
     """Return the mean predicted excess of some cells, with its influences through all that was estimated."""
     fates, beta = fit.fates, fit.logit.coefficients
     null = fates.null[here]
