@@ -114,7 +114,9 @@ def _set_axis(ax: Axes, chart: Chart, side: Literal["x", "y"], classes: list[str
         plain = replace(chart, low=None, high=None, reference=chart.reference if side == "y" else None)
         span(plain, column)  # refuses what no logarithmic axis shows
         found = floats(chart.frame[column])
-        room = extent(ax)[0] - _SIZES if side == "x" else extent(ax)[1]
+        width, height = extent(ax)
+        # the legend takes a part of the height
+        room = width - _SIZES if side == "x" else 0.75 * height
         limits = _padded(found[np.isfinite(found)], log=chart.log, room=room, across=across)
         scale(ax, plain, side, limits)
         if side == "x":
