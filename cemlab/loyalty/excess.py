@@ -18,7 +18,7 @@ from cemlab.evidence import Check, Evidence
 from cemlab.loyalty.fates import enough_loyal, fate_counts, loyal_means, nobody_loyal
 from cemlab.loyalty.history_null import Expectation, expect, loyalty_check
 from cemlab.loyalty.market_null import StationaryMarket
-from cemlab.loyalty.panels import BrandPanel, check_loyalty
+from cemlab.loyalty.panels import Among, BrandPanel, check_loyalty, fates_of
 from cemlab.markup import join_words, percent, percent_range, points
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.dirichlet_fates import FATES
@@ -54,6 +54,8 @@ class Excess(Result):
         What is counted; ``"fully defected"`` is left for another brand or left the category.
     threshold, least
         Who counts as loyal.
+    among
+        Whether all of the loyal count, or those only who bought the category in the follow-up too.
     market_change
         What the category's buying per day in the follow-up is multiplied by under the null.
     simulated
@@ -63,6 +65,7 @@ class Excess(Result):
     fate: Fate
     threshold: float
     least: int
+    among: Among = "all"
     market_change: float = 1.0
     simulated: bool = False
 
@@ -110,8 +113,9 @@ class Excess(Result):
         if self.evidence.failed:
             verdict += f" Checks that failed: {join_words(check.name for check in self.evidence.failed)}."
         marked = "In a simulated panel: of" if self.simulated else "Of"
+        means = loyal_means(self.threshold, self.least, self.among)
         return (
-            f"{marked} 100 households loyal to {seen['brand']} ({loyal_means(self.threshold, self.least)}), "
+            f"{marked} 100 households loyal to {seen['brand']} ({means}), "
             f"{100 * seen['estimate']:.0f} {_DID[self.fate]} in the next period; "
             f"{100 * expected['estimate']:.0f} would have been if nobody's loyalty had changed"
             f"{_market(self.market_change)}. The excess is {_in_points(gap)}, among {seen['n_loyal']:,} "
@@ -159,6 +163,7 @@ def excess(
     brand: str | None = None,
     threshold: float = 0.7,
     least: int = 1,
+    among: Among = "all",
     fate: Fate = "fully defected",
     market_change: float | Literal["seen"] = 1.0,
     conf_level: float = 0.95,
@@ -176,11 +181,11 @@ def excess(
         From :func:`cemlab.loyalty.stationary_market`, usually fitted to the same panel.
     brand
         A brand; without one, every brand that somebody is loyal to.
-    threshold, least
-        Who is loyal, as in :func:`cemlab.loyalty.fates`.
+    threshold, least, among
+        Who is loyal, and who of them counts, as in :func:`cemlab.loyalty.fates`.
     fate
         What is counted: ``"fully defected"`` (left for another brand or left the category), or one of the
-        fates.
+        fates alone.
     market_change
         What the category's buying per day in the follow-up is multiplied by under the null; ``"seen"``
         takes the change of the whole panel, and then a flight of the loyal from the category hides in it.
@@ -220,16 +225,19 @@ def excess(
     Zou, G. Y. & Donner, A. (2008). Construction of confidence limits about effect measures: a general
     approach. Statistics in Medicine 27, 1693–1702.
     """
-    check_loyalty(threshold=threshold, least=least)
+    check_loyalty(threshold=threshold, least=least, among=among)
     check_conf_level(conf_level)
     if fate not in get_args(Fate):
         raise OptionError(one_of(fate, get_args(Fate), what="fate"))
+    if fate == "left the category" and among == "buyers":
+        raise OptionError("among='buyers' leaves out who left the category; use among='all' to count them")
     change = _change(panel, market_change)
     names = panel.brands if brand is None else (panel.check_brand(brand),)
-    codes = (2, 3) if fate == "fully defected" else (FATES.index(fate),)
+    gone = tuple(range(2, len(fates_of(among))))
+    codes = gone if fate == "fully defected" else (FATES.index(fate),)
     frames, checks, used = [], [], 0
     for name in names:
-        counts = fate_counts(panel, name, threshold=threshold, least=least)
+        counts = fate_counts(panel, name, threshold=threshold, least=least, among=among)
         if not counts.sum():
             continue
         expected = expect(
@@ -238,6 +246,7 @@ def excess(
             name,
             threshold=threshold,
             least=least,
+            among=among,
             codes=codes,
             market_change=change,
             conf_level=conf_level,
@@ -246,7 +255,7 @@ def excess(
         checks += [loyalty_check(panel, null, name, threshold=threshold, least=least)]
         used += int(counts.sum())
     if not frames:
-        raise nobody_loyal(brand, threshold, least)
+        raise nobody_loyal(brand, threshold, least, among)
     table = pd.concat(frames, ignore_index=True)
     return Excess(
         table=table,
@@ -255,6 +264,7 @@ def excess(
         fate=fate,
         threshold=threshold,
         least=int(least),
+        among=among,
         market_change=change,
         simulated=panel.simulated,
     )

@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cemlab.chart import Chart
 from cemlab.errors import DesignError
 from cemlab.evidence import Check, Evidence
-from cemlab.loyalty.panels import BrandPanel, check_loyalty
+from cemlab.loyalty.panels import Among, BrandPanel, check_loyalty, fates_of
 from cemlab.markup import join_words, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.dirichlet_fates import FATES
@@ -28,17 +29,20 @@ class Fates(Result):
     Parameters
     ----------
     table
-        Four rows a brand: brand, fate, n (households with this fate), n_loyal, estimate (their share of the
-        loyal), conf_low, conf_high (Wilson, each for its own share), sim_low, sim_high (Goodman, at
-        the same level for the four shares of a brand together).
+        Four rows a brand (three among buyers): brand, fate, n (households with this fate), n_loyal, estimate
+        (their share of the loyal), conf_low, conf_high (Wilson, each for its own share), sim_low, sim_high
+        (Goodman, at the same level for the shares of a brand together).
     threshold, least
         Who counts as loyal: share of the category purchases of a year, and the fewest of the base year.
+    among
+        Whether all of the loyal count, or those only who bought the category in the follow-up too.
     simulated
         Whether the households were drawn and not observed; every title then says so.
     """
 
     threshold: float
     least: int
+    among: Among = "all"
     simulated: bool = False
 
     title: ClassVar[str] = "Fates of the loyal"
@@ -50,7 +54,7 @@ class Fates(Result):
         return tuple(self.table["brand"].drop_duplicates())
 
     def of(self, brand: str) -> pd.DataFrame:
-        """Return the four rows of one brand."""
+        """Return the rows of one brand."""
         return self.table[self.table["brand"] == brand].reset_index(drop=True)
 
     @property
@@ -78,12 +82,12 @@ class Fates(Result):
         of = "In a simulated panel, of" if self.simulated else "Of"
         return (
             f"{of} {own[0]['n_loyal']:,} households loyal to {own[0]['brand']} in the base period "
-            f"({loyal_means(self.threshold, self.least)}), {join_words(parts)} in the next."
+            f"({loyal_means(self.threshold, self.least, self.among)}), {join_words(parts)} in the next."
         )
 
     @property
     def chart(self) -> Chart:
-        """Bars of the four shares, one series a brand."""
+        """Bars of the shares, one series a brand."""
         brand, several = self.brands[0], len(self.brands) > 1
         stayed = float(self.of(brand)["estimate"].iloc[0])
         marked = "Simulated: " if self.simulated else ""
@@ -104,11 +108,13 @@ class Fates(Result):
         )
 
 
-def loyal_means(threshold: float, least: int) -> str:
+def loyal_means(threshold: float, least: int, among: Among = "all") -> str:
     """Return what loyal means, in words."""
     fewest = f" in at least {least:,} purchases" if least > 1 else ""
     much = "all" if threshold == 1 else f"at least {100 * threshold:.4g} %"
-    return f"{much} of the category purchases{fewest}"
+    again = "" if among == "all" else ", and bought the category again"
+    often = f" at least {least:,} times" if again and least > 1 else ""
+    return f"{much} of the category purchases{fewest}{again}{often}"
 
 
 def fates(
@@ -117,6 +123,7 @@ def fates(
     brand: str | None = None,
     threshold: float = 0.7,
     least: int = 1,
+    among: Among = "all",
     conf_level: float = 0.95,
 ) -> Fates:
     """Answer what those loyal to a brand in the base period did in the next.
@@ -132,6 +139,10 @@ def fates(
         household that split its purchases evenly is loyal to two brands and is counted with both.
     least
         Fewest category purchases in the base period; of those who bought once, everybody is loyal.
+    among
+        ``"all"``: all of the loyal; ``"buyers"``: only those who bought the category in the follow-up too, at
+        least `least` times, as panels of continuous buyers are published. Who left the category is then
+        not seen at all, so that the shares are others.
     conf_level
         Level of the intervals.
 
@@ -162,13 +173,13 @@ def fates(
     Goodman, L. A. (1965). On simultaneous confidence intervals for multinomial proportions.
     Technometrics 7, 247–254.
     """
-    check_loyalty(threshold=threshold, least=least)
+    check_loyalty(threshold=threshold, least=least, among=among)
     check_conf_level(conf_level)
     names = panel.brands if brand is None else (panel.check_brand(brand),)
-    counts = {name: fate_counts(panel, name, threshold=threshold, least=least) for name in names}
+    counts = {name: fate_counts(panel, name, threshold=threshold, least=least, among=among) for name in names}
     counts = {name: found for name, found in counts.items() if found.sum() > 0}
     if not counts:
-        raise nobody_loyal(brand, threshold, least)
+        raise nobody_loyal(brand, threshold, least, among)
     table = pd.concat([_rows(name, found, conf_level) for name, found in counts.items()], ignore_index=True)
     return Fates(
         table=table,
@@ -176,23 +187,28 @@ def fates(
         conf_level=conf_level,
         threshold=threshold,
         least=int(least),
+        among=among,
         simulated=panel.simulated,
     )
 
 
-def fate_counts(panel: BrandPanel, brand: str, *, threshold: float, least: int) -> np.ndarray:
-    """Return the loyal households with each fate, in the order of FATES, shape (4,)."""
-    cells = panel.loyal(brand, threshold=threshold, least=least)
+def fate_counts(
+    panel: BrandPanel, brand: str, *, threshold: float, least: int, among: Among
+) -> NDArray[np.int64]:
+    """Return the loyal households with each fate that can be met, in the order of FATES."""
+    cells = panel.loyal(brand, threshold=threshold, least=least, among=among)
     weight = cells["n_households"].to_numpy()
-    return np.bincount(cells["fate"].to_numpy(), weights=weight, minlength=len(FATES)).astype(np.int64)
+    return np.bincount(cells["fate"].to_numpy(), weights=weight, minlength=len(fates_of(among))).astype(
+        np.int64
+    )
 
 
-def nobody_loyal(brand: str | None, threshold: float, least: int) -> DesignError:
+def nobody_loyal(brand: str | None, threshold: float, least: int, among: Among) -> DesignError:
     """Return the error of a definition that nobody meets."""
     whom = "any brand" if brand is None else repr(brand)
     return DesignError(
-        f"nobody is loyal to {whom} with {loyal_means(threshold, least)} in the base period; lower the "
-        "threshold or the minimum"
+        f"nobody is loyal to {whom} with {loyal_means(threshold, least, among)} "
+        "in the base period; lower the threshold or the minimum"
     )
 
 
@@ -207,15 +223,15 @@ def enough_loyal(n: int) -> Check:
     )
 
 
-def _rows(brand: str, counts: np.ndarray, conf_level: float) -> pd.DataFrame:
+def _rows(brand: str, counts: NDArray[np.int64], conf_level: float) -> pd.DataFrame:
     total = int(counts.sum())
     share = wilson(counts, total, conf_level=conf_level)
     # Goodman's interval solves Wilson's equation at the level that Bonferroni asks of each of the shares
-    together = wilson(counts, total, conf_level=1 - (1 - conf_level) / len(FATES))
+    together = wilson(counts, total, conf_level=1 - (1 - conf_level) / counts.size)
     return pd.DataFrame(
         {
             "brand": brand,
-            "fate": FATES,
+            "fate": FATES[: counts.size],
             "n": counts,
             "n_loyal": total,
             "estimate": share.estimate,
@@ -228,7 +244,7 @@ def _rows(brand: str, counts: np.ndarray, conf_level: float) -> pd.DataFrame:
 
 
 def _evidence(
-    panel: BrandPanel, counts: dict[str, np.ndarray], names: tuple[str, ...], threshold: float
+    panel: BrandPanel, counts: dict[str, NDArray[np.int64]], names: tuple[str, ...], threshold: float
 ) -> Evidence:
     sizes = {name: int(found.sum()) for name, found in counts.items()}
     checks = [enough_loyal(min(sizes.values()))]

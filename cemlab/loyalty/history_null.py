@@ -8,7 +8,7 @@ import numpy as np
 
 from cemlab.evidence import Check
 from cemlab.loyalty.market_null import StationaryMarket
-from cemlab.loyalty.panels import BrandPanel
+from cemlab.loyalty.panels import Among, BrandPanel
 from cemlab.markup import percent
 from cemlab.stats.dirichlet_trend import fates_given_history, loyal_given_purchases
 from cemlab.stats.intervals import FloatArray, Interval
@@ -40,6 +40,7 @@ def expect(
     *,
     threshold: float,
     least: int,
+    among: Among,
     codes: tuple[int, ...],
     market_change: float,
     conf_level: float,
@@ -51,7 +52,7 @@ def expect(
     OptionError
         If the null does not know the brand.
     """
-    cells = panel.loyal(brand, threshold=threshold, least=least)
+    cells = panel.loyal(brand, threshold=threshold, least=least, among=among)
     held = cells.groupby(["n_base", "x_base"])["n_households"].sum()
     weight = held.to_numpy(dtype=float)
     centre, covariance = _parameters(null, brand)
@@ -68,9 +69,13 @@ def expect(
         alpha=alpha,
         rest=rest,
         threshold=threshold,
+        least_ahead=least if among == "buyers" else 1,
         length=panel.next_days / panel.base_days * market_change,
     )
     each = chances[:, :, list(codes)].sum(axis=2)
+    if among == "buyers":
+        # those who bought the category again are known, and how likely that was no longer matters
+        each = each / chances[:, :, :3].sum(axis=2)
     share = np.clip(each @ weight / weight.sum(), 1e-15, 1 - 1e-15)
     spread = float(weight @ (each[0] * (1 - each[0]))) / weight.sum()
     return Expectation(

@@ -131,7 +131,8 @@ def stated_market(
     Examples
     --------
     >>> market = stated_market(mean=6, shape=1.5, switching=1.2, shares={"ours": 0.1})
-    >>> market.fates(brand="ours", least=3)["estimate"].round(2).tolist()
+    >>> market.fates(brand="ours", among="buyers")["estimate"].round(2).tolist()
+    [0.58, 0.32, 0.1]
     """
     model = Dirichlet(
         mean=mean, shape=shape, switching=switching, shares=np.array(list(shares.values()), dtype=float)

@@ -7,17 +7,18 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cemlab.data.panel import PanelCounts
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check
 from cemlab.loyalty.histories import Period
-from cemlab.loyalty.panels import BrandPanel, check_loyalty
+from cemlab.loyalty.panels import Among, BrandPanel, check_loyalty, fates_of
 from cemlab.result import check_conf_level
 from cemlab.stats.dirichlet import Dirichlet
-from cemlab.stats.dirichlet_fates import FATES, fate_shares
+from cemlab.stats.dirichlet_fates import fate_shares
 from cemlab.stats.dirichlet_fit import DirichletDraws
+from cemlab.stats.intervals import FloatArray
 
 #: Two years of equal length, for a market that is nobody's in particular.
 TWO_YEARS = ((date(2001, 1, 1), date(2001, 12, 31)), (date(2002, 1, 1), date(2002, 12, 31)))
@@ -100,6 +101,7 @@ class StationaryMarket:
         brand: str,
         threshold: float = 0.7,
         least: int = 1,
+        among: Among = "all",
         length: float = 1.0,
         conf_level: float = 0.95,
     ) -> pd.DataFrame:
@@ -109,8 +111,8 @@ class StationaryMarket:
         ----------
         brand
             One of :attr:`brands`.
-        threshold, least
-            Who is loyal, as in :func:`cemlab.loyalty.fates`.
+        threshold, least, among
+            Who is loyal, and who of them counts, as in :func:`cemlab.loyalty.fates`.
         length
             Length of the next period in base periods.
         conf_level
@@ -120,7 +122,7 @@ class StationaryMarket:
         Returns
         -------
         pandas.DataFrame
-            fate, estimate, conf_low, conf_high.
+            fate, estimate, conf_low, conf_high; no row of those who left the category among buyers.
 
         Raises
         ------
@@ -132,35 +134,38 @@ class StationaryMarket:
         >>> from cemlab import loyalty
         >>> market = loyalty.stated_market(mean=0.8, shape=1.0, switching=1.2, shares={"ours": 0.1})
         >>> market.fates(brand="ours")["estimate"].round(2).tolist()
-        [0.48, 0.03, 0.15, 0.34]
+        [0.28, 0.11, 0.19, 0.42]
+
+        Among those who bought the category again, as such figures are published:
+
+        >>> market.fates(brand="ours", among="buyers")["estimate"].round(2).tolist()
+        [0.48, 0.2, 0.32]
         """
-        check_loyalty(threshold=threshold, least=least)
+        check_loyalty(threshold=threshold, least=least, among=among)
         check_conf_level(conf_level)
         place = self.index(brand)
-        own = np.atleast_1d(self.model.alphas)[place]
-        estimate = fate_shares(
-            mean=self.model.mean,
-            shape=self.model.shape,
-            alpha=own,
-            rest=self.model.switching - own,
-            threshold=threshold,
-            least=least,
-            length=length,
-        )
-        low = high = estimate
-        if self.draws is not None:
-            alphas = self.draws.alphas
-            drawn = fate_shares(
-                mean=self.draws.mean,
-                shape=self.draws.shape,
-                alpha=alphas[:, place],
-                rest=np.delete(alphas, place, axis=1).sum(axis=1),
+        ahead = least if among == "buyers" else 1
+
+        def told(mean: ArrayLike, shape: ArrayLike, alphas: FloatArray) -> FloatArray:
+            shares = fate_shares(
+                mean=mean,
+                shape=shape,
+                alpha=alphas[..., place],
+                rest=np.delete(alphas, place, axis=-1).sum(axis=-1),
                 threshold=threshold,
                 least=least,
+                least_ahead=ahead,
                 length=length,
-            )
+            )[..., : len(fates_of(among))]
+            return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+        low = high = estimate = told(self.model.mean, self.model.shape, self.model.alphas)
+        if self.draws is not None:
+            drawn = told(self.draws.mean, self.draws.shape, self.draws.alphas)
             low, high = np.quantile(drawn, [(1 - conf_level) / 2, (1 + conf_level) / 2], axis=0)
-        return pd.DataFrame({"fate": FATES, "estimate": estimate, "conf_low": low, "conf_high": high})
+        return pd.DataFrame(
+            {"fate": fates_of(among), "estimate": estimate, "conf_low": low, "conf_high": high}
+        )
 
     def simulate(self, households: int, *, seed: int) -> BrandPanel:
         """Draw a panel of two periods in which nobody changes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,14 @@ from cemlab.data.panel import PanelCounts, PanelOccasion, panel_counts
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check
 from cemlab.loyalty.histories import Period
+from cemlab.stats.dirichlet_fates import FATES
 from cemlab.stats.intervals import Interval
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+#: Whether all of the loyal count, or those only who bought the category in the follow-up too.
+Among = Literal["all", "buyers"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,7 +99,7 @@ class BrandPanel:
             raise OptionError(f"{one_of(brand, self.brands, what='brand bought in the base period')}{why}")
         return brand
 
-    def loyal(self, brand: str, *, threshold: float, least: int) -> pd.DataFrame:
+    def loyal(self, brand: str, *, threshold: float, least: int, among: Among = "all") -> pd.DataFrame:
         """Return the cells of those loyal to a brand: n_base, x_base, n_next, x_next, n_households, fate.
 
         Parameters
@@ -106,6 +110,8 @@ class BrandPanel:
             Share of the category purchases of a year from which a household is loyal, 0.5 to 1.
         least
             Fewest category purchases of the base year.
+        among
+            ``"buyers"`` leaves out who made fewer than `least` category purchases in the follow-up.
 
         Returns
         -------
@@ -115,6 +121,8 @@ class BrandPanel:
         cells = self._candidates[self.check_brand(brand)]
         n, x = cells["n_base"].to_numpy(), cells["x_base"].to_numpy()
         chosen = cells[_enough(x, n, threshold) & (n >= least)]
+        if among == "buyers":
+            chosen = chosen[chosen["n_next"] >= least]
         later, own = chosen["n_next"].to_numpy(), chosen["x_next"].to_numpy()
         fate = np.select(
             [later == 0, own == 0, _enough(own, later, threshold)],
@@ -252,14 +260,21 @@ def panel(
     return BrandPanel(counts=counts, base=base, follow_up=follow_up, occasion=occasion, source=source)
 
 
-def check_loyalty(*, threshold: float, least: int) -> None:
+def fates_of(among: Among) -> tuple[str, ...]:
+    """Return the fates that can be met: who left the category is not seen among its buyers."""
+    return FATES if among == "all" else FATES[:-1]
+
+
+def check_loyalty(*, threshold: float, least: int, among: str = "all") -> None:
     """Refuse what cannot define loyalty to one brand.
 
     Raises
     ------
     OptionError
-        If the threshold is not from 0.5 to 1, or `least` is not a whole number from 1 on.
+        If the threshold is not from 0.5 to 1, `least` is not a whole number from 1 on, or `among` is unknown.
     """
+    if among not in get_args(Among):
+        raise OptionError(one_of(among, get_args(Among), what="kind of loyal households"))
     if not 0.5 <= threshold <= 1:
         raise OptionError(
             f"threshold is {threshold!r}; allowed: a share of the category purchases from 0.5 (below it one "

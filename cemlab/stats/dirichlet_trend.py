@@ -27,6 +27,7 @@ def fates_given_history(
     alpha: ArrayLike,
     rest: ArrayLike,
     threshold: float = 0.7,
+    least_ahead: int = 1,
     length: float = 1.0,
 ) -> FloatArray:
     """Return the chances of the four fates for households whose base year is known.
@@ -42,6 +43,8 @@ def fates_given_history(
         close to the first one, as those of a difference quotient are.
     threshold
         Share of the category purchases of a year from which a household is loyal.
+    least_ahead
+        Purchases of the category in the next year below which a household has left it.
     length
         Length of the next year in base years.
 
@@ -81,15 +84,19 @@ def fates_given_history(
     )  # (n_models, n_nodes)
     levels, level = np.unique(bought, return_inverse=True)
     size, speed = rate_shape[:, None] + levels, length / (rate_shape / rate_mean + 1)
-    silent = np.exp(-size[:, :, None] * np.log1p(speed[:, None, None] * share))
-    stay = _stay(size, speed, share, threshold)
-    nothing = np.exp(-size * np.log1p(speed)[:, None])[:, level]
+    chance = _purchase_chances(rate_shape, levels, speed, least_ahead)
+    later = np.arange(chance.shape[2])
+    few = chance[:, :, :least_ahead]
+    stay = chance[:, :, least_ahead:] @ _loyal_chance(later[least_ahead:], share, threshold)
+    never = np.exp(-size[:, :, None] * np.log1p(speed[:, None, None] * share))
+    never -= few @ np.exp(np.outer(later[:least_ahead], np.log(other)))
     total = tilt @ posterior.T
-    gone, kept = (
+    kept, gone = (
         np.einsum("bk,ck,bck->bc", tilt, posterior, part[:, level], optimize=True) / total
-        for part in (silent, stay)
+        for part in (stay, never)
     )
-    return np.stack([kept, 1 - kept - gone, gone - nothing, nothing], axis=-1)
+    nothing = few.sum(axis=2)[:, level]
+    return np.stack([kept, 1 - kept - gone - nothing, gone, nothing], axis=-1)
 
 
 def loyal_given_purchases(*, n: ArrayLike, alpha: float, rest: float, threshold: float = 0.7) -> FloatArray:
@@ -156,22 +163,24 @@ def _posterior(
     return scaled
 
 
-def _stay(size: FloatArray, speed: FloatArray, share: FloatArray, threshold: float) -> FloatArray:
-    """Return the chance to be loyal in the next year for each model, number of purchases and share."""
+def _purchase_chances(
+    shape: FloatArray, levels: NDArray[np.generic], speed: FloatArray, least: int
+) -> FloatArray:
+    """Return the chances of 0, 1, … purchases in the next year, (n_models, n_levels, numbers)."""
     from scipy.special import gammaln
 
-    mean = size * speed[:, None]
+    before = levels.astype(np.int64)
+    most = (shape + before[-1]) * speed
     # ten standard deviations and a bit: what lies beyond is smaller than rounding
-    top = int(np.ceil((mean + 10 * np.sqrt(mean * (1 + speed[:, None]))).max() + 30))
-    later = np.arange(1, top + 1)
-    log_pmf = (
-        gammaln(size[:, :, None] + later)
-        - gammaln(size)[:, :, None]
-        - gammaln(later + 1)
-        - size[:, :, None] * np.log1p(speed)[:, None, None]
-        + later * np.log(speed / (1 + speed))[:, None, None]
-    )
-    return np.asarray(np.exp(log_pmf) @ _loyal_chance(later, share, threshold))
+    top = int(np.ceil((most + 10 * np.sqrt(most * (1 + speed))).max() + 30)) + least
+    later = np.arange(top + 1)
+    # every argument is the shape and a whole number
+    gamma = gammaln(shape[:, None] + np.arange(before[-1] + top + 1))
+    size = (shape[:, None] + before)[:, :, None]
+    log_chance = gamma[:, before[:, None] + later] - gamma[:, before][:, :, None]
+    log_chance -= size * np.log1p(speed)[:, None, None]
+    log_chance += later * np.log(speed / (1 + speed))[:, None, None] - gammaln(later + 1)
+    return np.asarray(np.exp(log_chance))
 
 
 def _loyal_chance(n: NDArray[np.generic], share: FloatArray, threshold: float) -> FloatArray:
