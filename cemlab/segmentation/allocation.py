@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,8 @@ def allocate(
 
     Examples
     --------
-    >>> plan = allocate(np.array([[5.0, 3.0], [1.0, 2.0]]), np.array([1.0, 1.0]), np.array([10, 10]), budget=12.0)
+    >>> worth, cost = np.array([[5.0, 3.0], [1.0, 2.0]]), np.array([1.0, 1.0])
+    >>> plan = allocate(worth, cost, np.array([10, 10]), budget=12.0)
     >>> plan.assigned.tolist(), plan.value, round(plan.budget_price, 6)
     ([[10, 0], [0, 2]], 54.0, 2.0)
     """
@@ -124,19 +126,11 @@ def _limits(
 
 def _solved(value: Floats, cost: Floats, n: Ints, budget: float, capacity: Floats) -> Allocation:
     from scipy.optimize import linprog
-    from scipy.sparse import csr_array, eye_array, kron, vstack
 
     cells, strategies = value.shape
-    each_cell = kron(eye_array(cells), np.ones((1, strategies)))
-    each_strategy = kron(np.ones((1, cells)), eye_array(strategies))
     limited = np.flatnonzero(np.isfinite(capacity))
-    rows, ends = [each_cell, csr_array(each_strategy)[limited]], [n, capacity[limited]]
-    if np.isfinite(budget):
-        rows.append(csr_array(np.tile(cost, cells)[None, :]))
-        ends.append(np.array([budget]))
-    found = linprog(
-        -value.ravel(), A_ub=vstack(rows).tocsr(), b_ub=np.concatenate(ends), bounds=(0, None), method="highs"
-    )
+    rows, ends = _limits_as_rows(cost, n, budget, capacity)
+    found: Any = linprog(-value.ravel(), A_ub=rows, b_ub=ends, bounds=(0, None), method="highs")
     if found.status != 0:
         raise DesignError(f"no plan within budget and capacity was found: {found.message}")
     whole = np.floor(found.x.reshape(value.shape) + _SLACK).astype(np.int64)
@@ -153,6 +147,25 @@ def _solved(value: Floats, cost: Floats, n: Ints, budget: float, capacity: Float
     )
 
 
+def _limits_as_rows(cost: Floats, n: Ints, budget: float, capacity: Floats) -> tuple[Any, Floats]:
+    """Return the left side (sparse) and the right side: cells, limited strategies, budget."""
+    from scipy import sparse
+
+    cells, strategies = len(n), len(cost)
+    columns = np.arange(cells * strategies)
+    limited = np.flatnonzero(np.isfinite(capacity))
+    each = np.ones(len(columns))
+    rows: list[Any] = [sparse.csr_array((each, (columns // strategies, columns)))]
+    by_strategy: Any = sparse.csr_array((each, (columns % strategies, columns)))
+    ends = [n.astype(float), capacity[limited]]
+    if len(limited):
+        rows.append(by_strategy[limited])
+    if np.isfinite(budget):
+        rows.append(sparse.csr_array(np.tile(cost, cells)[None, :]))
+        ends.append(np.array([budget]))
+    return sparse.vstack(rows, format="csr"), np.concatenate(ends)
+
+
 def _within(assigned: Ints, cost: Floats, budget: float) -> Ints:
     """Take back a customer where the solver's rounding went over the budget."""
     kept = assigned.copy()
@@ -165,18 +178,18 @@ def _within(assigned: Ints, cost: Floats, budget: float) -> Ints:
 def _filled(assigned: Ints, value: Floats, cost: Floats, n: Ints, budget: float, capacity: Floats) -> Ints:
     """Give out what rounding down left, the most worthy first."""
     plan = assigned.copy()
-    free = n - plan.sum(axis=1)
-    hands = capacity - plan.sum(axis=0)
+    free, hands = n - plan.sum(axis=1), capacity - plan.sum(axis=0)
+    left = budget - float((plan * cost).sum())
     for place in np.argsort(-value, axis=None, kind="stable"):
         cell, strategy = divmod(int(place), len(cost))
-        if value[cell, strategy] <= 0:
+        if value[cell, strategy] <= 0 or left < cost.min() or (hands < 1).all():
             break
-        if not free[cell] or hands[strategy] < 1:
+        by_money = left // cost[strategy] if cost[strategy] > 0 and np.isfinite(left) else np.inf
+        if cost[strategy] > left:
             continue
-        left = budget - float((plan * cost).sum())
-        by_money = left // cost[strategy] if cost[strategy] > 0 else np.inf
-        more = int(min(free[cell], hands[strategy], max(by_money, 0)))
+        more = int(min(free[cell], hands[strategy], by_money))
         plan[cell, strategy] += more
         free[cell] -= more
         hands[strategy] -= more
+        left -= more * float(cost[strategy])
     return _within(plan, cost, budget)

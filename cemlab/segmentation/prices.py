@@ -1,0 +1,61 @@
+"""What a response is worth and what treating costs: the user's numbers, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cemlab.errors import DesignError, OptionError, one_of
+from cemlab.segmentation.uplift import Uplift
+
+Floats = NDArray[np.float64]
+
+#: The strategy of doing nothing.
+ALONE = "leave alone"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prices:
+    """The strategies to choose from, each with the worth of a response and the cost of a treatment."""
+
+    names: tuple[str, ...]
+    margin: Floats
+    cost: Floats
+
+
+def check_prices(uplift: Uplift, margins: Mapping[str, float], costs: Mapping[str, float]) -> Prices:
+    """Return the prices of the strategies that are estimable.
+
+    Raises
+    ------
+    OptionError
+        If a strategy is unknown, margins and costs name different ones, or an amount is no number, or a cost
+        is negative.
+    DesignError
+        If no strategy with a price is estimable.
+    """
+    known = (*uplift.learned, *uplift.not_estimable)
+    for name in (*margins, *costs):
+        if name not in known:
+            raise OptionError(one_of(name, known, what="strategy"))
+    if set(margins) != set(costs):
+        alone = sorted(set(margins) ^ set(costs))
+        raise OptionError(
+            f"margins and costs name different strategies; {', '.join(alone)} has only one of them"
+        )
+    for what, amounts, least in (("margin", margins, -np.inf), ("cost", costs, 0.0)):
+        for name, amount in amounts.items():
+            if not np.isfinite(amount) or amount < least:
+                wanted = "an amount of 0 or more" if what == "cost" else "an amount"
+                raise OptionError(f"the {what} of {name} is {amount!r}; give {wanted}")
+    names = tuple(name for name in uplift.learned if name in margins)
+    if not names:
+        raise DesignError("none of the strategies with a price is estimable; see not_estimable of the uplift")
+    return Prices(
+        names=names,
+        margin=np.array([float(margins[name]) for name in names]),
+        cost=np.array([float(costs[name]) for name in names]),
+    )
