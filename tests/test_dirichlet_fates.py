@@ -92,14 +92,15 @@ def test_the_known_figures_hold_among_those_who_buy_again(mean, shape, least, st
 
 
 def test_seven_of_ten_are_seventy_per_cent():
-    # 0.7 · 10 is 7.000000000000001 with some orders of rounding, and 0.7 · 30 is 21 only almost.
-    for threshold, n, x in [(0.7, 10, 7), (0.7, 30, 21), (0.55, 20, 11), (0.6, 5, 3)]:
+    # In binary 0.56 · 25 is above 14, and seven steps of 0.1 times 10 above 7.
+    for threshold, n, x in [(0.7, 10, 7), (7 * 0.1, 10, 7), (0.56, 25, 14), (0.6, 5, 3)]:
         # a threshold a little lower changes nothing, a little higher it shuts these out
         at, under, over = (
             loyal_share(mean=4.0, shape=2.0, alpha=0.5, rest=1.0, threshold=level, least=n)
             for level in (x / n, x / n - 1e-12, x / n + 1e-6)
         )
-        assert at == loyal_share(mean=4.0, shape=2.0, alpha=0.5, rest=1.0, threshold=threshold, least=n)
+        same = loyal_share(mean=4.0, shape=2.0, alpha=0.5, rest=1.0, threshold=threshold, least=n)
+        assert same == pytest.approx(at, rel=1e-12)
         assert at == pytest.approx(under, rel=1e-12)
         assert over < at * (1.0 - 1e-3)
 
@@ -140,7 +141,7 @@ def test_draws_and_brands_broadcast_and_are_those_of_one_at_a_time():
 
 def test_one_brand_for_life_leaves_only_the_category():
     # S near 0: the loyal buy the brand or nothing. With K = 1 and M = 2 a household buys nothing in one
-    # period with chance 1 / 3 and in two with 1 / 5, so of the buyers (1 - 2 / 3 + 1 / 5) / (2 / 3) come back.
+    # period with chance 1 / 3 and in two with 1 / 5: of the buyers (1 - 2 / 3 + 1 / 5) / (2 / 3) come back.
     back = 0.8
     fates = fate_shares(mean=2.0, shape=1.0, alpha=3e-6, rest=7e-6)
     np.testing.assert_allclose(fates, [back, 0.0, 0.0, 1.0 - back], atol=2e-5)  # of the order of S

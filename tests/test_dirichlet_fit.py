@@ -196,6 +196,27 @@ def test_panels_at_a_limit_stay_in_the_bootstrap():
     assert draws.alphas.sum(axis=1).max() <= 1e4 * (1 + 1e-9)
 
 
+def test_a_draw_without_non_buyers_keeps_the_odds_of_one_more_purchase():
+    fit = fitted(PANEL)
+    # K between nothing and a million millions, M in step with it: what is known is M / K alone.
+    in_step = np.zeros((5, 5))
+    in_step[:2, :2] = 100.0
+    unsure = DirichletFit(
+        model=fit.model,
+        covariance=in_step,
+        log_likelihood=0.0,
+        n=300,
+        converged=True,
+        zero_truncated=True,
+    )
+    draws = unsure.draws(50, seed=1)
+    small = draws.shape < 1e6
+    assert draws.shape.min() == pytest.approx(1e-6)
+    # exact but for a logarithm and its inverse
+    odds = fit.model.mean / fit.model.shape
+    np.testing.assert_allclose(draws.mean[small] / draws.shape[small], odds, rtol=1e-6)
+
+
 def test_margins_of_drawn_panels_are_those_of_the_market():
     panels = draw_panels(
         mean=3.0, shape=1.2, alphas=ALPHAS, households=200_000, panels=2, zero_truncated=False, seed=7
