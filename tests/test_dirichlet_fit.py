@@ -210,8 +210,8 @@ def test_a_draw_without_non_buyers_keeps_the_odds_of_one_more_purchase():
         zero_truncated=True,
     )
     draws = unsure.draws(50, seed=1)
-    small = draws.shape < 1e6
-    assert draws.shape.min() == pytest.approx(1e-6)
+    small = draws.shape < 1e5
+    assert draws.shape.min() == pytest.approx(1e-6)  # the limit was reached
     # exact but for a logarithm and its inverse
     odds = fit.model.mean / fit.model.shape
     np.testing.assert_allclose(draws.mean[small] / draws.shape[small], odds, rtol=1e-6)
