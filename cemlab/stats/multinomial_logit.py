@@ -193,12 +193,15 @@ def multinomial_logit(
             f"{terms[k]!r} separates the fate {fates[j + 1]!r} from {fates[0]!r}: with it one of them never "
             "occurs, so that its odds have no bound; join rare fates, or leave the term out"
         )
+    # one more step: the curvature is then that of the maximum to all digits
+    _, gradient, hessian = function(found.theta)
+    covariance = np.linalg.inv(-hessian)
     stretch = np.tile(1 / scale, n_fates - 1)
-    theta = found.theta * stretch
+    theta = (found.theta + covariance @ gradient) * stretch
     coefficients = theta.reshape(n_fates - 1, -1).T
     return MultinomialLogit(
         coefficients=coefficients,
-        covariance=found.covariance * np.outer(stretch, stretch),
+        covariance=covariance * np.outer(stretch, stretch),
         scores=row_scores(x, chosen - np.exp(_log_shares(x, coefficients, added))),
         weights=weight,
         log_likelihood=found.value,
