@@ -2,5 +2,6 @@
 
 from cemlab.present.widgets.controls import Control, choice, slider
 from cemlab.present.widgets.explorer import Explorer
+from cemlab.present.widgets.loyalty import loyalty_explorer
 
-__all__ = ["Control", "Explorer", "choice", "slider"]
+__all__ = ["Control", "Explorer", "choice", "loyalty_explorer", "slider"]
