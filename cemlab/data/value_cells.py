@@ -247,9 +247,11 @@ def fetched(table: ir.Table) -> list[dict[str, Any]]:
 
 
 def _square(amount: Any) -> Any:
-    # a sum of DECIMAL is as wide as can be, and its square would not fit
-    narrow = amount.cast("decimal(18, 4)")
-    return narrow * narrow
+    # A sum of DECIMAL is as wide as can be, and its square would fit nowhere; DuckDB squares what has 18
+    # digits within 18. Of 19 digits the square has 38.
+    narrow = amount.cast("decimal(19, 4)")
+    # the cast says what DuckDB makes of it and ibis does not: all eight decimals
+    return (narrow * narrow).cast("decimal(38, 8)")
 
 
 def _exactly(value: Amount, column: Any) -> Any:
