@@ -8,7 +8,8 @@ response and c_s the cost, a rule earns per customer
     V = sum over s and x of  w(x) d_s(x) {m_s tau_s(x) - c_s},
 
 tau_s(x) being what s changes in the share that responds. Each summand is estimated from the participants of
-s alone, made like the population by weights, doubly robust, on customers who had no part in learning the rule.
+s alone, made like the population by weights, doubly robust, on customers who had no part in learning the
+rule.
 """
 
 from __future__ import annotations
