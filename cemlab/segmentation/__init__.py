@@ -1,23 +1,32 @@
 """What do we do with this customer? The vocabulary of notebook 01."""
 
 from cemlab.segmentation.message_mix import MessageMix, message_mix
+from cemlab.segmentation.policies import PolicyValues, policy_values
 from cemlab.segmentation.recommend import Recommendations, recommend
 from cemlab.segmentation.recommend_precision import Precision, precision_at_k
 from cemlab.segmentation.rfm import RFM, rfm
+from cemlab.segmentation.strategies import Strategies, strategies
 from cemlab.segmentation.styles import Styles, styles
+from cemlab.segmentation.uplift import Uplift, uplift
 from cemlab.segmentation.value_map import ValueMap, value_map
 
 __all__ = [
     "RFM",
     "MessageMix",
+    "PolicyValues",
     "Precision",
     "Recommendations",
+    "Strategies",
     "Styles",
+    "Uplift",
     "ValueMap",
     "message_mix",
+    "policy_values",
     "precision_at_k",
     "recommend",
     "rfm",
+    "strategies",
     "styles",
+    "uplift",
     "value_map",
 ]
