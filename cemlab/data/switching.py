@@ -17,7 +17,7 @@ from ibis import _
 
 from cemlab.data.engine import rows
 from cemlab.data.panel import _category, _facts, _lines
-from cemlab.errors import ColumnError, DataError, OptionError, one_of
+from cemlab.errors import ColumnError, DataError, one_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -253,15 +253,15 @@ def macro_by_period(
     Returns
     -------
     list
-        A mapping a period: each column's mean, its standard deviation over months within periods (``…_sd``,
-        over all of `periods`) and the number of months (``months``).
+        A mapping a period: each column's mean, and its standard deviation over the months of all periods
+        (``…_sd``).
 
     Raises
     ------
     ColumnError
         If a column is missing.
     DataError
-        If a value is missing, a period has no month, or a month stands twice.
+        If a month or a value is missing, or a month stands twice.
     """
     for name in ("month", *columns):
         if name not in macro.columns:
@@ -277,24 +277,21 @@ def macro_by_period(
     spread = rows(table.aggregate(**{f"{name}_sd": table[name].cast("float64").std() for name in columns}))[0]
     for number, period in enumerate(periods):
         row = found.get(number)
-        if row is None or any(row[f"{name}_n"] < row["months"] for name in columns):
-            raise DataError(f"macro: no figures for all months from {period[0]} to {period[1]}; fill them in")
-        if row["different"] < row["months"]:
+        due = _months(period)
+        known = 0 if row is None else min(row[f"{name}_n"] for name in columns)
+        if row is None or known < due:
+            raise DataError(
+                f"macro: figures for {known} of the {due} months that begin from {period[0]} to {period[1]}; "
+                "fill them in, one row a month"
+            )
+        if row["months"] > row["different"]:
             raise DataError(
                 f"macro: a month from {period[0]} to {period[1]} stands twice; keep one row a month"
             )
     return [{**found[number], **spread} for number in range(len(periods))]
 
 
-def check_brand(brand: str, brands: tuple[str, ...]) -> None:
-    """Refuse a brand that nobody bought.
-
-    Raises
-    ------
-    OptionError
-        If the brand is not among those that were bought; the message lists them.
-    """
-    if brand not in brands:
-        raise OptionError(
-            f"nobody bought the brand {brand!r} in these periods: {one_of(brand, brands, what='brand')}"
-        )
+def _months(period: Period) -> int:
+    """Return how many months begin in a period."""
+    first, last = ((day.year * 12 + day.month) for day in period)
+    return last - first + (period[0].day == 1)
