@@ -167,7 +167,7 @@ def test_only_the_first_of_many_categories_are_named():
 
 
 def test_an_unknown_category_is_refused_with_those_there_are():
-    with pytest.raises(OptionError, match="no category named 'cocoa'.*'coffee', 'tea'"):
+    with pytest.raises(OptionError, match=r"no category named 'cocoa'.*'coffee', 'tea'"):
         panel_counts(two_categories(), base=BASE, follow_up=NEXT, category="cocoa")
 
 
