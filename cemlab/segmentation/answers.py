@@ -70,6 +70,7 @@ def read_answers(
     source: str = "",
     fewest: int | None = None,
     varied: bool = True,
+    mixed: bool = False,
 ) -> Answers:
     """Return the complete answers to some items as numbers, or refuse them with the reason.
 
@@ -87,6 +88,8 @@ def read_answers(
         Respondents needed; one more than there are items if not given.
     varied
         Whether every item has to vary, on one scale; not so where a fitted model is only applied.
+    mixed
+        Whether columns may be on different scales.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def read_answers(
         raise DesignError(f"{len(names)} items; give two or more different ones")
     frame = answers if isinstance(answers, pd.DataFrame) else answers.to_pandas()
     numbers = _as_numbers(frame[names])
-    if varied:
+    if varied and not mixed:
         _check_scale(numbers, scale)
     full = ~np.isnan(numbers).any(axis=1)
     least = len(names) + 1 if fewest is None else fewest

@@ -175,7 +175,7 @@ def _direction(
     gradient = ((1 - spare)[:, None, :] * rest**2).sum(axis=2)
     held = ((logs <= np.log(_LEAST) + 1e-12) & (gradient > 0)) | ((logs >= -1e-12) & (gradient < 0))
     gradient = np.where(held, 0.0, gradient)
-    own = rest @ rest.swapaxes(1, 2)
+    own = np.asarray(rest @ rest.swapaxes(1, 2), dtype=np.float64)
     curvature: FloatArray = own * ((rest * spare[:, None, :]) @ rest.swapaxes(1, 2))
     for n in range(factors):
         top = values[:, n, None]
