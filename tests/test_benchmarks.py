@@ -12,6 +12,7 @@ LITTLE = {
     "bg_nbd.py": ["--customers", "3000"],
     "intake.py": ["--rows", "3000", "--repeats", "1"],
     "simulate.py": ["--customers", "500", "1000"],
+    "sliders.py": ["--customers", "2000", "3000", "--moves", "2"],
     "counts.py": ["--rows", "3000", "--customers", "200", "--repeats", "1"],
 }
 

@@ -20,9 +20,9 @@ from matplotlib.markers import MarkerStyle
 
 from cemlab.errors import DataError
 from cemlab.markup import number
-from cemlab.present.plots.frame import extent, grid
+from cemlab.present.plots.frame import extent, grid, in_columns
 from cemlab.present.plots.scales import Plain, Series, distinct, floats, scale, span
-from cemlab.present.plots.words import LINE, measure, names, row_label, wrap
+from cemlab.present.plots.words import LINE, lines, measure, names, row_label, wrap
 from cemlab.present.theme import GREY, INK, PALE, SMALL, TEXT, TINY
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _SIZES = 84.0  # points beside the axes for the key of sizes
 # How far a mark reaches from its middle, in diameters of the circle of its area; a diamond reaches farthest.
 _REACH = 0.65
 _PALE = 0.42  # of the colour inside, so that numbers can be read in any
-_ROUND = (1.0, 2.0, 2.5, 5.0)
+_ROUND = (1.0, 2.0, 5.0)
 
 
 def paint_bubbles(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
@@ -44,9 +44,10 @@ def paint_bubbles(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
     across_classes, up_classes = _classes(chart.frame[chart.x]), _classes(chart.frame[chart.y])
     most = float(np.nanmax(_sizes(chart, chart.frame), initial=0.0)) or 1.0
     _refuse_hidden(chart, on_grid=bool(across_classes and up_classes))
-    across = _largest(ax, len(across_classes), len(up_classes))
-    _set_axis(ax, chart, "x", across_classes, across=across)
-    _set_axis(ax, chart, "y", up_classes, across=across)
+    room = _room(ax, [one.name for one in series])
+    across = _largest(room, len(across_classes), len(up_classes))
+    _set_axis(ax, chart, "x", across_classes, across=across, room=room[0])
+    _set_axis(ax, chart, "y", up_classes, across=across, room=room[1])
     handles: list[Any] = []
     for one in series:
         sizes = _sizes(chart, one.rows)
@@ -108,15 +109,14 @@ def _refuse_hidden(chart: Chart, *, on_grid: bool) -> None:
         raise DataError(f"the place {twice} of the bubble chart is given twice; sum up first")
 
 
-def _set_axis(ax: Axes, chart: Chart, side: Literal["x", "y"], classes: list[str], *, across: float) -> None:
+def _set_axis(
+    ax: Axes, chart: Chart, side: Literal["x", "y"], classes: list[str], *, across: float, room: float
+) -> None:
     if not classes:
         column = chart.x if side == "x" else chart.y
         plain = replace(chart, low=None, high=None, reference=chart.reference if side == "y" else None)
         span(plain, column)  # refuses what no logarithmic axis shows
         found = floats(chart.frame[column])
-        width, height = extent(ax)
-        # the legend takes a part of the height
-        room = width - _SIZES if side == "x" else 0.75 * height
         limits = _padded(found[np.isfinite(found)], log=chart.log, room=room, across=across)
         scale(ax, plain, side, limits)
         if side == "x":
@@ -127,7 +127,7 @@ def _set_axis(ax: Axes, chart: Chart, side: Literal["x", "y"], classes: list[str
         ax.set_ylim(*ends)
         ax.set_yticks(at, [row_label(text) for text in classes], parse_math=False)
         return
-    slot = (extent(ax)[0] - _SIZES) / len(classes) - 3
+    slot = room / len(classes) - 3
     words = [word for text in classes for word in text.split()]
     size = SMALL if max(map(measure(SMALL), words), default=0.0) <= slot else TINY
     ax.set_xlim(*ends)
@@ -149,10 +149,17 @@ def _padded(
     return low - edge, high + edge
 
 
-def _largest(ax: Axes, n_across: int, n_up: int) -> float:
-    """Return the points across of the largest circle, so that no two marks of a grid meet."""
+def _room(ax: Axes, named: list[str]) -> tuple[float, float]:
+    """Return the width and height in points that the key and the legend will leave to the marks."""
     width, height = extent(ax)
-    slots = [room / n for room, n in ((width - _SIZES, n_across), (height, n_up)) if n]
+    wrapped, columns = in_columns(named, width)
+    legend = math.ceil(len(named) / columns) * max(map(lines, wrapped)) * SMALL * 1.6
+    return width - _SIZES, height - (legend if len(named) > 1 else 0.0)
+
+
+def _largest(room: tuple[float, float], *classes: int) -> float:
+    """Return the points across of the largest circle, so that no two marks of a grid meet."""
+    slots = [side / n for side, n in zip(room, classes, strict=True) if n]
     return min([_LARGEST if len(slots) == 2 else _AMONG_NUMBERS, *(slot / (2 * _REACH) for slot in slots)])
 
 

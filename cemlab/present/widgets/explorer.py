@@ -35,7 +35,7 @@ class Explorer:
 
     def __init__(self, *, controls: Sequence[Control], show: Callable[..., tuple[Chart, str]]) -> None:
         self._controls = {control.name: control for control in controls}
-        self._show = show
+        self.show = show
         self.chart, self.sentence = show(**self.values)
         self._picture = LivePicture(self.chart)
         self._image = widgets.Image(
@@ -82,7 +82,7 @@ class Explorer:
         if self._moving:
             return
         try:
-            self.chart, self.sentence = self._show(**self.values)
+            self.chart, self.sentence = self.show(**self.values)
         except CemlabError as refusal:
             self._image.layout.opacity = "0.3"
             self._words.value = _paragraph(f"No figure for these values: {refusal}")

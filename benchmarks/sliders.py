@@ -1,0 +1,143 @@
+"""Compare a slider's move on few customers with the same move on many, and a moved picture with a new one.
+
+A move is what happens in the kernel from a new value to the bytes of the new picture: the estimate is made
+again from counts, and one persistent figure is moved. It must take under 100 ms on a default company, and its
+time must not grow by more than half from twenty thousand customers to a million.
+
+    python benchmarks/sliders.py [--customers 20000 1000000] [--moves 40] [--seed 1]
+
+Each size is a process of its own. A company that does not exist yet is simulated first, and kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+MARGINS = {"retain": 60.0, "cross-sell": 45.0, "referral": 80.0, "cheaper channel": 12.0}
+COSTS = {"retain": 3.0, "cross-sell": 0.8, "referral": 1.0, "cheaper channel": 0.5}
+YEARS = [(date(year, 1, 1), date(year, 12, 31)) for year in range(2022, 2026)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--customers", type=int, nargs=2, default=[20_000, 1_000_000])
+    parser.add_argument("--moves", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(measure(asked.one, asked.moves, asked.seed)))
+        return
+    few, many = (in_a_process(size, asked.moves, asked.seed) for size in asked.customers)
+    figures = {
+        "customers": asked.customers,
+        **{f"{name}_ms": [round(one[name], 1) for one in (few, many)] for name in few if name != "peak_mb"},
+        "ratio_loyalty_many_to_few": round(many["loyalty"] / few["loyalty"], 2),
+        "ratio_strategy_many_to_few": round(many["strategy"] / few["strategy"], 2),
+        "ratio_new_picture_to_moved": round(few["loyalty_new_picture"] / few["loyalty"], 2),
+        "peak_mb": round(max(few["peak_mb"], many["peak_mb"])),
+    }
+    for name in ("loyalty", "strategy"):
+        print(
+            f"{name}: {few[name]:.0f} ms with {asked.customers[0]:,}, {many[name]:.0f} ms with {asked.customers[1]:,}"
+        )
+    print(json.dumps(figures))
+
+
+def in_a_process(customers: int, moves: int, seed: int) -> dict[str, float]:
+    """Measure one size in a process of its own."""
+    command = [sys.executable, __file__, "--one", str(customers), "--moves", str(moves), "--seed", str(seed)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(
+            f"{customers:,} customers ended with exit code {done.returncode}; its error stands above"
+        )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure(customers: int, moves: int, seed: int) -> dict[str, float]:
+    """Return medians in milliseconds, and the peak memory with all that came before the first move."""
+    from cemlab import simulate
+
+    company = simulate.company(customers=customers, seed=seed)
+    loyalty, strategy = loyalty_picture(company), strategy_picture(company)
+    thresholds = itertools.cycle([{"threshold": share} for share in (0.6, 0.75, 0.9, 0.7, 0.85)])
+    prices = itertools.cycle([{"margin: retain": worth} for worth in (45.0, 75.0, 60.0, 90.0, 30.0)])
+    found = {
+        "loyalty": median(lambda: loyalty.move(**next(thresholds)), moves),
+        "strategy": median(lambda: strategy.move(**next(prices)), moves),
+        "loyalty_new_picture": median(lambda: anew(loyalty, next(thresholds)), moves),
+    }
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {**found, "peak_mb": peak / (1e6 if sys.platform == "darwin" else 1024)}
+
+
+def anew(explorer: Any, values: dict[str, float]) -> None:
+    """Do what a move does, but compose the picture from nothing."""
+    from cemlab.present import plots
+
+    chart, _ = explorer.show(**{**explorer.values, **values})
+    plots.png(chart)
+
+
+def median(move: Callable[[], object], moves: int) -> float:
+    """Return the median of so many moves in milliseconds, after three that warm up."""
+    return 1000 * statistics.median(itertools.islice(timed(move), 3, moves + 3))
+
+
+def timed(move: Callable[[], object]) -> Iterator[float]:
+    """Yield the seconds of one move after the other."""
+    while True:
+        start = time.perf_counter()
+        move()
+        yield time.perf_counter() - start
+
+
+def loyalty_picture(company: Any) -> Any:
+    """Return the explorer of notebook 03."""
+    from cemlab import loyalty
+    from cemlab.present.widgets import loyalty_explorer
+
+    bought = company.table("category_purchases")
+    panel = loyalty.panel(bought, base=YEARS[2], follow_up=YEARS[3])
+    before = loyalty.panel(bought, base=YEARS[0], follow_up=YEARS[1])
+    moves = loyalty.loyal_moves(
+        bought,
+        brand="Halden",
+        periods=YEARS,
+        ratings=company.table("competitor_ratings"),
+        macro=company.table("macro"),
+    )
+    parts = loyalty.decompose(loyalty.switching(moves, null=loyalty.stationary_market(before)))
+    null = loyalty.stationary_market(panel)
+    return loyalty_explorer(panel, null=null, brand="Halden", decomposition=parts)
+
+
+def strategy_picture(company: Any) -> Any:
+    """Return the explorer of notebook 01."""
+    from cemlab import segmentation
+    from cemlab.present.widgets import strategy_explorer
+
+    tables = {name: company.table(name) for name in ("customers", "subscriptions", "transactions")}
+    cells = segmentation.campaign_cells(company.table("campaigns"), **tables)
+    population = segmentation.population_cells(cells, **tables, as_of=YEARS[3][1])
+    effects = segmentation.uplift(cells)
+    segments = [("purchases",), ("type",), ("type", "objective")]
+    return strategy_explorer(effects, population, margins=MARGINS, costs=COSTS, segments=segments, unit="EUR")
+
+
+if __name__ == "__main__":
+    main()
