@@ -372,5 +372,10 @@ def _evidence(
             f"The change of the whole market, season and recession included, is {how} {world.market:.3f}; "
             "whoever fell with the market is not flagged.",
         ),
-        checks=(*null_checks(histories, counted.fit), *histories.coverage(), rises(cells, world)),
+        checks=(
+            *null_checks(histories, counted.fit),
+            *histories.coverage(),
+            rises(cells, world),
+            *counted.alive_checks(),
+        ),
     )

@@ -13,6 +13,7 @@ from cemlab.data import counts, recent
 from cemlab.data.lines import days_between
 from cemlab.data.recent import Who
 from cemlab.errors import DesignError
+from cemlab.evidence import Check
 from cemlab.loyalty.histories import BuyingHistories, Period
 from cemlab.loyalty.nulls import fit_null
 from cemlab.stats.bg_nbd import BGNBDFit, fit_bg_nbd
@@ -50,6 +51,20 @@ class Counted:
     def first_counts(self) -> int:
         """1 where the first purchase opened the exposure."""
         return int(self.who == "newcomers")
+
+    def alive_checks(self) -> tuple[Check, ...]:
+        """Return whether the chance of being alive could be told, where it was asked for."""
+        if self.alive is None:
+            return ()
+        return (
+            Check(
+                name="chance of being alive",
+                null="the BG/NBD has an estimate here",
+                passed=self.alive.converged,
+                detail="It has." if self.alive.converged else "A parameter runs to 0 or to infinity.",
+                remedy="No p_alive is given; the p-values do not need it.",
+            ),
+        )
 
     @property
     def days(self) -> int:
