@@ -267,10 +267,6 @@ def message_mix(
     [['know', 0.19, 0.17, 0.21]]
     """
     check_conf_level(conf_level)
-    if isinstance(min_rows, bool) or not isinstance(min_rows, int) or min_rows < max(3, len(parts) + 1):
-        raise OptionError(
-            f"min_rows is {min_rows!r}; allowed: a whole number from {max(3, len(parts) + 1)} on"
-        )
     rows = mix_rows(
         table,
         parts=parts,
@@ -281,6 +277,10 @@ def message_mix(
         segment=segment,
         zero=zero,
     )
+    if isinstance(min_rows, bool) or not isinstance(min_rows, int) or min_rows < max(3, len(parts) + 1):
+        raise OptionError(
+            f"min_rows is {min_rows!r}; allowed: a whole number from {max(3, len(parts) + 1)} on"
+        )
     shares = rows.without_zeros(zero)
     cells = fit_cells(rows, shares, min_rows=min_rows)
     gaps = gap_table(cells, rows, conf_level=conf_level)
