@@ -188,7 +188,7 @@ def excess(
         fates alone.
     market_change
         What the category's buying per day in the follow-up is multiplied by under the null; ``"seen"``
-        takes the change of the whole panel, and then a flight of the loyal from the category hides in it.
+        takes the change of the whole panel as exact, and then a flight from the category hides in it.
     conf_level
         Level of the intervals.
 
