@@ -141,7 +141,8 @@ class ValueMap(Result):
             f"{self.money}; {percent(lies)} of the potential lies where current value is low"
         )
         frame = self.table.rename(columns={"n": "customers"})
-        return self._bubbles(frame, group="quadrant", names=list(QUADRANTS.values()), claim=claim)
+        note = "Quarters are a convention: the upper and lower half of the classes."
+        return self._bubbles(frame, group="quadrant", names=list(QUADRANTS.values()), claim=claim, note=note)
 
     def coloured(self, strategy_by_cell: pd.DataFrame) -> Chart:
         """Return the map coloured by the strategy that is best for most customers of each cell.
