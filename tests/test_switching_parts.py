@@ -110,7 +110,7 @@ def test_a_part_is_the_mean_over_all_orders():
 
 
 def test_a_gap_that_did_not_move_has_no_part_whatever_its_slope():
-    fates = counted(gaps=1, moved=0.0)
+    fates = counted(n=4_000, gaps=1, moved=0.0)
     same = fates.gaps - fates.mean_gaps[fates.year]
     still = replace(fates, gaps=same)
     fit = fit_excess(still)
@@ -135,8 +135,8 @@ def test_errors_follow_from_households_drawn_again():
     error = np.sqrt(np.diag(excess_parts(fit_excess(fates), LOST).covariance(fates)))
     rng = np.random.default_rng(9)
     draws = []
-    for _ in range(300):
+    for _ in range(150):
         again = replace(fates, weight=rng.poisson(fates.weight).astype(float))
         draws.append(excess_parts(fit_excess(again), LOST).value)
-    # a spread of 300 draws is known to 4 %, four times that; redrawing the years' sizes adds little
-    np.testing.assert_allclose(np.std(draws, axis=0)[[0, 1, 2, 4]], error[[0, 1, 2, 4]], rtol=0.16)
+    # a spread of 150 draws is known to 6 %, four times that; redrawing the years' sizes adds little
+    np.testing.assert_allclose(np.std(draws, axis=0)[[0, 1, 2, 4]], error[[0, 1, 2, 4]], rtol=0.24)

@@ -186,9 +186,10 @@ def multinomial_logit(
     chosen = code[:, None] == np.arange(n_fates)
     function = _Likelihood(x / scale, chosen.astype(np.float64), added, weight)
     found = maximise(function, np.zeros((n_fates - 1) * x.shape[1]))
-    largest = int(np.abs(found.theta).argmax())
-    if not found.converged or abs(found.theta[largest]) > _SEPARATED:
-        j, k = divmod(largest, x.shape[1])
+    if not found.converged or np.abs(found.theta).max() > _SEPARATED:
+        # by the spread of each column, for the constant runs to infinity along with what separates
+        spread = np.sqrt(np.maximum(1 - np.average(x / scale, axis=0, weights=weight) ** 2, 1e-12))
+        j, k = divmod(int(np.abs(found.theta * np.tile(spread, n_fates - 1)).argmax()), x.shape[1])
         raise DesignError(
             f"{terms[k]!r} separates the fate {fates[j + 1]!r} from {fates[0]!r}: with it one of them never "
             "occurs, so that its odds have no bound; join rare fates, or leave the term out"
