@@ -109,26 +109,26 @@ class Steady:
 
     def false_alarms(self, kinds: pd.DataFrame) -> tuple[float, float]:
         """Return how many of these customers chance alone would flag, and the error of its logarithm."""
-        flagged = kinds[kinds["most"] >= 0]
-        if flagged.empty:
+        some = kinds["most"].to_numpy() >= 0
+        if not some.any():
             return 0.0, 0.0
-
-        def alarms(world: Steady) -> float:
-            return float(world.p_values(flagged, n=flagged["most"]) @ flagged["n_customers"])
-
-        step = 1e-4  # of the logarithm: far above rounding, far below the parameters' own errors
-        slopes = []
-        for name in ("r", "alpha"):
-            up, down = (
-                replace(self, fit=replace(self.fit, **{name: getattr(self.fit, name) * np.exp(s)}))
-                for s in (step, -step)
-            )
-            slopes.append((np.log(alarms(up)) - np.log(alarms(down))) / (2 * step))
-        up, down = (replace(self, market=self.market * np.exp(s)) for s in (step, -step))
-        by_market = (np.log(alarms(up)) - np.log(alarms(down))) / (2 * step)
-        slope = np.array(slopes)
-        variance = slope @ self.fit.covariance @ slope + (by_market * self.market_error) ** 2
-        return alarms(self), float(np.sqrt(variance))
+        bought = kinds["n_base"].to_numpy(dtype=float)[some] - self.first_counts
+        seen, most = (kinds[name].to_numpy(dtype=float)[some] for name in ("exposure", "most"))
+        weight = kinds["n_customers"].to_numpy(dtype=float)[some]
+        step = 1e-4  # of a logarithm: far above rounding, far below the parameters' own errors
+        # the rule as it is, and with r, alpha and the market's change a little higher and lower
+        logs = np.zeros((7, 3))
+        logs[[1, 3, 5], [0, 1, 2]], logs[[2, 4, 6], [0, 1, 2]] = step, -step
+        r, alpha, market = (
+            (value * np.exp(log))[:, None]
+            for value, log in zip((self.fit.r, self.fit.alpha, self.market), logs.T, strict=True)
+        )
+        shape = r + bought
+        expected = shape / (alpha + seen) * self.days * market
+        alarms = chance_of_so_few(most, expected=expected, shape=shape) @ weight
+        slope = np.log(alarms[[1, 3, 5]] / alarms[[2, 4, 6]]) / (2 * step)
+        variance = slope[:2] @ self.fit.covariance @ slope[:2] + (slope[2] * self.market_error) ** 2
+        return float(alarms[0]), float(np.sqrt(variance))
 
 
 def steady_world(
@@ -183,10 +183,12 @@ def judge(
     p = world.p_values(cells)
     weight = cells["n_customers"].to_numpy()
     kinds = pd.DataFrame(cells.groupby(["n_base", "exposure"])["n_customers"].sum()).reset_index()
-    # up to the mean: there the chance of so few is at least a half, and nothing beyond is ever flagged
-    most = int(np.ceil(world.rates(kinds)[0].max())) + 1
     expected, shape = world.rates(kinds)
-    values = chance_of_so_few(np.arange(most + 1), expected=expected[:, None], shape=shape[:, None])
+    # up to the mean: there the chance of so few is at least a half, and nothing beyond is ever flagged
+    grid = np.arange(int(np.ceil(expected.max())) + 2)
+    row, n = np.nonzero(grid <= expected[:, None] + 1.0)
+    values = np.ones((expected.size, grid.size))
+    values[row, n] = chance_of_so_few(n, expected=expected[row], shape=shape[row])
     support = Support(p_value=values, weights=kinds["n_customers"].to_numpy(dtype=float))
     if control == "discrete":
         q = discrete_adjusted_p_values(p, weights=weight, support=support, level=fdr)

@@ -15,7 +15,6 @@ from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Evidence
 from cemlab.loyalty.falling import Control, Steady, judge, steady_world
 from cemlab.loyalty.histories import Period
-from cemlab.loyalty.nulls import null_checks
 from cemlab.loyalty.watch_counts import Counted, count, probability_alive
 from cemlab.loyalty.watch_table import ALL, QUANTITIES, rises, watch_table
 from cemlab.markup import join_words, percent, percent_range
@@ -352,7 +351,6 @@ def _evidence(
     how = "taken to be"
     if not given:
         how = f"estimated, the {percent(world.stopped)} who seem to have stopped left out, as"
-    histories = counted.histories
     return Evidence(
         grade="descriptive",
         design=(
@@ -372,10 +370,5 @@ def _evidence(
             f"The change of the whole market, season and recession included, is {how} {world.market:.3f}; "
             "whoever fell with the market is not flagged.",
         ),
-        checks=(
-            *null_checks(histories, counted.fit),
-            *histories.coverage(),
-            rises(cells, world),
-            *counted.alive_checks(),
-        ),
+        checks=(*counted.checks, rises(cells, world)),
     )

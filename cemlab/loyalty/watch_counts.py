@@ -15,7 +15,7 @@ from cemlab.data.recent import Who
 from cemlab.errors import DesignError
 from cemlab.evidence import Check
 from cemlab.loyalty.histories import BuyingHistories, Period
-from cemlab.loyalty.nulls import fit_null
+from cemlab.loyalty.nulls import fit_null, null_checks
 from cemlab.stats.bg_nbd import BGNBDFit, fit_bg_nbd
 from cemlab.stats.nbd import NBDFit
 
@@ -52,11 +52,15 @@ class Counted:
         """1 where the first purchase opened the exposure."""
         return int(self.who == "newcomers")
 
-    def alive_checks(self) -> tuple[Check, ...]:
-        """Return whether the chance of being alive could be told, where it was asked for."""
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """What was checked of the counts and of the worlds fitted to them."""
+        histories = self.histories
+        checks = (*null_checks(histories, self.fit), *histories.coverage())
         if self.alive is None:
-            return ()
+            return checks
         return (
+            *checks,
             Check(
                 name="chance of being alive",
                 null="the BG/NBD has an estimate here",

@@ -19,13 +19,15 @@ def watch_table(
     cells: pd.DataFrame, kinds: pd.DataFrame, world: Steady, loyal: int, conf_level: float
 ) -> pd.DataFrame:
     """Return the four quantities of each class and of all."""
+    n_base, weight = cells["n_base"].to_numpy(), cells["n_customers"].to_numpy()
+    kind_base, hits = kinds["n_base"].to_numpy(), weight * cells["flagged"].to_numpy()
+    silent = kinds["n_customers"].to_numpy() * kinds["mute"].to_numpy()
     frames = []
     for name, low, high in _classes(cells, loyal):
-        part = cells[cells["n_base"].between(low, high)]
-        of_kind = kinds[kinds["n_base"].between(low, high)]
-        n = int(part["n_customers"].sum())
-        flagged = int(part.loc[part["flagged"], "n_customers"].sum())
-        mute = int(of_kind.loc[of_kind["mute"], "n_customers"].sum())
+        here = (n_base >= low) & (n_base <= high)
+        kind_here = (kind_base >= low) & (kind_base <= high)
+        of_kind = kinds[kind_here]
+        n, flagged, mute = int(weight[here].sum()), int(hits[here].sum()), int(silent[kind_here].sum())
         alarms, error = world.false_alarms(of_kind)
         low_alarms, high_alarms = _range_of_alarms(alarms, error, conf_level)
         spread = np.exp(_quantile(conf_level) * error)
