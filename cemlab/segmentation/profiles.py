@@ -111,8 +111,8 @@ def profiles(
     customers: pd.DataFrame | ir.Table,
     *,
     variables: Sequence[str],
+    formed_by: Sequence[str],
     segment: str = "segment",
-    formed_by: Sequence[str] = (),
     conf_level: float = 0.95,
     source: str = "",
 ) -> Profiles:
@@ -124,11 +124,11 @@ def profiles(
         One row a customer, e.g. what :meth:`ClusterChoice.segments` returns with further columns joined.
     variables
         Columns to describe the segments by; numbers, or 0 and 1.
+    formed_by
+        The columns that the segments were made from; ``()`` if none is shown. Segments differ in these by
+        construction, however they were cut: their rows are labelled "descriptive" and bear no inference.
     segment
         The column that names the segment.
-    formed_by
-        The columns that the segments were made from. Segments differ in these by construction, however they
-        were cut: their rows are labelled "descriptive" and bear no inference.
     conf_level
         Level at which all intervals of one quantity hold together (Bonferroni).
     source
@@ -206,7 +206,8 @@ def _rows(
     spread = values.std(axis=0, ddof=1)
     rows: list[tuple[int, int, str, float, float, float]] = []
     for s in range(count):
-        rows.append((s, -1, "share", *(float(part[s]) for part in shares)))
+        held, low, high = (float(part[s]) for part in shares)
+        rows.append((s, -1, "share", held, low, high))
         own, rest = values[codes == s], values[codes != s]
         error, other = own.var(axis=0, ddof=1) / len(own), rest.var(axis=0, ddof=1) / len(rest)
         mean, gap = own.mean(axis=0), (own.mean(axis=0) - rest.mean(axis=0)) / spread
