@@ -79,7 +79,10 @@ def test_continuous_buyers_by_hand():
     # with two purchases in each year the second household (one in the base year) is out
     fewer = loyalty.fates(panel_of(HAND), brand="A", among="buyers", least=2)
     assert n_by_fate(fewer, "A") == dict(zip(FATES[:3], (1, 0, 1), strict=True))
-    assert "bought the category again at least 2 times" in fewer.narrative()
+    assert "70 % of at least 2 category purchases, and bought the category again at least 2 times" in (
+        fewer.narrative()
+    )
+    assert "Only those who bought the category again are counted" in " ".join(fewer.evidence.assumptions)
 
 
 def test_all_brands_have_rows_of_their_own_and_nobody_loyal_is_told():

@@ -15,7 +15,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import OptionError, one_of
 from cemlab.evidence import Check, Evidence
-from cemlab.loyalty.fates import enough_loyal, fate_counts, loyal_means, nobody_loyal
+from cemlab.loyalty.fates import ONLY_BUYERS, enough_loyal, fate_counts, loyal_means, nobody_loyal
 from cemlab.loyalty.history_null import Expectation, expect, loyalty_check
 from cemlab.loyalty.market_null import StationaryMarket
 from cemlab.loyalty.panels import Among, BrandPanel, check_loyalty, fates_of
@@ -259,7 +259,7 @@ def excess(
     table = pd.concat(frames, ignore_index=True)
     return Excess(
         table=table,
-        evidence=_evidence(panel, null, change, tuple(checks), table["n_loyal"], conf_level),
+        evidence=_evidence(panel, null, change, among, tuple(checks), table["n_loyal"], conf_level),
         conf_level=conf_level,
         fate=fate,
         threshold=threshold,
@@ -326,6 +326,7 @@ def _evidence(
     panel: BrandPanel,
     null: StationaryMarket,
     change: float,
+    among: Among,
     checks: tuple[Check, ...],
     sizes: pd.Series[int],
     conf_level: float,
@@ -338,6 +339,8 @@ def _evidence(
         f"The category is bought {change:.4g} times as often per day in the follow-up as in the base period.",
         "Who buys nothing in the follow-up still reports to the panel.",
     ]
+    if among == "buyers":
+        assumptions[-1] = ONLY_BUYERS
     if null.draws is None:
         assumptions.append(
             "The null's parameters are taken as exact: no error of theirs is in the intervals."

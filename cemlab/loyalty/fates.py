@@ -20,6 +20,8 @@ from cemlab.stats.intervals import wilson
 
 #: Loyal households below which shares are hardly more than anecdotes.
 FEW = 30
+#: What must be said where those who left the category are left out.
+ONLY_BUYERS = "Only those who bought the category again are counted; who left it is not seen at all."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,11 +112,11 @@ class Fates(Result):
 
 def loyal_means(threshold: float, least: int, among: Among = "all") -> str:
     """Return what loyal means, in words."""
-    fewest = f" in at least {least:,} purchases" if least > 1 else ""
     much = "all" if threshold == 1 else f"at least {100 * threshold:.4g} %"
+    what = "the category purchases" if least == 1 else f"at least {least:,} category purchases"
     again = "" if among == "all" else ", and bought the category again"
     often = f" at least {least:,} times" if again and least > 1 else ""
-    return f"{much} of the category purchases{fewest}{again}{often}"
+    return f"{much} of {what}{again}{often}"
 
 
 def fates(
@@ -183,7 +185,7 @@ def fates(
     table = pd.concat([_rows(name, found, conf_level) for name, found in counts.items()], ignore_index=True)
     return Fates(
         table=table,
-        evidence=_evidence(panel, counts, names, threshold),
+        evidence=_evidence(panel, counts, names, threshold, among),
         conf_level=conf_level,
         threshold=threshold,
         least=int(least),
@@ -244,7 +246,11 @@ def _rows(brand: str, counts: NDArray[np.int64], conf_level: float) -> pd.DataFr
 
 
 def _evidence(
-    panel: BrandPanel, counts: dict[str, NDArray[np.int64]], names: tuple[str, ...], threshold: float
+    panel: BrandPanel,
+    counts: dict[str, NDArray[np.int64]],
+    names: tuple[str, ...],
+    threshold: float,
+    among: Among,
 ) -> Evidence:
     sizes = {name: int(found.sum()) for name, found in counts.items()}
     checks = [enough_loyal(min(sizes.values()))]
@@ -259,9 +265,13 @@ def _evidence(
                 remedy="These brands are left out.",
             )
         )
-    twice = (
-        "A household that split its purchases evenly between two brands is loyal to both and counted twice.",
-    )
+    told = []
+    if threshold == 0.5:
+        told.append(
+            "A household that split its purchases evenly between two brands is loyal to both and counted twice."
+        )
+    if among == "buyers":
+        told.append(ONLY_BUYERS)
     return Evidence(
         grade="descriptive",
         design=panel.design,
@@ -270,6 +280,6 @@ def _evidence(
         n_used=min(sum(sizes.values()), panel.households),
         n_given=panel.households,
         source=panel.source,
-        assumptions=twice if threshold == 0.5 else (),
+        assumptions=tuple(told),
         checks=(*checks, *panel.coverage()),
     )
