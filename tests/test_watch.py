@@ -325,6 +325,15 @@ def test_chance_of_being_alive_is_that_of_the_model():
     assert np.nanmean(theirs) < 0.5
 
 
+def test_short_histories_are_said():
+    lines = company_lines(np.random.default_rng(15), n=200)
+    said = [
+        [check.name for check in loyalty.watch(lines, base=BASE, window=WINDOW, who=who).evidence.checks]
+        for who in ("buyers", "established")
+    ]
+    assert ["histories of full length" in names for names in said] == [True, False]
+
+
 def test_without_a_fit_no_chance_of_being_alive_is_told():
     """Where everybody stops on one day and nobody after a purchase, the model has no estimate."""
     lines = company_lines(np.random.default_rng(11))

@@ -129,6 +129,16 @@ def arrivals(table: ir.Table, *, date: str, since: date, until: date, period: Ca
         If a date is missing.
     DesignError
         If no whole period lies between `since` and `until`.
+
+    Examples
+    --------
+    >>> customers = ibis.memtable(
+    ...     [("a", date(2024, 1, 5)), ("b", date(2024, 3, 9)), ("c", date(2024, 3, 31))],
+    ...     schema={"customer": "string", "joined": "date"},
+    ... )
+    >>> by_month = arrivals(customers, date="joined", since=date(2024, 1, 1), until=date(2024, 3, 31))
+    >>> [row["n_new"] for row in rows(by_month)]
+    [1, 0, 2]
     """
     if period not in get_args(Calendar):
         raise OptionError(one_of(period, get_args(Calendar), what="period"))

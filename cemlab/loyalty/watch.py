@@ -287,6 +287,21 @@ def watch(
     Electronic Journal of Statistics 12, 1867–1900.
     Fader, P. S., Hardie, B. G. S. & Lee, K. L. (2005). "Counting your customers" the easy way. Marketing
     Science 24, 275–284.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from cemlab import Company, places
+    >>> shop = Company.open(places.bundled("data") / "small")
+    >>> watchlist = watch(
+    ...     shop.table("transactions"),
+    ...     base=(date(2024, 7, 1), date(2025, 6, 30)),
+    ...     window=(date(2025, 7, 1), date(2025, 12, 31)),
+    ...     loyal=3,
+    ... )
+    >>> listed = watchlist.customers(shop.table("transactions"))
+    >>> listed.count().to_pyarrow().as_py() == watchlist.n_flagged
+    True
     """
     counted = count(transactions, base=base, window=window, who=who, seen_from=seen_from, source=source)
     return _decide(

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
+_SHORT_HISTORIES = Check(
+    name="histories of full length",
+    null="every customer was one for the whole base period",
+    passed=None,
+    detail="Those won within it seem to have bought too seldom, and the market to have grown.",
+    remedy="Take who='established' where the data begin early enough.",
+)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Counted:
     """What was counted once on the engine: all that a new decision needs.
@@ -57,6 +66,8 @@ class Counted:
         """What was checked of the counts and of the worlds fitted to them."""
         histories = self.histories
         checks = (*null_checks(histories, self.fit), *histories.coverage())
+        if self.who == "buyers":
+            checks += (_SHORT_HISTORIES,)
         if self.alive is None:
             return checks
         return (
