@@ -49,10 +49,9 @@ def main() -> None:
         "ratio_new_picture_to_moved": round(few["loyalty_new_picture"] / few["loyalty"], 2),
         "peak_mb": round(max(few["peak_mb"], many["peak_mb"])),
     }
+    small, large = (f"{size:,}" for size in asked.customers)
     for name in ("loyalty", "strategy"):
-        print(
-            f"{name}: {few[name]:.0f} ms with {asked.customers[0]:,}, {many[name]:.0f} ms with {asked.customers[1]:,}"
-        )
+        print(f"{name}: {few[name]:.0f} ms with {small} customers, {many[name]:.0f} ms with {large}")
     print(json.dumps(figures))
 
 
