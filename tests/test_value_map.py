@@ -282,6 +282,14 @@ def test_cells_are_coloured_by_what_is_best_for_most():
     assert chart.note.startswith(
         "Colour: the primary strategy of most customers in a cell; 80.0 % of 5 customers have the one shown."
     )
+    # of two that are equally frequent in a cell, the one shown is more frequent over all
+    tied = result.coloured(
+        strategies(
+            [(-1, 2, "a", 1), (1, 1, "b", 1), (1, 1, "second", 1), (0, 2, "c", 1), (0, 2, "second", 1)]
+        )
+    )
+    assert sorted(tied.frame["strategy"]) == ["a", "second", "second"]
+    assert "the most frequent is “second”: 40.0 %" in tied.claim
     even = result.coloured(strategies([(1, 1, "retain", 1), (2, 1, "grow", 1)]))
     assert even.claim.startswith("No strategy suits most customers; the most frequent is")
     assert len(plots.png(chart)) > 1000

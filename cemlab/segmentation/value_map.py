@@ -164,10 +164,8 @@ class ValueMap(Result):
         ColumnError, DataError
             If a column is missing, a cell does not exist, or holds fewer customers than are given.
         """
-        cells, names, agreed = primary_strategies(strategy_by_cell, self.table)
-        most = names[0]
-        chosen = cells["customers"].sum()
-        count = int(strategy_by_cell.loc[strategy_by_cell["strategy"] == most, "n"].sum())
+        cells, overall, agreed = primary_strategies(strategy_by_cell, self.table)
+        (most, count), chosen = overall.most_common(1)[0], overall.total()
         note = (
             f"Colour: the primary strategy of most customers in a cell; {percent(agreed / chosen)} of "
             f"{chosen:,} customers have the one shown."
@@ -177,7 +175,9 @@ class ValueMap(Result):
             claim = (
                 f"No strategy suits most customers; the most frequent is “{most}”: {percent(count / chosen)}"
             )
-        return self._bubbles(cells, group="strategy", names=names, claim=claim, note=note)
+        return self._bubbles(
+            cells, group="strategy", names=[name for name, _ in overall.most_common()], claim=claim, note=note
+        )
 
     def _bubbles(
         self, frame: pd.DataFrame, *, group: str, names: list[str], claim: str, note: str = ""
