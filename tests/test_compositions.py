@@ -195,6 +195,7 @@ def test_raw_shares_of_independent_amounts_are_correlated_and_their_log_ratio_wi
     ("design", "clusters", "told"),
     [
         ([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]], None, "cannot be told apart"),
+        ([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]], None, "cannot be told apart"),
         ([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], None, "rests on one cluster alone"),
         ([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0, 0, 1], "rests on one cluster alone"),
     ],

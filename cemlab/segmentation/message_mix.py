@@ -151,7 +151,7 @@ class MessageMix(Result):
         most = f", most in {missed['channel'][0]}, {missed['phase'][0]}" if len(missed) else ""
         return Chart(
             kind="heatmap",
-            frame=self.gaps,
+            frame=self.gaps.round({"estimate": 2, "conf_low": 2, "conf_high": 2}),
             x="phase",
             y="channel",
             value="estimate",

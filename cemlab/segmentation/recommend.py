@@ -110,7 +110,7 @@ class Recommendations(Result):
             y_label="Product",
             claim=f"{self.table['product'].iloc[0]} first to who liked {join_words(self.liked)}{told}",
             grade=self.evidence.grade,
-            note=self.caption,
+            note=f"Intervals: the attributes weighed otherwise, by lot. {self.caption}",
         )
 
 

@@ -250,7 +250,10 @@ def fit_log_ratios(design: ArrayLike, shares: ArrayLike, *, clusters: ArrayLike 
     x = np.asarray(design, dtype=np.float64)
     basis = ilr_basis(np.shape(shares)[1])
     y = clr(shares) @ basis.T
-    if np.linalg.matrix_rank(x) < x.shape[1]:
+    # of the cross products, as there can be many rows; in units of each column's own length
+    length = np.linalg.norm(x, axis=0)
+    products = x.T @ x / np.outer(length, length) if (length > 0).all() else np.zeros((x.shape[1],) * 2)
+    if np.linalg.matrix_rank(products, tol=1e-10, hermitian=True) < x.shape[1]:
         raise DesignError("the terms of the design cannot be told apart; leave out one that others add up to")
     inverse = np.asarray(np.linalg.inv(x.T @ x), dtype=np.float64)
     coefficients = inverse @ (x.T @ y)
