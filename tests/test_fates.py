@@ -98,7 +98,7 @@ def test_at_one_half_a_household_is_loyal_to_both_of_its_brands():
     result = loyalty.fates(panel, threshold=0.5)
     assert n_by_fate(result, "A")["stayed loyal"] == 1
     assert n_by_fate(result, "B")["left for another brand"] == 1
-    assert "loyal to both, and counts twice" in " ".join(result.evidence.assumptions)
+    assert "loyal to both and counts twice" in " ".join(result.evidence.assumptions)
     assert not loyalty.fates(panel_of(HAND), threshold=0.51).evidence.assumptions
 
 

@@ -268,7 +268,7 @@ def _evidence(
     told = []
     if threshold == 0.5:
         told.append(
-            "A household that split its purchases evenly between two brands is loyal to both, and counts twice."
+            "A household that split its purchases evenly on two brands is loyal to both and counts twice."
         )
     if among == "buyers":
         told.append(ONLY_BUYERS)
