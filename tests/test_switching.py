@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from cemlab.simulate.market import panel, rivals
 from cemlab.simulate.streams import Streams
 from cemlab.simulate.worlds import WORLDS
 from cemlab.stats.dirichlet_fates import FATES
+from cemlab.stats.excess_parts import predicted_excess
 
 YEARS = loyalty.calendar_years(2022, 2025)
 GAPS = ("experience", "offers")
@@ -341,6 +343,18 @@ def test_a_scenario_is_the_prediction_at_a_level(taken_apart, fitted):
     levels = np.linspace(*taken_apart.macro_range, 9)
     told = [float(taken_apart.scenario(macro=value).estimate) for value in levels]
     assert (np.diff(told) > 0).all()
+
+
+def test_the_curve_of_scenarios_is_the_prediction(taken_apart, fitted):
+    lost = np.array([0.0, 0.0, 1.0, 1.0])
+    for level in np.linspace(*taken_apart.macro_range, 7):
+        direct = fitted.fitted.intervals(
+            partial(predicted_excess, lost=lost, level=float(level)), conf_level=fitted.conf_level
+        )
+        # a thousandth of a point would be 1e-5; the curve is smooth, and its polynomial much closer
+        np.testing.assert_allclose(
+            np.stack(taken_apart.scenario(macro=level)), np.concatenate(direct), rtol=0, atol=1e-8
+        )
 
 
 def test_a_scenario_far_from_what_was_seen_is_refused(taken_apart):

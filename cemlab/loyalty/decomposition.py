@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, get_args
 
 import numpy as np
@@ -26,6 +27,7 @@ _NAMES = {
     "difference": "difference",
 }
 _BEYOND = 0.5  # of the range of the economy that was seen: farther out no scenario is told
+_NODES = 25  # of the curve of scenarios, which is smooth: the error is far below a thousandth of a point
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,11 +46,15 @@ class Decomposition(Result):
         What is counted.
     switching
         The fit that it is made of.
+    curve
+        Chebyshev coefficients of the excess to be expected and of its variance over :attr:`macro_range`, so
+        that a scenario takes no longer for a million households; None where the economy was left out.
     """
 
     years: pd.DataFrame
     fate: Fate
     switching: Switching
+    curve: FloatArray | None = None
 
     title: ClassVar[str] = "What the excess defection goes with"
     labels: ClassVar[dict[str, str]] = {"part": "Goes with", "estimate": "Points", "change": "Change"}
@@ -137,9 +143,10 @@ class Decomposition(Result):
         DesignError
             If the economy was left out.
         """
-        level = self._level()
-        low, high = min(0.0, float(level.min())), float(level.max())
-        return low - _BEYOND * (high - low), high + _BEYOND * (high - low)
+        level = self.switching.fitted.fit.fates.level
+        if level is None:
+            raise DesignError("no economy was handed in, so there is no scenario: loyal_moves(…, macro=…)")
+        return _range(level)
 
     def scenario(self, *, macro: float) -> Interval:
         """Return the excess to be expected of the year's loyal if the economy were at some level.
@@ -168,17 +175,12 @@ class Decomposition(Result):
                 f"macro is {macro!r}; allowed: {low:.3g} to {high:.3g}, half the seen range beyond what was "
                 f"seen (unit: {UNITS[self.switching.indicator]}; 0 is the level of the placebo years)"
             )
-        lost = _lost(self.fate)
-        found = self.switching.fitted.intervals(
-            lambda fit: predicted_excess(fit, lost, level=float(macro)), conf_level=self.conf_level
-        )
-        return Interval(*(np.asarray(end[0]) for end in found))
+        from scipy.special import ndtri
 
-    def _level(self) -> FloatArray:
-        level = self.switching.fitted.fit.fates.level
-        if level is None:
-            raise DesignError("no economy was handed in, so there is no scenario: loyal_moves(…, macro=…)")
-        return level
+        place = (2 * macro - low - high) / (high - low)
+        value, variance = np.polynomial.chebyshev.chebval(place, np.asarray(self.curve))
+        error = float(ndtri((1 + self.conf_level) / 2)) * np.sqrt(max(float(variance), 0.0))
+        return Interval(np.asarray(value), np.asarray(value - error), np.asarray(value + error))
 
 
 def decompose(
@@ -244,6 +246,7 @@ def decompose(
         years=_years(switching, lost, level),
         fate=fate,
         switching=switching,
+        curve=None if fitted.fit.fates.level is None else _curve(switching, lost),
     )
 
 
@@ -259,6 +262,25 @@ def _changes(switching: Switching) -> list[float]:
     fates = switching.fitted.fit.fates
     economy = [] if fates.level is None else [float(fates.level[fates.focal])]
     return [*economy, *(fates.mean_gaps[fates.focal] - fates.placebo_gaps).tolist()]
+
+
+def _range(level: FloatArray) -> tuple[float, float]:
+    """Return the levels within which a scenario is told: those seen, and half their range beyond."""
+    low, high = min(0.0, float(level.min())), max(0.0, float(level.max()))
+    return low - _BEYOND * (high - low), high + _BEYOND * (high - low)
+
+
+def _curve(switching: Switching, lost: FloatArray) -> FloatArray:
+    """Return the coefficients of the predicted excess and of its variance over the economy (nodes, 2)."""
+    fitted = switching.fitted
+    low, high = _range(np.asarray(fitted.fit.fates.level))
+    nodes = np.polynomial.chebyshev.chebpts1(_NODES)
+    told = []
+    for level in (low + high + (high - low) * nodes) / 2:
+        at = partial(predicted_excess, lost=lost, level=float(level))
+        value, covariance = fitted.estimates(at)
+        told.append((value[0], covariance[0, 0]))
+    return np.asarray(np.polynomial.chebyshev.chebfit(nodes, np.array(told), _NODES - 1), dtype=np.float64)
 
 
 def _years(switching: Switching, lost: FloatArray, conf_level: float) -> pd.DataFrame:
