@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cemlab.data.engine import rows
 from cemlab.data.switching import SwitchingCounts, macro_by_period, switching_counts
 from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Check
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _INDICATORS = ("unemployment", "confidence")
+_WEEK = 7  # days without a purchase that a small panel may have at either end
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -123,6 +126,52 @@ def calendar_years(first: int, last: int) -> tuple[Period, ...]:
     return tuple((date(year, 1, 1), date(year, 12, 31)) for year in range(first, last + 1))
 
 
+def panel_years(category_purchases: ir.Table) -> tuple[Period, ...]:
+    """Return the whole years that a panel covers, counted back from its last purchase, the earliest first.
+
+    A month whose last week holds the last purchase counts as whole, and a year whose first week holds the
+    first purchase as well; in a panel from January to December these are calendar years.
+
+    Parameters
+    ----------
+    category_purchases
+        One row is a panel purchase of any brand: date.
+
+    Returns
+    -------
+    tuple
+        First and last day of each year, one right after the other; empty where no whole year is covered.
+
+    Raises
+    ------
+    ColumnError
+        If there is no column of dates.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> from datetime import date
+    >>> days = [(date(2023, 4, 3),), (date(2025, 3, 28),)]
+    >>> bought = ibis.memtable(days, schema={"date": "date"})
+    >>> [f"{first} to {last}" for first, last in panel_years(bought)]
+    ['2023-04-01 to 2024-03-31', '2024-04-01 to 2025-03-31']
+    """
+    if "date" not in category_purchases.columns:
+        raise ColumnError(one_of("date", category_purchases.columns, what="column in the panel's purchases"))
+    day = category_purchases["date"].cast("date")
+    (seen,) = rows(category_purchases.aggregate(first=day.min(), last=day.max()))
+    if seen["last"] is None:
+        return ()
+    begins, ends = seen["first"] - timedelta(days=_WEEK - 1), seen["last"]
+    month_end = ends.replace(day=monthrange(ends.year, ends.month)[1])
+    after = (month_end if (month_end - ends).days < _WEEK else ends) + timedelta(days=1)
+    found: list[Period] = []
+    while (first := after.replace(year=after.year - 1)) >= begins:
+        found.insert(0, (first, after - timedelta(days=1)))
+        after = first
+    return tuple(found)
+
+
 def loyal_moves(
     category_purchases: ir.Table,
     *,
@@ -171,6 +220,24 @@ def loyal_moves(
         If a column or a value is missing, or a date is not a date.
     DesignError
         If there is one transition only, or hardly anybody is loyal in one of the base years.
+
+    Examples
+    --------
+    Forty households, ten of whom turn to another brand in the third year:
+
+    >>> import pandas as pd
+    >>> from cemlab.data import engine
+    >>> bought = pd.DataFrame(
+    ...     {"customer": f"P{i}", "date": pd.Timestamp(year, 6, 1), "category": "tea",
+    ...      "brand": "B" if year == 2024 and i % 4 == 0 else "A"}
+    ...     for i in range(40) for year in (2022, 2023, 2024)
+    ... )
+    >>> table = engine.connect().create_table("category_purchases", bought)
+    >>> moves = loyal_moves(table, brand="A", periods=calendar_years(2022, 2024))
+    >>> moves.years, moves.n
+    (('2023', '2024'), 80)
+    >>> moves.counts.cells[["transition", "fate", "n_households"]].to_numpy().tolist()
+    [[0, 0, 40], [1, 0, 30], [1, 2, 10]]
     """
     check_loyalty(threshold=threshold, least=least)
     _check_periods(periods)
