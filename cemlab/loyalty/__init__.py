@@ -11,7 +11,7 @@ from cemlab.loyalty.market_fit import published_market, stated_market, stationar
 from cemlab.loyalty.market_null import StationaryMarket
 from cemlab.loyalty.panels import BrandPanel, panel
 from cemlab.loyalty.switching import Switching, switching
-from cemlab.loyalty.switching_moves import LoyalMoves, calendar_years, loyal_moves
+from cemlab.loyalty.switching_moves import LoyalMoves, calendar_years, loyal_moves, panel_years
 from cemlab.loyalty.transitions import LoyaltyTransitions, transitions
 from cemlab.loyalty.watch import Watchlist, watch
 
@@ -39,6 +39,7 @@ __all__ = [
     "last_purchase",
     "loyal_moves",
     "panel",
+    "panel_years",
     "published_market",
     "stated_market",
     "stationary_market",
