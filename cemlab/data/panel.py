@@ -102,9 +102,9 @@ def panel_counts(
             f"the base period is {base[0]} to {base[1]} and the next {follow_up[0]} to {follow_up[1]}; give "
             "two stretches of days that do not overlap, the base first"
         )
-    lines = _lines(category_purchases)
-    facts = _facts(lines, category)
-    name = _category(lines, facts, category)
+    lines = panel_lines(category_purchases)
+    facts = panel_facts(lines, category)
+    name = meant_category(lines, facts, category)
     bought = lines.filter(lines["bought"] & (lines["category"] == name))
     bought = bought.filter(_["date"].between(*base) | _["date"].between(*follow_up))
     if occasion == "day":
@@ -120,7 +120,7 @@ def panel_counts(
     )
 
 
-def _lines(table: ir.Table) -> ir.Table:
+def panel_lines(table: ir.Table) -> ir.Table:
     """Return the columns that count, the date as a DATE and whether a line is a purchase at all."""
     for name in _KEYS:
         if name not in table.columns:
@@ -139,7 +139,7 @@ def _lines(table: ir.Table) -> ir.Table:
     return table.select("customer", "category", "brand", date=day, bought=some)
 
 
-def _facts(lines: ir.Table, category: str | None) -> dict[str, Any]:
+def panel_facts(lines: ir.Table, category: str | None) -> dict[str, Any]:
     """Check the lines in one pass: blanks, categories, first and last day."""
     lines = lines.mutate(ours=ibis.literal(True) if category is None else lines["category"] == category)
     ours, purchase = lines["ours"], lines["ours"] & lines["bought"]
@@ -164,7 +164,7 @@ def _facts(lines: ir.Table, category: str | None) -> dict[str, Any]:
     return found
 
 
-def _category(lines: ir.Table, facts: dict[str, Any], category: str | None) -> str:
+def meant_category(lines: ir.Table, facts: dict[str, Any], category: str | None) -> str:
     """Return the one category that is meant, or say which there are."""
     if category is None and facts["n_categories"] <= 1:
         return str(facts["one"]) if facts["n_categories"] else ""

@@ -16,7 +16,7 @@ import ibis
 from ibis import _
 
 from cemlab.data.engine import rows
-from cemlab.data.panel import _category, _facts, _lines
+from cemlab.data.panel import meant_category, panel_facts, panel_lines
 from cemlab.errors import ColumnError, DataError, one_of
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def switching_counts(
     DesignError, OptionError
         If the category is not among those there are, or must be named.
     """
-    lines = _lines(category_purchases)
-    facts = _facts(lines, category)
-    name = _category(lines, facts, category)
+    lines = panel_lines(category_purchases)
+    facts = panel_facts(lines, category)
+    name = meant_category(lines, facts, category)
     bought = lines.filter(lines["bought"] & (lines["category"] == name))
     counted = _by_period(bought, brand, periods).cache()
     loyal = _fates(counted, len(periods) - 1, threshold, least)

@@ -55,7 +55,7 @@ def expect(
     cells = panel.loyal(brand, threshold=threshold, least=least, among=among)
     held = cells.groupby(["n_base", "x_base"])["n_households"].sum()
     weight = held.to_numpy(dtype=float)
-    centre, covariance = _parameters(null, brand)
+    centre, covariance = brand_parameters(null, brand)
     steps = np.zeros((1, 4))
     if covariance is not None:
         steps = np.concatenate([steps, _STEP * np.eye(4), -_STEP * np.eye(4)])
@@ -109,7 +109,7 @@ def loyalty_check(
     )
 
 
-def _parameters(null: StationaryMarket, brand: str) -> tuple[FloatArray, FloatArray | None]:
+def brand_parameters(null: StationaryMarket, brand: str) -> tuple[FloatArray, FloatArray | None]:
     """Return the logs of mean, shape, the brand's alpha and the others', and their draws' covariance."""
     place = null.index(brand)
     own = float(null.model.alphas[place])

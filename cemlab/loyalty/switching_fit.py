@@ -9,7 +9,7 @@ import numpy as np
 
 from cemlab.errors import DesignError
 from cemlab.loyalty.fates import FEW
-from cemlab.loyalty.history_null import _parameters
+from cemlab.loyalty.history_null import brand_parameters
 from cemlab.loyalty.market_null import StationaryMarket
 from cemlab.loyalty.switching_moves import LoyalMoves
 from cemlab.stats.dirichlet_fates import FATES
@@ -109,7 +109,7 @@ def fit_moves(moves: LoyalMoves, null: StationaryMarket, *, focal: int, indicato
 
 def _nulls(moves: LoyalMoves, null: StationaryMarket) -> tuple[FloatArray, FloatArray | None]:
     """Return each cell's chances under the null, and under those around it (models, cells, 4)."""
-    centre, covariance = _parameters(null, moves.brand)
+    centre, covariance = brand_parameters(null, moves.brand)
     steps = np.zeros((1, 4))
     if covariance is not None:
         steps = np.concatenate([steps, _STEP * np.eye(4), -_STEP * np.eye(4)])
