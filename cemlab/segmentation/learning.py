@@ -9,14 +9,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cemlab.segmentation.cell_design import CellDesign
-from cemlab.stats.off_policy import EffectFit, Scores, doubly_robust_scores, fit_effect
+from cemlab.stats.off_policy import (
+    EffectFit,
+    Scores,
+    doubly_robust_scores,
+    error_squares,
+    fit_effect,
+)
 
 Floats = NDArray[np.float64]
 
+#: Draws of noise, from which follows what learning adds to the error of a rule's value.
+DRAWS = 200
+
 # Guessed SD of what a value of a feature adds to the change, as a share of the mean response, and how many
-# values the guess counts as; the same for interactions, which are rarer and smaller.
+# values the guess counts as; the same for interactions, which are smaller but many, and tell for themselves.
 _MAIN_GUESS, _MAIN_WEIGHT = 0.5, 4.0
-_PAIR_GUESS, _PAIR_WEIGHT = 0.03, 10.0
+_PAIR_GUESS, _PAIR_WEIGHT = 0.1, 1.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,6 +46,9 @@ class Learned:
         The same from all folds but one.
     training
         Scores of all folds but one, of shape (x, f) each, and their numbers of rows.
+    noise, noise_without
+        Draws of the error of the scores' sums, and of what it does to the effect learned without each fold,
+        of shape (x, f, draws).
     """
 
     n: Floats
@@ -47,13 +59,17 @@ class Learned:
     effect_without: tuple[EffectFit, ...]
     training: Scores
     training_n: Floats
+    noise: Floats
+    noise_without: Floats
 
     def predicted(self, main: Floats) -> Floats:
         """Return shares of responses predicted without each fold, of shape (cells, f, 2)."""
         return _predicted(self.arms, main)
 
 
-def learn(n: Floats, responses: Floats, *, index: pd.DataFrame, design: CellDesign) -> Learned:
+def learn(
+    n: Floats, responses: Floats, *, index: pd.DataFrame, design: CellDesign, rng: np.random.Generator
+) -> Learned:
     """Learn one strategy from its counts.
 
     Parameters
@@ -64,6 +80,8 @@ def learn(n: Floats, responses: Floats, *, index: pd.DataFrame, design: CellDesi
         The features of the cells, x rows.
     design
         How they become columns.
+    rng
+        For the draws of noise.
     """
     main, full = design.main(index), design.full(index)
     share = float(n[..., 1].sum() / n.sum())
@@ -83,18 +101,26 @@ def learn(n: Floats, responses: Floats, *, index: pd.DataFrame, design: CellDesi
     def fitted(counts: Floats, total: Floats, squares: Floats) -> EffectFit:
         return _fitted(full, counts, Scores(total, squares), design, mean)
 
+    without = tuple(
+        fitted(rows[:, fold], training.total[:, fold], training.squares[:, fold])
+        for fold in range(n.shape[1])
+    )
+    spread = np.sqrt(error_squares(n, responses, predicted, share=share))
+    noise = spread[..., None] * rng.standard_normal((*spread.shape, DRAWS))
+    others = noise.sum(axis=1, keepdims=True) - noise
     return Learned(
         n=n,
         responses=responses,
         share=share,
         arms=arms,
         effect=fitted(n.sum(axis=(1, 2)), own.total.sum(axis=1), own.squares.sum(axis=1)),
-        effect_without=tuple(
-            fitted(rows[:, fold], training.total[:, fold], training.squares[:, fold])
-            for fold in range(n.shape[1])
-        ),
+        effect_without=without,
         training=training,
         training_n=rows,
+        noise=noise,
+        noise_without=np.stack(
+            [fit.smoother(full) @ others[:, fold] for fold, fit in enumerate(without)], axis=1
+        ),
     )
 
 

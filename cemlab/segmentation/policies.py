@@ -28,9 +28,10 @@ from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import join_words, number, percent
 from cemlab.result import Result
+from cemlab.segmentation.learning import Learned
 from cemlab.segmentation.prices import Prices, check_prices
 from cemlab.segmentation.uplift import Uplift
-from cemlab.stats.off_policy import RuleValues, balancing_ratio, rule_values
+from cemlab.stats.off_policy import RuleValues, balancing_ratio, learning_errors, row_weights, rule_values
 
 Floats = NDArray[np.float64]
 
@@ -175,10 +176,10 @@ def policy_values(
     -----
     Who is valued: the population as it is, without sampling error. Participants are made like it by entropy
     balancing on the main effects of the features. A rule is learned without the fold it is valued on; the
-    value is that of learning with so many customers, averaged over the folds, and its interval does not hold
-    the chance of having learned another rule. Assumed: a response today is like then given the features;
-    campaigns do not interact; a customer's responses in different runs are independent given the features; a
-    rule treats once.
+    value is that of learning with so many customers, averaged over the folds. Where a rule is in doubt the
+    folds' errors hang together; the intervals hold this, by draws. Assumed: a response today is like then
+    given the features; campaigns do not interact; a customer's responses in different runs are independent
+    given the features; a rule treats once.
 
     References
     ----------
@@ -194,13 +195,18 @@ def policy_values(
     places = _segments(uplift, cells, segments)
     rules = _rules(uplift, cells, places, prices)
     names = list(rules)
-    treats = np.array([rules[name] for name in names])  # (rules, cells here then there, folds, strategies)
-    found, effective = _valued(uplift, cells, share, treats, prices)
+    treats = np.array([rules[name] for name in names])  # (rules, strategies, cells here and there, folds)
+    found, ratios = _valued(uplift, cells, share, treats, prices)
+    taught = np.ix_(
+        [names.index(SEGMENT), names.index(INDIVIDUAL)], [names.index(SEGMENT), names.index(INDIVIDUAL)]
+    )
+    found.covariance[taught] += _learning_adds(uplift, places, prices, ratios)
     contrast = np.eye(len(names))[names.index(INDIVIDUAL)] - np.eye(len(names))
     reach = float(ndtri((1 + uplift.conf_level) / 2))
-    treated = np.einsum("y,ryfs->r", share, treats[:, len(uplift.index) :]) / treats.shape[2]
+    treated = np.einsum("y,rsyf->r", share, treats[:, :, len(uplift.index) :]) / treats.shape[3]
     n = int(sum(uplift.learned[name].n.sum() for name in prices.names))
-    value = _frame(names, "value", found.value, np.sqrt(np.diag(found.covariance)), reach)
+    value_error = np.sqrt(np.maximum(np.diag(found.covariance), 0))
+    value = _frame(names, "value", found.value, value_error, reach)
     gap_error = np.sqrt(np.maximum(np.diag(contrast @ found.covariance @ contrast.T), 0))
     gap = _frame(names, "difference", contrast @ found.value, gap_error, reach)
     table = pd.concat(
@@ -208,7 +214,7 @@ def policy_values(
     )
     return PolicyValues(
         table=table.assign(n=n),
-        evidence=_evidence(uplift, population, effective, n),
+        evidence=_evidence(uplift, population, ratios, n),
         conf_level=uplift.conf_level,
         segments=tuple(segments),
         n_customers=population.n_customers,
@@ -241,69 +247,102 @@ def _segments(uplift: Uplift, cells: pd.DataFrame, segments: Sequence[str]) -> N
 def _rules(
     uplift: Uplift, cells: pd.DataFrame, places: NDArray[np.int64], prices: Prices
 ) -> dict[str, Floats]:
-    """Return whom each rule treats with what, of shape (cells here and there, folds, strategies)."""
+    """Return whom each rule treats with what, of shape (strategies, cells here and there, folds)."""
     learned = [uplift.learned[name] for name in prices.names]
-    folds, strategies = learned[0].n.shape[1], len(learned)
     z = np.vstack([uplift.design.full(uplift.index), uplift.design.full(cells)])
-    individual = np.stack(
-        [np.stack([fit.effect(z) for fit in one.effect_without], axis=1) for one in learned], axis=-1
-    )
-    segment = np.empty_like(individual)
-    for s, one in enumerate(learned):
-        here = places[: len(uplift.index)]
-        total, rows = np.zeros((places.max() + 1, folds)), np.zeros((places.max() + 1, folds))
-        np.add.at(total, here, one.training.total)
-        np.add.at(rows, here, one.training_n)
-        overall = one.training.total.sum(axis=0) / one.training_n.sum(axis=0)
-        # a segment without participants is judged as everybody
-        average = np.where(rows > 0, total / np.where(rows > 0, rows, 1), overall)
-        segment[..., s] = average[places]
-    whole = np.zeros(individual.shape)
+    individual = [np.stack([fit.effect(z) for fit in one.effect_without], axis=1) for one in learned]
+    segment = [_segment_average(one, places, one.training.total) for one in learned]
+    whole = np.zeros((len(learned), *individual[0].shape))
     rules = {NOBODY: whole}
     for s, name in enumerate(prices.names):
-        rules[f"everybody: {name}"] = whole + (np.arange(strategies) == s)
-    rules[RANDOM] = whole + 1 / (strategies + 1)
+        rules[f"everybody: {name}"] = whole + (np.arange(len(learned)) == s)[:, None, None]
+    rules[RANDOM] = whole + 1 / (len(learned) + 1)
     rules[SEGMENT] = _best(segment, prices)
     rules[INDIVIDUAL] = _best(individual, prices)
     return rules
 
 
-def _best(effect: Floats, prices: Prices) -> Floats:
-    """Return 1 for the strategy that earns most, where it earns anything."""
-    gain = prices.margin * effect - prices.cost
-    best = gain.argmax(axis=-1)[..., None] == np.arange(gain.shape[-1])
-    chosen: Floats = (best & (gain > 0)).astype(float)
-    return chosen
+def _segment_average(one: Learned, places: NDArray[np.int64], total: Floats) -> Floats:
+    """Average scores, of shape (x, f, …), over the segments of cells; without participants, over all."""
+    here = places[: len(total)]
+    by_segment = np.zeros((int(places.max()) + 1, len(total)))
+    by_segment[here, np.arange(len(total))] = 1
+    rows = (by_segment @ one.training_n).reshape(len(by_segment), -1, *[1] * (total.ndim - 2))
+    all_rows = one.training_n.sum(axis=0).reshape(-1, *[1] * (total.ndim - 2))
+    overall = total.sum(axis=0) / all_rows
+    summed = np.tensordot(by_segment, total, axes=1)
+    average: Floats = np.where(rows > 0, summed / np.where(rows > 0, rows, 1), overall)[places]
+    return average
+
+
+def _best(effects: Sequence[Floats], prices: Prices) -> Floats:
+    """Return 1 for the strategy that earns most, where it earns anything, of shape (strategies, …)."""
+    gains = [m * effect - c for m, effect, c in zip(prices.margin, effects, prices.cost, strict=True)]
+    # as a running maximum: on many draws it takes a third of the time of a search along an axis
+    most, best = np.zeros(gains[0].shape), np.full(gains[0].shape, -1, dtype=np.int8)
+    for s, gain in enumerate(gains):
+        better = gain > most
+        np.copyto(most, gain, where=better)
+        best[better] = s
+    return np.stack([best == s for s in range(len(gains))]).astype(float)
 
 
 def _valued(
     uplift: Uplift, cells: pd.DataFrame, share: Floats, treats: Floats, prices: Prices
-) -> tuple[RuleValues, dict[str, float]]:
+) -> tuple[RuleValues, dict[str, Floats]]:
     """Add up the strategies' parts; they rest on campaigns of their own, so covariances add up, too."""
     main_here, main_there = uplift.design.main(uplift.index), uplift.design.main(cells)
     size = len(uplift.index)
     value, covariance = np.zeros(len(treats)), np.zeros((len(treats), len(treats)))
-    effective = {}
+    ratios = {}
     for s, name in enumerate(prices.names):
         one = uplift.learned[name]
-        n = one.n.sum(axis=(1, 2))
-        ratio = balancing_ratio(main_here, n, target=share @ main_there)
-        effective[name] = float(n.sum() / (n @ ratio**2))
+        ratios[name] = balancing_ratio(main_here, one.n.sum(axis=(1, 2)), target=share @ main_there)
         part = rule_values(
             one.n,
             one.responses,
             one.predicted(main_here),
             share=one.share,
-            ratio=ratio,
-            treats=treats[:, :size, :, s],
+            ratio=ratios[name],
+            treats=treats[:, s, :size],
             margin=float(prices.margin[s]),
             cost=float(prices.cost[s]),
             population=share,
             predicted_there=one.predicted(main_there),
-            treats_there=treats[:, size:, :, s],
+            treats_there=treats[:, s, size:],
         )
         value, covariance = value + part.value, covariance + part.covariance
-    return RuleValues(value, covariance), effective
+    return RuleValues(value, covariance), ratios
+
+
+def _learning_adds(
+    uplift: Uplift, places: NDArray[np.int64], prices: Prices, ratios: dict[str, Floats]
+) -> Floats:
+    """Return what having learned the segment and the individual rule adds to their covariance: (2, 2)."""
+    learned = [uplift.learned[name] for name in prices.names]
+    here = places[: len(uplift.index)]
+    full = uplift.design.full(uplift.index)
+    base, again = [], []
+    for one in learned:
+        segment = _segment_average(one, here, one.training.total).mean(axis=1)
+        others = one.noise.sum(axis=1, keepdims=True) - one.noise
+        at = np.stack([segment, one.effect.effect(full)])[:, :, None]
+        base.append(np.broadcast_to(at, (*at.shape[:2], one.n.shape[1])))
+        moved = np.stack([_segment_average(one, here, others), one.noise_without])
+        again.append(at[..., None] + moved)
+    held, redone = _best(base, prices), _best(again, prices)
+    parts = [
+        learning_errors(
+            one.noise,
+            row_weights(one.n, ratios[name], margin=float(prices.margin[s])),
+            held[s],
+            redone[s],
+        )
+        for s, (name, one) in enumerate(zip(prices.names, learned, strict=True))
+    ]
+    errors = [sum(part[i] for part in parts) for i in (0, 1)]
+    added: Floats = np.cov(errors[1]) - np.cov(errors[0])
+    return added
 
 
 def _frame(names: list[str], quantity: str, estimate: Floats, error: Floats, reach: float) -> pd.DataFrame:
@@ -318,7 +357,9 @@ def _frame(names: list[str], quantity: str, estimate: Floats, error: Floats, rea
     )
 
 
-def _evidence(uplift: Uplift, population: Population, effective: dict[str, float], n: int) -> Evidence:
+def _evidence(uplift: Uplift, population: Population, ratios: dict[str, Floats], n: int) -> Evidence:
+    sizes = {name: uplift.learned[name].n.sum(axis=(1, 2)) for name in ratios}
+    effective = {name: float(size.sum() / (size @ ratios[name] ** 2)) for name, size in sizes.items()}
     worst = min(effective, key=lambda name: effective[name])
     return Evidence(
         grade=uplift.evidence.grade,

@@ -164,6 +164,7 @@ def uplift(
     strategies: Sequence[str] | None = None,
     treated_share: float = 0.5,
     conf_level: float = 0.95,
+    seed: int = 0,
 ) -> Uplift:
     """Answer what each campaign changes in the share that responds, and for whom.
 
@@ -181,6 +182,8 @@ def uplift(
         Share to be treated by the design of the lot, between 0 and 1.
     conf_level
         Level of the intervals.
+    seed
+        For the draws behind the intervals of the values of rules.
 
     Returns
     -------
@@ -226,10 +229,11 @@ def uplift(
     design = design_of(table, cells.features)
     index = table[list(cells.features)].drop_duplicates().sort_values(list(cells.features))
     index = index.reset_index(drop=True)
-    learned = {
-        name: learn(*_counts(table[table["kind"] == name], index, cells.folds), index=index, design=design)
-        for name in known
-    }
+    rng = np.random.default_rng(seed)
+    learned = {}
+    for name in known:
+        counts = _counts(table[table["kind"] == name], index, cells.folds)
+        learned[name] = learn(*counts, index=index, design=design, rng=rng)
     lot = lot_checks(cells, known, treated_share=treated_share)
     by_lot = all(check.passed is not False for check in lot)
     given = cells.given[cells.given["kind"].isin(wanted)]

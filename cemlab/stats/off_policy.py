@@ -91,6 +91,9 @@ class EffectFit:
         Of shape (p + 1, p + 1): times standard normal numbers it gives errors of intercept and coefficients.
     prior_sd
         SD of the coefficients of each group, as estimated.
+    gain
+        Of shape (p + 1, x): what one more unit of score in each cell adds to intercept and coefficients, the
+        prior held.
     """
 
     intercept: float
@@ -98,6 +101,7 @@ class EffectFit:
     centre: Floats
     factor: Floats
     prior_sd: Floats
+    gain: Floats
 
     def effect(self, z: Floats) -> Floats:
         """Return the effects at the rows of a design, of shape (x)."""
@@ -106,9 +110,16 @@ class EffectFit:
 
     def errors(self, z: Floats) -> Floats:
         """Return what standard normal numbers (p + 1) do to the effects at `z`, of shape (x, p + 1)."""
-        with_one = np.column_stack([np.ones(len(z)), z - self.centre])
-        spread: Floats = with_one @ self.factor
+        spread: Floats = self._with_one(z) @ self.factor
         return spread
+
+    def smoother(self, z: Floats) -> Floats:
+        """Return what one more unit of score in each cell adds to the effects at `z`, of shape (rows, x)."""
+        weights: Floats = self._with_one(z) @ self.gain
+        return weights
+
+    def _with_one(self, z: Floats) -> Floats:
+        return np.column_stack([np.ones(len(z)), z - self.centre])
 
 
 def fit_effect(
@@ -166,8 +177,14 @@ def fit_effect(
     whole = np.zeros((len(found) + 1, len(found) + 1))
     whole[0, 0] = np.sqrt(variance / rows)
     whole[1:, 1:] = _root(covariance)
+    gain = np.vstack([np.full(len(n), 1 / rows), covariance @ centred.T / variance])
     return EffectFit(
-        intercept=mean, coefficients=found, centre=centre, factor=whole, prior_sd=np.sqrt(spread)
+        intercept=mean,
+        coefficients=found,
+        centre=centre,
+        factor=whole,
+        prior_sd=np.sqrt(spread),
+        gain=gain,
     )
 
 
@@ -279,8 +296,8 @@ def rule_values(
     Returns
     -------
     RuleValues
-        Money per customer. The covariance is that of the errors among the rows; the population is taken as
-        it is and a rule as it was learned.
+        Money per customer. The covariance is that of the errors among the rows; the population is taken as it
+        is and a rule as it was learned (see :func:`learning_errors` for what learning adds).
 
     References
     ----------
@@ -294,12 +311,68 @@ def rule_values(
     foreseen = np.einsum("y,ryf,yf->r", population, treats_there, gain) / folds
     weight = np.array([-1 / (1 - share), 1 / share])
     error = (weight * (responses - n * predicted)).sum(axis=-1)
-    squares = weight**2 * (responses * (1 - predicted) ** 2 + (n - responses) * predicted**2)
+    per_row = row_weights(n, ratio, margin=margin)
+    corrected = foreseen + np.einsum("rxf,xf,xf->r", treats, per_row, error)
+    flat = treats.reshape(len(treats), -1)
+    each = (per_row**2 * error_squares(n, responses, predicted, share=share)).ravel()
+    return RuleValues(corrected, (flat * each) @ flat.T)
+
+
+def row_weights(n: Floats, ratio: Floats, *, margin: float) -> Floats:
+    """Return what an error of one row is worth to a rule's value, of shape (x, f).
+
+    Raises
+    ------
+    DesignError
+        If a fold has no rows.
+    """
     rows = n.sum(axis=(0, 2))
     if (rows == 0).any():
         raise DesignError("a fold has no rows; use fewer folds")
-    per_row = margin * ratio[:, None] / (folds * rows)
-    corrected = foreseen + np.einsum("rxf,xf,xf->r", treats, per_row, error)
-    flat = treats.reshape(len(treats), -1)
-    each = (per_row**2 * squares.sum(axis=-1)).ravel()
-    return RuleValues(corrected, (flat * each) @ flat.T)
+    weights: Floats = margin * ratio[:, None] / (n.shape[1] * rows)
+    return weights
+
+
+def error_squares(n: Floats, responses: Floats, predicted: Floats, *, share: float) -> Floats:
+    """Return sums over the rows of each cell of the squared weighted error of prediction, of shape (…)."""
+    weight = np.array([-1 / (1 - share), 1 / share])
+    squares = weight**2 * (responses * (1 - predicted) ** 2 + (n - responses) * predicted**2)
+    total: Floats = squares.sum(axis=-1)
+    return total
+
+
+def learning_errors(
+    noise: Floats, weights: Floats, treats: Floats, relearned: Floats
+) -> tuple[Floats, Floats]:
+    """Return draws of the error of rules' values by one treatment: rules held, and rules learned again.
+
+    Folds are valued by rules that other folds taught, which ties the folds' errors to each other where a rule
+    is in doubt: whatever made a treatment look good in one fold made the others' rules choose it. Draws of
+    the noise, with the rules learned again from it, hold this; the difference of the two covariances is what
+    learning adds to that of :func:`rule_values`.
+
+    Parameters
+    ----------
+    noise
+        Draws of the error of the score's sum, of shape (x, f, draws).
+    weights
+        From :func:`row_weights`.
+    treats
+        Shares that the rules treat where nothing is drawn, of shape (rules, x, f).
+    relearned
+        The same for every draw, of shape (rules, x, f, draws).
+
+    Returns
+    -------
+    tuple of arrays
+        Both of shape (rules, draws).
+
+    References
+    ----------
+    Luedtke, A. R. & van der Laan, M. J. (2016). Statistical inference for the mean outcome under a possibly
+    non-unique optimal treatment strategy. Annals of Statistics 44, 713–742.
+    """
+    worth = noise * weights[..., None]
+    held = treats.reshape(len(treats), -1) @ worth.reshape(-1, worth.shape[-1])
+    again = np.einsum("rxfb,xfb->rb", relearned, worth, optimize=True)
+    return held, again
