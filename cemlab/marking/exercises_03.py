@@ -2,214 +2,230 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cemlab import loyalty
+from cemlab.loyalty.excess import Quantity
 from cemlab.marking.exercise import Exercise, Tolerance, Trap
+from cemlab.simulate.market import panel as market
 from cemlab.simulate.opening import halden_of
-from cemlab.simulate.still import counts_if_still
+from cemlab.simulate.state import AS_IT_WAS, Scenario
+from cemlab.stats.dirichlet_fates import FATES, fate_shares
+from cemlab.stats.intervals import FloatArray
 
 if TYPE_CHECKING:
     from cemlab.data.company import Company
+    from cemlab.simulate.halden import Halden
 
-_TIERS = {"one purchase": 1, "2 to 5": 2, "6 to 11": 6, "12 or more": 12}
+_BRAND = market.BRANDS[0]
+_YEARS = loyalty.calendar_years(2022, 2025)
 _CONF_LEVEL = 0.95
-# A cut one purchase off moves the share by about 0.01; half of that would let no neighbour pass.
-_HALF_A_CUT = Tolerance(size=0.004)
-# Three standard errors of a share of 0.95 in 200 replays, two in 100; never so wide that 1 is right.
-_MANY_REPLAYS = Tolerance(size=0.045)
-# A grid of tenths moves the crossing by 0.002, the edge of the interval is 0.015 from it.
-_CROSSING = Tolerance(size=0.01)
-# Far beyond any market: outside, no multiple makes the falling arithmetic.
+# An estimate from 987 loyal households lies a point from what they would have done, by chance; three of them.
+_THREE_ERRORS = Tolerance(size=0.03)
+# A grid of fifths moves the crossing by 0.004; the category of the text is 0.055 from it.
+_A_GRID = Tolerance(size=0.01)
+# Two standard errors of a share of 0.95 in 100 worlds; never so wide that 1 is right.
+_MANY_WORLDS = Tolerance(size=0.045)
+# A grid of tenths moves the crossing by 0.002, the edge of the interval is 0.1 from it.
+_CROSSING = Tolerance(size=0.02)
+# Far beyond any market: outside, no multiple makes the excess arithmetic.
 _MULTIPLES = np.linspace(0.3, 1.7, 15)
 
-
-@lru_cache(maxsize=2)
-def _histories(company: Company) -> loyalty.BuyingHistories:
-    lines = company.table("transactions")
-    base, follow_up = loyalty.two_periods(until=loyalty.last_purchase(lines), days=365)
-    return loyalty.buying_histories(lines, base=base, follow_up=follow_up)
-
-
-def _top(
-    company: Company,
-    quantity: Literal["observed", "expected", "difference"],
-    *,
-    outcome: Literal["lapsed", "fell"],
-    floor: int | None = None,
-    market: float = 1.0,
-) -> float:
-    """Return a quantity of the highest tier, which may begin at another number of purchases."""
-    tiers = _TIERS if floor is None else {"others": 1, "best": floor}
-    found = loyalty.defection(_histories(company), tiers=tiers, outcome=outcome, market_change=market)
-    return float(found.of(quantity)["estimate"].iloc[-1])
-
-
-def _true_silence(company: Company) -> float:
-    seen = _histories(company)
-    counts = counts_if_still(halden_of(company), seen.base, seen.follow_up)
-    top = counts[counts["n_base"] >= max(_TIERS.values())]
-    return float((top["n_next"] == 0).mean() - (top["n_next_if_still"] == 0).mean())
-
-
-def _fifth(company: Company) -> int:
-    """Return the fewest purchases of the smallest group of best customers that holds at least a fifth."""
-    histories = _histories(company)
-    return _cut(histories.table.groupby("n_base")["n_customers"].sum())
-
-
-def _fifth_of_purchases(company: Company) -> int:
-    """Return the same for the customers who made at least a fifth of the purchases."""
-    table = _histories(company).table
-    return _cut((table["n_base"] * table["n_customers"]).groupby(table["n_base"]).sum())
-
-
-def _cut(sizes: pd.Series[int]) -> int:
-    """Return the number of purchases from which on at least a fifth is held."""
-    from_top = sizes.sort_index(ascending=False)
-    held = from_top.cumsum().to_numpy() >= 0.2 * from_top.sum()
-    return max(2, int(from_top.index[int(held.argmax())]))
+# The published figure, and the light category of the text but for how often it is bought.
+_ELSEWHERE, _SHARE, _SWITCHING, _SHAPE = 0.33, 0.1, 1.2, 1.0
+_STAYED, _OTHER_BRAND, _LEFT = FATES.index("stayed loyal"), FATES.index("left for another brand"), 3
 
 
 @lru_cache(maxsize=4)
-def _best_fifth(
+def _panel(company: Company, base: int) -> loyalty.BrandPanel:
+    """Return the panel in a year, numbered from 0, and in the next."""
+    bought = company.table("category_purchases")
+    return loyalty.panel(bought, base=_YEARS[base], follow_up=_YEARS[base + 1])
+
+
+@lru_cache(maxsize=4)
+def _null(company: Company, base: int) -> loyalty.StationaryMarket:
+    return loyalty.stationary_market(_panel(company, base))
+
+
+@lru_cache(maxsize=64)
+def _row(
     company: Company,
-    quantity: Literal["observed", "expected", "difference"],
+    quantity: Quantity,
     *,
-    outcome: Literal["lapsed", "fell"] = "fell",
-    off: int = 0,
-) -> float:
-    """Return a quantity of the best fifth, whose cut may be some purchases off."""
-    return _top(company, quantity, outcome=outcome, floor=max(2, _fifth(company) + off))
+    base: int = 2,
+    market_change: float = 1.0,
+) -> pd.Series[float]:
+    """Return a quantity of full defection from Halden, with its interval."""
+    found = loyalty.excess(
+        _panel(company, base), null=_null(company, base), brand=_BRAND, market_change=market_change
+    )
+    return found.of(quantity).iloc[0][["estimate", "conf_low", "conf_high"]].astype(float)
+
+
+def _share_of(company: Company, quantity: Quantity, *, base: int = 2) -> float:
+    return float(_row(company, quantity, base=base)["estimate"])
+
+
+@lru_cache(maxsize=4)
+def _gone(halden: Halden, scenario: Scenario) -> float:
+    """Return the share of those loyal in the year before the last that were gone in the last one."""
+    fates = []
+    for block in halden.panel_blocks():
+        who = market.households(
+            halden.world, halden.streams, block=block.number, first=block.first, n=block.n
+        )
+        bought = market.purchases(halden.world, halden.streams, who, scenario)
+        fates.append(market.fates(market.yearly_counts(bought, n=block.n), year=2))
+    fate = np.concatenate(fates)
+    return float((fate[fate >= 0] >= _OTHER_BRAND).mean())
+
+
+def _true_excess(company: Company) -> float:
+    """Return by how much more were gone than without a recession: the same households, the same lots."""
+    halden = halden_of(company)
+    return _gone(halden, AS_IT_WAS) - _gone(halden, Scenario(recession=False))
+
+
+def _light(bought: float, threshold: float = 0.7) -> FloatArray:
+    """Return the fates of the loyal of the light category, bought so often, if nobody changes."""
+    return fate_shares(
+        mean=bought,
+        shape=_SHAPE,
+        alpha=_SWITCHING * _SHARE,
+        rest=_SWITCHING * (1 - _SHARE),
+        threshold=threshold,
+    )
+
+
+def _elsewhere(bought: float, *, threshold: float = 0.7) -> float:
+    """Return the share that bought other brands only, of the loyal who bought the category again."""
+    fates = _light(bought, threshold)
+    return float(fates[_OTHER_BRAND] / (1 - fates[_LEFT]))
+
+
+@lru_cache(maxsize=8)
+def _bought(share: Callable[[float], float], wanted: float = _ELSEWHERE) -> float:
+    """Return how often the category must be bought a year for a share of the loyal to be the wanted one."""
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda bought: share(bought) - wanted, 0.3, 9.0))
 
 
 @lru_cache(maxsize=2)
 def _excess_by_market(company: Company) -> pd.DataFrame:
-    """Return the excess of falling from the top tier and its interval, one row a multiple of the market."""
-    rows = [
-        loyalty.defection(_histories(company), tiers=_TIERS, outcome="fell", market_change=float(multiple))
-        .of("difference")[["estimate", "conf_low", "conf_high"]]
-        .tail(1)
-        for multiple in _MULTIPLES
-    ]
-    return pd.concat(rows, ignore_index=True)
+    """Return the excess of full defection and its interval, one row a multiple of the category."""
+    return pd.DataFrame([_row(company, "excess", market_change=float(m)) for m in _MULTIPLES])
 
 
 def _break_even(company: Company, column: str = "estimate") -> float:
-    """Return the multiple of the market at which the excess, or an end of its interval, would be zero."""
+    """Return the multiple of the category at which the excess, or an end of its interval, would be zero."""
     return float(np.interp(0.0, _excess_by_market(company)[column].to_numpy(), _MULTIPLES))
+
+
+def _elsewhere_of_half(bought: float) -> float:
+    return _elsewhere(bought, threshold=0.5)
+
+
+def _gone_of_all(bought: float) -> float:
+    return float(_light(bought)[_OTHER_BRAND:].sum())
+
+
+def _left_of_all(bought: float) -> float:
+    return float(_light(bought)[_LEFT])
 
 
 EXERCISES = (
     Exercise(
         number="03.a",
-        asks="by how much the silence of the top tier exceeds what was expected, a difference of two shares",
-        truth=_true_silence,
+        asks="by how much the loyal who were gone in the last year exceed those expected, a difference of "
+        "two shares",
+        truth=_true_excess,
         form="difference of shares",
-        tolerance=Tolerance(size=0.015),
-        hint="Look again at the section “Buying nothing at all”: which of its figures is the news?",
+        tolerance=_THREE_ERRORS,
+        hint="Look again at the section “The last year”: which of its figures is the news?",
         traps=(
             Trap(
                 name="the headline",
-                value=lambda company: _top(company, "observed", outcome="fell"),
-                hint="all who fell below their tier, whether by chance or not.",
-            ),
-            Trap(
-                name="the excess of falling",
-                value=lambda company: _top(company, "difference", outcome="fell"),
-                hint="asked are those who bought nothing at all, outcome “lapsed”.",
+                value=lambda company: _share_of(company, "observed"),
+                hint="all who were gone, whether by chance or not.",
             ),
             Trap(
                 name="the arithmetic itself",
-                value=lambda company: _top(company, "expected", outcome="fell"),
+                value=lambda company: _share_of(company, "expected"),
                 hint="that share was to be expected; asked is what comes on top.",
+            ),
+            Trap(
+                name="the first pair of years",
+                value=lambda company: _share_of(company, "excess", base=0),
+                hint="asked are the last two years.",
+            ),
+            Trap(
+                name="the other way round",
+                value=lambda company: -_true_excess(company),
+                hint="subtract the expected from the observed; mind the sign.",
             ),
         ),
     ),
     Exercise(
         number="03.1",
-        asks="which share of the best fifth was expected to fall, between 0 and 1",
-        truth=lambda company: _best_fifth(company, "expected"),
-        form="share",
-        tolerance=_HALF_A_CUT,
-        hint="Look again at the section “Falling below the tier”, and at who belongs to the best fifth.",
+        asks="how often a year a household must buy the category for the null alone to send 33 of 100 "
+        "elsewhere, a number of purchases",
+        truth=lambda _: _bought(_elsewhere),
+        form="number",
+        tolerance=_A_GRID,
+        hint="Look again at the section “Why it misleads”: of whom are the shares of its second row?",
         traps=(
             Trap(
-                name="the observed share",
-                value=lambda company: _best_fifth(company, "observed"),
-                hint="that is the headline; asked is the part to be expected if nobody changed.",
+                name="the category of the text",
+                value=lambda _: 0.8,
+                hint="that one sends a little less elsewhere; vary how often it is bought.",
             ),
             Trap(
-                name="the excess",
-                value=lambda company: _best_fifth(company, "difference"),
-                hint="that is the news; asked is the arithmetic, the row “expected”.",
+                name="everybody who is gone, of all the loyal",
+                value=lambda _: _bought(_gone_of_all),
+                hint="asked are those with other brands only, of the loyal who bought the category again.",
             ),
             Trap(
-                name="a fifth of the purchases",
-                value=lambda company: _top(
-                    company, "expected", outcome="fell", floor=_fifth_of_purchases(company)
-                ),
-                hint="add up customers, not purchases, until a fifth of them is reached.",
+                name="those who left the category",
+                value=lambda _: _bought(_left_of_all),
+                hint="whoever bought nothing went nowhere else; leave them out of both parts of the share.",
             ),
             Trap(
-                name="the tier of the text",
-                value=lambda company: _top(company, "expected", outcome="fell"),
-                hint="its cut is ours; find the one that parts off a fifth of the customers.",
+                name="loyal from half of the purchases on",
+                value=lambda _: _bought(_elsewhere_of_half),
+                hint="the published figure counts seven in ten purchases as loyal.",
             ),
             Trap(
-                name="a cut that is one purchase too low",
-                value=lambda company: _best_fifth(company, "expected", off=-1),
-                hint="at least a fifth belongs to the best, and as few as possible.",
-            ),
-            Trap(
-                name="a cut that is one purchase too high",
-                value=lambda company: _best_fifth(company, "expected", off=1),
-                hint="then fewer than a fifth belong to the best.",
-            ),
-            Trap(
-                name="the number of purchases",
-                value=lambda company: float(_fifth(company)),
-                hint="that is where the best begin; asked is which share of them was expected to fall.",
-            ),
-            Trap(
-                name="those expected to fall silent",
-                value=lambda company: _best_fifth(company, "expected", outcome="lapsed"),
-                hint="asked are all who fall below the cut, outcome “fell”.",
-            ),
-            Trap(
-                name="those who fell silent",
-                value=lambda company: _best_fifth(company, "observed", outcome="lapsed"),
-                hint="asked is what was to be expected, and of all who fall below the cut.",
-            ),
-            Trap(
-                name="those expected to stay",
-                value=lambda company: 1 - _best_fifth(company, "expected"),
-                hint="asked are those expected to fall.",
+                name="the share itself",
+                value=lambda _: _ELSEWHERE,
+                hint="that is given; asked is how often the category is bought.",
             ),
         ),
     ),
     Exercise(
         number="03.2",
-        asks="in which share of at least 100 replays the interval of the top tier contains zero, "
+        asks="in which share of at least 100 worlds without change the interval of the excess contains zero, "
         "between 0 and 1",
         truth=lambda _: _CONF_LEVEL,
         form="share",
-        tolerance=_MANY_REPLAYS,
-        hint="What does the level of an interval promise? And how many replays does it take to see it?",
+        tolerance=_MANY_WORLDS,
+        hint="What does the level of an interval promise? And how many worlds does it take to see it?",
         traps=(
             Trap(
-                name="the replays that missed zero",
+                name="the worlds that missed zero",
                 value=lambda _: 1 - _CONF_LEVEL,
                 hint="asked are those whose interval holds it.",
             ),
             Trap(
-                name="too few replays",
+                name="too few worlds",
                 value=lambda _: 1.0,
-                hint="in a handful every interval may hold zero; live the period again a hundred times.",
+                hint="in a handful every interval may hold zero; draw a hundred.",
             ),
             Trap(
                 name="one side only",
@@ -220,24 +236,24 @@ EXERCISES = (
     ),
     Exercise(
         number="03.3",
-        asks="the multiple of the market at which all falling from the top tier is arithmetic, a number",
+        asks="the multiple of the category's purchases at which all that defected is arithmetic, a number",
         truth=_break_even,
         form="number",
         tolerance=_CROSSING,
-        hint="Look again at the section “Sensitivity”: where in its table would the estimate be nought?",
+        hint="Look again at the section “Sensitivity”: where in its second table would the excess be nought?",
         traps=(
             Trap(
                 name="the change and not the multiple",
                 value=lambda company: 1 - _break_even(company),
-                hint="a market a tenth quieter has the multiple 0.9.",
+                hint="a category bought a tenth less has the multiple 0.9.",
             ),
             Trap(
                 name="the multiple the other way round",
                 value=lambda company: 1 / _break_even(company),
-                hint="it is the next period's purchases over those of the base period.",
+                hint="it is the last year's purchases over those of the year before.",
             ),
             Trap(
-                name="a market as lively as before",
+                name="a category as lively as before",
                 value=lambda _: 1.0,
                 hint="that is what the estimate takes for granted; asked is when the excess would vanish.",
             ),
@@ -249,7 +265,7 @@ EXERCISES = (
             Trap(
                 name="the other edge of the interval",
                 value=lambda company: _break_even(company, "conf_high"),
-                hint="there it is certain that fewer fell; asked is where the estimate itself is zero.",
+                hint="there it is certain that fewer were gone; asked is where the estimate itself is zero.",
             ),
         ),
     ),
