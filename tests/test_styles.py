@@ -1,5 +1,7 @@
 """Styles: Halden's planted ones come back, intervals cover, and answers that cannot speak are refused."""
 
+from types import SimpleNamespace
+
 import ibis
 import numpy as np
 import pandas as pd
@@ -11,14 +13,14 @@ from cemlab.simulate.market.styles import item_names, loadings, style_survey
 from cemlab.simulate.streams import Streams
 from cemlab.simulate.worlds import WORLDS
 from cemlab.stats.rotation import tucker_congruence
-from tests.test_simulate_market import members
 
 WORLD = WORLDS["default"]
 ITEMS = list(item_names())
 
 
 def halden(seed):
-    return style_survey(WORLD, Streams(seed), members(20_000)).to_pandas()
+    customers = SimpleNamespace(number=np.arange(20_000) + 1, block=0)
+    return style_survey(WORLD, Streams(seed), customers).to_pandas()
 
 
 @pytest.fixture(scope="module")

@@ -55,11 +55,8 @@ class Answers:
         """What was done about missing answers, in a sentence."""
         missing = self.n_given - self.n_used
         if not missing:
-            return "Every respondent answered every item."
-        return (
-            f"{missing:,} of {self.n_given:,} respondents left an item blank and were left out; no answer "
-            "was made up."
-        )
+            return "No row holds a blank."
+        return f"{missing:,} of {self.n_given:,} rows hold a blank and were left out; no answer was made up."
 
 
 def read_answers(
@@ -71,6 +68,7 @@ def read_answers(
     fewest: int | None = None,
     varied: bool = True,
     mixed: bool = False,
+    single: bool = False,
 ) -> Answers:
     """Return the complete answers to some items as numbers, or refuse them with the reason.
 
@@ -90,6 +88,8 @@ def read_answers(
         Whether every item has to vary, on one scale; not so where a fitted model is only applied.
     mixed
         Whether columns may be on different scales.
+    single
+        Whether one item will do.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def read_answers(
     for name in names:
         if name not in answers.columns:
             raise ColumnError(f"answers: {one_of(name, map(str, answers.columns), what='item')}")
-    if len(names) < 2 or len(set(names)) < len(names):
+    if (len(names) < 2 and not single) or len(set(names)) < len(names):
         raise DesignError(f"{len(names)} items; give two or more different ones")
     frame = answers if isinstance(answers, pd.DataFrame) else answers.to_pandas()
     numbers = _as_numbers(frame[names])

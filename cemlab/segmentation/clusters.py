@@ -173,8 +173,8 @@ def clusters(
     columns: Sequence[str] | None = None,
     k: Sequence[int] = range(2, 9),
     method: Method = "k-means",
-    fits: int = 10,
-    clouds: int = 19,
+    fits: int = 8,
+    clouds: int = 39,
     at_most: int = 2_000,
     seed: int = 0,
     conf_level: float = 0.95,
@@ -185,7 +185,7 @@ def clusters(
     Customers are resampled, each sample is cut into k, and the cuts are compared (Hennig 2007; Dolnicar &
     Leisch 2010). Cuts of a cloud without any segment come back too, above all into two along its longest
     side; so the same is done to clouds that share margins and covariance with the data but have one bump
-    only, and a number of segments is chosen only where it comes back more often than in every one of them.
+    only, and a number of segments is chosen only where it comes back more often than in 95 % of them.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def clusters(
     fits
         Samples to cut for each k, 4 or more; every pair is compared.
     clouds
-        How many clouds to compare with, 19 or more; with 19 the chance of a false find is 1 in 20.
+        How many clouds to compare with, 19 or more; the chance of a false find is 1 in 20 or less.
     at_most
         Customers on whom stability, silhouette and BIC are measured: a larger table gives so many, drawn by
         lot and told in the evidence. The segments themselves are made from all customers.

@@ -169,7 +169,7 @@ def profiles(
             raise ColumnError(one_of(name, map(str, customers.columns), what="column"))
     frame = customers if isinstance(customers, pd.DataFrame) else customers.to_pandas()
     named = frame[frame[segment].notna()]
-    given = read_answers(named, items=names, fewest=2 * _FEWEST, mixed=True, source=source)
+    given = read_answers(named, items=names, fewest=2 * _FEWEST, mixed=True, single=True, source=source)
     codes, groups = pd.factorize(given.kept[segment], sort=True)
     size = np.bincount(codes)
     if len(groups) < 2 or size.min() < _FEWEST:
