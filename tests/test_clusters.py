@@ -280,7 +280,7 @@ def test_profiles_by_hand():
     mean = rows.loc["mean"]
     assert mean["estimate"] == 40
     assert mean["conf_high"] == pytest.approx(40 + 3.495406 * np.sqrt(250 / 5), abs=1e-4)
-    # ten points lower; the standard deviation of all is sqrt(2250 + 250... ) by definition
+    # ten years below the others, in standard deviations of all ten customers
     spread = SMALL["age"].std()
     gap = rows.loc["difference"]
     assert gap["estimate"] == pytest.approx(-10 / spread)

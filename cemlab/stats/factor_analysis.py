@@ -176,7 +176,7 @@ def _direction(
     held = ((logs <= np.log(_LEAST) + 1e-12) & (gradient > 0)) | ((logs >= -1e-12) & (gradient < 0))
     gradient = np.where(held, 0.0, gradient)
     own = np.asarray(rest @ rest.swapaxes(1, 2), dtype=np.float64)
-    curvature: FloatArray = own * ((rest * spare[:, None, :]) @ rest.swapaxes(1, 2))
+    curvature = np.asarray(own * ((rest * spare[:, None, :]) @ rest.swapaxes(1, 2)), dtype=np.float64)
     for n in range(factors):
         top = values[:, n, None]
         weight = (1 - spare) * (top + spare) / np.maximum(top - spare, 1e-9)
@@ -197,8 +197,10 @@ def _solve(curvature: FloatArray, gradient: FloatArray, held: NDArray[np.bool_])
     both = free[:, :, None] & free[:, None, :]
     matrix = np.where(both, curvature, 0.0) + 1e-10 * np.eye(gradient.shape[1])
     matrix = matrix + held[:, :, None] * np.eye(gradient.shape[1])
-    found: FloatArray = np.linalg.solve(matrix, -gradient[:, :, None])[:, :, 0]
-    return np.clip(found, -2, 2)  # a uniqueness changes by a factor of 7 in one step at most
+    found = np.linalg.solve(matrix, -gradient[:, :, None])[:, :, 0]
+    return np.asarray(
+        np.clip(found, -2, 2), dtype=np.float64
+    )  # a uniqueness changes by a factor of 7 in one step at most
 
 
 def _walk(
