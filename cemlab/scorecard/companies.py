@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.simulate.buying import shopping
+from cemlab.simulate.buying.campaigns import campaigns
 from cemlab.simulate.customers import member_tables
+from cemlab.simulate.economy import macro
+from cemlab.simulate.halden import Halden
+from cemlab.simulate.market.message_mix import sent_mix, wanted_mix
+from cemlab.simulate.market.panel import category_purchases, households
+from cemlab.simulate.market.rivals import competitor_ratings
+from cemlab.simulate.market.styles import style_survey
 from cemlab.simulate.timeline import LAST
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
 
-    from cemlab.simulate.halden import Halden
+_made_from: WeakKeyDictionary[Company, Halden] = WeakKeyDictionary()
 
 
+@lru_cache(maxsize=1)
 def company_of(halden: Halden) -> Company:
-    """Return a simulated company with its customers, contracts and purchases.
+    """Return a simulated company with its customers, what they bought and answered, and the market's panel.
+
+    Asked again for the same one right away, it returns the same object: what was decided on a company can
+    then be held against the truth about it.
 
     Parameters
     ----------
@@ -26,18 +41,47 @@ def company_of(halden: Halden) -> Company:
     import ibis
     import pyarrow as pa
 
-    network = halden.network()
-    parts: dict[str, list[pa.Table]] = {"customers": [], "subscriptions": [], "transactions": []}
-    for block in halden.blocks():
-        members = halden.members(network, block)
-        lives = halden.lives(network, members)
-        purchases = halden.purchases(network, members, lives)
-        parts["customers"].append(member_tables.customers(halden.world, network, members))
-        parts["subscriptions"].append(member_tables.subscriptions(members, lives))
-        parts["transactions"].append(shopping.transactions(members, purchases))
+    parts: dict[str, list[pa.Table]] = {}
+    for name, piece in _pieces(halden):
+        parts.setdefault(name, []).append(piece)
     tables = {name: ibis.memtable(pa.concat_tables(blocks)) for name, blocks in parts.items()}
     told = f"Halden, seed {halden.seed}, world {halden.world_name}"
     info = CompanyInfo(
         name="Halden", source=f"{told}, a fictional company", currency="EUR", fictional=True, as_of=LAST
     )
-    return Company(info=info, tables=tables)
+    company = Company(info=info, tables=tables)
+    _made_from[company] = halden
+    return company
+
+
+def halden_behind(company: Company) -> Halden:
+    """Return what a company was made from; for the worth of decisions, never for an estimate.
+
+    Parameters
+    ----------
+    company
+        From :func:`company_of`.
+    """
+    return _made_from[company]
+
+
+def _pieces(halden: Halden) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the tables, block by block."""
+    world, streams = halden.world, halden.streams
+    network = halden.network()
+    yield "macro", macro(world)
+    yield "message_mix", sent_mix(world, streams)
+    for block in halden.blocks():
+        members = halden.members(network, block)
+        lives = halden.lives(network, members)
+        yield "customers", member_tables.customers(world, network, members)
+        yield "subscriptions", member_tables.subscriptions(members, lives)
+        yield "campaigns", member_tables.onboarding(members, lives)
+        yield "campaigns", campaigns(world, streams, members, lives)
+        yield "transactions", shopping.transactions(members, halden.purchases(network, members, lives))
+        yield "style_survey", style_survey(world, streams, members)
+        yield "message_mix", wanted_mix(world, streams, members)
+    for part in halden.panel_blocks():
+        asked = households(world, streams, block=part.number, first=part.first, n=part.n)
+        yield "category_purchases", category_purchases(world, streams, asked)
+        yield "competitor_ratings", competitor_ratings(world, streams, asked)

@@ -90,7 +90,7 @@ def figures(row: Row, draws: Draws) -> Figures:
     if row.kind == "decision":
         regret = -bias[0]
         regret_share = _share(regret, row.yardstick or effect)
-    elif n:
+    elif n and not (row.kind == "naive" and np.isnan(used.low).all()):
         aim = used.truth if row.target == "company" else truth
         covered = (used.low <= aim) & (aim <= used.high)
         coverage = _share_of(covered)

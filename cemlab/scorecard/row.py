@@ -11,6 +11,8 @@ from cemlab.errors import OptionError, one_of
 from cemlab.simulate.worlds import world
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cemlab.data.company import Company
     from cemlab.simulate.oracle import Oracle
 
@@ -24,6 +26,17 @@ class Estimate(NamedTuple):
     value: float
     low: float = math.nan
     high: float = math.nan
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Estimate:
+        """Return the first row of a tidy table, which has estimate, conf_low and conf_high."""
+        row = table.iloc[0]
+        return cls(float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"]))
+
+
+def planted(oracle: Oracle, *, value: float) -> float:  # noqa: ARG001 (the same on every company)
+    """Return a truth that is the same on every company."""
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +58,8 @@ class Row:
     world
         In which world it is estimated.
     estimate
-        The method; it sees the company's tables and nothing else.
+        The method; it sees the company's tables and nothing else. For a decision, what the method chose from
+        these tables is truly worth.
     truth
         The truth on this very company; for a decision, what the best possible one is worth.
     kind
