@@ -20,7 +20,7 @@ from cemlab.stats.off_policy import (
 Floats = NDArray[np.float64]
 
 #: Draws of noise, from which follows what learning adds to the error of a rule's value.
-DRAWS = 200
+DRAWS = 150
 
 # Guessed SD of what a value of a feature adds to the change, as a share of the mean response, and how many
 # values the guess counts as; the same for interactions, which are smaller but many, and tell for themselves.

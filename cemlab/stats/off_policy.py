@@ -297,7 +297,7 @@ def rule_values(
     -------
     RuleValues
         Money per customer. The covariance is that of the errors among the rows; the population is taken as it
-        is and a rule as it was learned (see :func:`learning_errors` for what learning adds).
+        is and a rule as it was learned (see :func:`rule_errors` for what learning adds).
 
     References
     ----------
@@ -341,38 +341,33 @@ def error_squares(n: Floats, responses: Floats, predicted: Floats, *, share: flo
     return total
 
 
-def learning_errors(
-    noise: Floats, weights: Floats, treats: Floats, relearned: Floats
-) -> tuple[Floats, Floats]:
-    """Return draws of the error of rules' values by one treatment: rules held, and rules learned again.
+def rule_errors(worth: Floats, treats: Floats) -> Floats:
+    """Return draws of the error of rules' values by one treatment.
 
     Folds are valued by rules that other folds taught, which ties the folds' errors to each other where a rule
     is in doubt: whatever made a treatment look good in one fold made the others' rules choose it. Draws of
-    the noise, with the rules learned again from it, hold this; the difference of the two covariances is what
-    learning adds to that of :func:`rule_values`.
+    the noise with the rules learned again from it hold this, draws with the rules held do not; by how much
+    the variance of the first is greater is what learning adds to that of :func:`rule_values`.
 
     Parameters
     ----------
-    noise
-        Draws of the error of the score's sum, of shape (x, f, draws).
-    weights
-        From :func:`row_weights`.
+    worth
+        Draws of the error of the scores' sums, times :func:`row_weights`, of shape (x, f, draws).
     treats
-        Shares that the rules treat where nothing is drawn, of shape (rules, x, f).
-    relearned
-        The same for every draw, of shape (rules, x, f, draws).
+        Shares that the rules treat, of shape (rules, x, f), or for every draw (rules, x, f, draws).
 
     Returns
     -------
-    tuple of arrays
-        Both of shape (rules, draws).
+    array
+        Of shape (rules, draws).
 
     References
     ----------
     Luedtke, A. R. & van der Laan, M. J. (2016). Statistical inference for the mean outcome under a possibly
     non-unique optimal treatment strategy. Annals of Statistics 44, 713–742.
     """
-    worth = noise * weights[..., None]
-    held = treats.reshape(len(treats), -1) @ worth.reshape(-1, worth.shape[-1])
-    again = np.einsum("rxfb,xfb->rb", relearned, worth, optimize=True)
-    return held, again
+    if treats.ndim == worth.ndim:
+        held: Floats = treats.reshape(len(treats), -1) @ worth.reshape(-1, worth.shape[-1])
+        return held
+    again: Floats = np.einsum("rxfb,xfb->rb", treats, worth)
+    return again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def population(n: np.ndarray = TODAY) -> Population:
     return Population(table=table, customers=None, as_of=date(2025, 12, 31), n_given=int(n.sum()))
 
 
-def cells(
+def counts(
     rng: np.random.Generator,
     *,
     participants: int = 3000,
@@ -43,16 +44,20 @@ def cells(
     share: float = 0.5,
     base: np.ndarray = BASE,
     change: np.ndarray = CHANGE,
-) -> CampaignCells:
-    """Draw the participants of both kinds: cells by size, arms by lot, responses by their chances."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw participants and responses, (kinds, cells, folds, arms): cells by size, arms by lot."""
     sizes = np.array([0.25, 0.15, 0.2, 0.1, 0.2, 0.1])
     n = rng.multinomial(participants, np.repeat(sizes / folds, folds), size=len(KINDS))
     n = n.reshape(len(KINDS), len(sizes), folds)
     treated = rng.binomial(n, share)
-    counts = np.stack([n - treated, treated], axis=-1)
+    arms = np.stack([n - treated, treated], axis=-1)
     chance = np.stack([base, base + change], axis=-1)[:, :, None, :]
-    responses = rng.binomial(counts, np.broadcast_to(chance, counts.shape))
-    return counted(counts, responses)
+    return arms, rng.binomial(arms, np.broadcast_to(chance, arms.shape))
+
+
+def cells(rng: np.random.Generator, **how: Any) -> CampaignCells:
+    """Draw cells as an analyst has them; `how` as for :func:`counts`."""
+    return counted(*counts(rng, **how))
 
 
 def counted(counts: np.ndarray, responses: np.ndarray) -> CampaignCells:

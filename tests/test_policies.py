@@ -1,0 +1,335 @@
+"""Values of rules: by hand, unbiased with a wrong outcome model, intervals that cover, and the oracle."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cemlab.errors import DesignError, OptionError
+from cemlab.segmentation import policy_values, uplift
+from cemlab.segmentation.learning import learn
+from cemlab.segmentation.prices import check_prices
+from cemlab.segmentation.rules import (
+    INDIVIDUAL,
+    NOBODY,
+    RANDOM,
+    SEGMENT,
+    learned_rules,
+    population_shares,
+    ratios_of,
+    segments_of,
+)
+from cemlab.stats.off_policy import row_weights, rule_errors, rule_values
+from tests.simulation.synthetic_cells import (
+    CELLS,
+    COSTS,
+    KINDS,
+    MARGINS,
+    TODAY,
+    cells,
+    counted,
+    counts,
+    population,
+    value,
+)
+
+PRICES = {"margins": MARGINS, "costs": COSTS}
+SHARE = TODAY / TODAY.sum()
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return cells(np.random.default_rng(1))
+
+
+@pytest.fixture(scope="module")
+def learned(drawn):
+    return uplift(drawn)
+
+
+@pytest.fixture(scope="module")
+def found(learned):
+    return policy_values(learned, population(), **PRICES, segments=["type"])
+
+
+def estimates(result, quantity="value"):
+    return result.of(quantity).set_index("rule")["estimate"]
+
+
+# The arrays
+
+
+def test_a_rule_by_hand():
+    # two cells, one fold of two rows' worth each; the rule treats the second cell only
+    n = np.array([[[10.0, 10.0]], [[20.0, 20.0]]])
+    yes = np.array([[[1.0, 3.0]], [[4.0, 10.0]]])
+    predicted = np.array([[[0.2, 0.3]], [[0.1, 0.4]]])
+    there = predicted
+    treats = np.array([[[0.0], [1.0]]])
+    ratio = np.array([1.6, 0.7])
+    found = rule_values(
+        n,
+        yes,
+        predicted,
+        share=0.5,
+        ratio=ratio,
+        treats=treats,
+        margin=10.0,
+        cost=1.0,
+        population=np.array([0.25, 0.75]),
+        predicted_there=there,
+        treats_there=treats,
+    )
+    foreseen = 0.75 * (10 * (0.4 - 0.1) - 1)
+    error = (10 - 20 * 0.4) / 0.5 - (4 - 20 * 0.1) / 0.5
+    assert found.value == pytest.approx([foreseen + 10 * 0.7 * error / 60])
+    squares = (10 * 0.6**2 + 10 * 0.4**2 + 4 * 0.9**2 + 16 * 0.1**2) / 0.5**2
+    assert found.covariance == pytest.approx(np.array([[(10 * 0.7 / 60) ** 2 * squares]]))
+
+
+def test_a_rule_that_treats_all_of_a_saturated_cell_earns_the_plain_difference():
+    n, yes = np.array([[[40.0, 60.0]]]), np.array([[[10.0, 24.0]]])
+    treats = np.ones((1, 1, 1))
+    for predicted in ([0.25, 0.4], [0.0, 0.9], [0.7, 0.1]):
+        found = rule_values(
+            n,
+            yes,
+            np.array([[predicted]]),
+            share=0.6,
+            ratio=np.ones(1),
+            treats=treats,
+            margin=20.0,
+            cost=2.0,
+            population=np.ones(1),
+            predicted_there=np.array([[predicted]]),
+            treats_there=treats,
+        )
+        assert found.value == pytest.approx([20 * (0.4 - 0.25) - 2])
+
+
+def test_a_fold_without_rows_is_refused():
+    with pytest.raises(DesignError, match="use fewer folds"):
+        row_weights(np.zeros((3, 2, 2)), np.ones(3), margin=1.0)
+
+
+def test_draws_of_errors_are_what_they_are_and_alike_where_the_rule_is_not_in_doubt():
+    rng = np.random.default_rng(1)
+    worth = rng.standard_normal((4, 3, 50))
+    treats = rng.integers(0, 2, (2, 4, 3)).astype(float)
+    held = rule_errors(worth, treats)
+    assert held[1, 7] == pytest.approx((treats[1] * worth[:, :, 7]).sum())
+    again = rule_errors(worth, np.repeat(treats[..., None], 50, axis=-1))
+    assert again == pytest.approx(held)
+
+
+# Policy values
+
+
+def test_simple_rules_are_what_they_are(found, learned):
+    worth = estimates(found)
+    assert list(worth.index) == [NOBODY, "everybody: call", "everybody: mail", RANDOM, SEGMENT, INDIVIDUAL]
+    assert worth[NOBODY] == 0
+    assert worth[RANDOM] == pytest.approx((worth["everybody: call"] + worth["everybody: mail"]) / 3)
+    rows = found.of("value").set_index("rule")
+    assert rows.loc[NOBODY, ["conf_low", "conf_high"]].tolist() == [0, 0]
+    assert rows["share_treated"].loc[[NOBODY, "everybody: call", RANDOM]].tolist() == pytest.approx(
+        [0, 1, 2 / 3]
+    )
+    gap = estimates(found, "difference")
+    assert INDIVIDUAL not in gap.index
+    for rule, more in gap.items():
+        assert more == pytest.approx(worth[INDIVIDUAL] - worth[rule])
+
+
+def test_everybody_earns_the_average_change_where_the_population_is_the_participants(drawn, learned):
+    mail = drawn.table[drawn.table["kind"] == "mail"]
+    n = CELLS.merge(mail.groupby(list(CELLS.columns), as_index=False)["n"].sum())["n"].to_numpy()
+    worth = estimates(policy_values(learned, population(n), **PRICES, segments=["type"]))
+    row = learned.average.set_index("strategy").loc["mail"]
+    # adjusted for the chance imbalance of the arms and folds: a tenth of a standard error of 0.5 or so
+    assert worth["everybody: mail"] == pytest.approx(50 * row["estimate"] - 1, abs=0.15)
+
+
+def test_values_are_unbiased_and_intervals_cover():
+    """The outcome models know main effects of the log odds alone, and are wrong in every cell."""
+    rng = np.random.default_rng(31)
+    truth = value()
+    pattern = uplift(cells(rng, folds=2))
+    design, index = pattern.design, pattern.index
+    pd.testing.assert_frame_equal(index, CELLS)
+    covered, errors = [], []
+    for _ in range(200):
+        drawn = zip(KINDS, *counts(rng, participants=2400, folds=2), strict=True)
+        learned_anew = {
+            kind: learn(n.astype(float), yes.astype(float), index=index, design=design, rng=rng)
+            for kind, n, yes in drawn
+        }
+        learned = dataclasses.replace(pattern, learned=learned_anew)
+        result = policy_values(learned, population(), **PRICES, segments=["type"])
+        true = true_values(learned, truth)
+        rows = result.of("value").set_index("rule").drop(index=NOBODY)
+        target = rows.index.map(true).to_numpy()
+        gaps = result.of("difference").set_index("rule").drop(index=NOBODY)
+        gap_target = true[INDIVIDUAL] - gaps.index.map(true).to_numpy()
+        low = np.concatenate([rows["conf_low"], gaps["conf_low"]])
+        high = np.concatenate([rows["conf_high"], gaps["conf_high"]])
+        wanted = np.concatenate([target, gap_target])
+        covered.append((low <= wanted) & (wanted <= high))
+        errors.append(np.concatenate([rows["estimate"], gaps["estimate"]]) - wanted)
+    share, error = np.mean(covered, axis=0), np.array(errors)
+    # 200 draws of 0.95 have a standard error of 0.015
+    assert (share > 0.95 - 3 * 0.0154).all(), share
+    # four standard errors, over nine quantities
+    assert (np.abs(error.mean(axis=0)) < 4 * error.std(axis=0) / np.sqrt(200)).all()
+
+
+def true_values(learned, truth):
+    """Return the true value of every rule as it was learned, the mean over the folds."""
+    at, share = population_shares(population(), list(CELLS.columns))
+    prices = check_prices(learned, MARGINS, COSTS)
+    ratios = ratios_of(learned, at, share, prices)
+    rules = learned_rules(learned, at, segments_of(learned, at, ["type"]), prices, ratios)
+    here = len(learned.index)
+    folds = learned.learned["call"].n.shape[1]
+    return {
+        name: float(np.einsum("y,syf,ys->", share, treats[:, here:], truth) / folds)
+        for name, treats in rules.items()
+    }
+
+
+def test_with_many_customers_the_rules_come_to_the_best_there_are():
+    result = policy_values(
+        uplift(cells(np.random.default_rng(5), participants=4_000_000)),
+        population(),
+        **PRICES,
+        segments=["type"],
+    )
+    best = SHARE @ np.maximum(value().max(axis=1), 0)
+    by_type = CELLS.assign(share=SHARE)
+    segment = 0.0
+    for _, rows in by_type.groupby("type"):
+        segment += max(0.0, *(rows["share"].to_numpy() @ value()[rows.index]))
+    worth = estimates(result)
+    # 4 million participants: the standard error of a value is 0.02
+    assert worth[INDIVIDUAL] == pytest.approx(best, abs=0.08)
+    assert worth[SEGMENT] == pytest.approx(segment, abs=0.08)
+    assert worth["everybody: call"] == pytest.approx(SHARE @ value()[:, 0], abs=0.08)
+    assert best > segment + 0.3
+    assert "The individual rule earns more." in result.narrative()
+
+
+def test_segments_of_all_features_are_cells(learned):
+    fine = policy_values(learned, population(), **PRICES, segments=["type", "objective"])
+    coarse = policy_values(learned, population(), **PRICES, segments=["type"])
+    assert fine.segments == ("type", "objective")
+    assert estimates(fine)[INDIVIDUAL] == estimates(coarse)[INDIVIDUAL]
+    assert estimates(fine)[SEGMENT] != estimates(coarse)[SEGMENT]
+
+
+def test_prices_decide(learned):
+    dear = policy_values(
+        learned, population(), margins=MARGINS, costs={"call": 99.0, "mail": 99.0}, segments=["type"]
+    )
+    assert estimates(dear)[[SEGMENT, INDIVIDUAL]].tolist() == [0, 0]
+    assert "cannot be told" in dear.narrative()
+    # twice the money everywhere is twice the value
+    twice = policy_values(
+        learned,
+        population(),
+        margins={name: 2 * m for name, m in MARGINS.items()},
+        costs={name: 2 * c for name, c in COSTS.items()},
+        segments=["type"],
+    )
+    once = policy_values(learned, population(), **PRICES, segments=["type"])
+    assert twice.table["estimate"].to_numpy() == pytest.approx(2 * once.table["estimate"].to_numpy())
+    assert twice.table["conf_low"].to_numpy() == pytest.approx(2 * once.table["conf_low"].to_numpy())
+
+
+def test_the_order_of_rows_does_not_matter(drawn, found):
+    mixed = dataclasses.replace(drawn, table=drawn.table.sample(frac=1, random_state=3))
+    today = population()
+    turned = dataclasses.replace(today, table=today.table[::-1].reset_index(drop=True))
+    again = policy_values(uplift(mixed), turned, **PRICES, segments=["type"])
+    columns = ["estimate", "conf_low", "conf_high"]
+    assert again.table[columns].to_numpy() == pytest.approx(found.table[columns].to_numpy())
+
+
+def test_a_population_unlike_the_participants_is_told(learned):
+    odd = np.array([0, 0, 0, 1, 0, 4000])
+    result = policy_values(learned, population(odd), **PRICES, segments=["type"])
+    assert {check.name for check in result.evidence.failed} == {"like the population"}
+    assert "like the population" in result.narrative()
+
+
+def test_a_value_never_seen_is_valued_as_the_average(learned):
+    today = population()
+    strange = pd.concat(
+        [today.table, pd.DataFrame({"type": ["c"], "objective": ["x"], "n_customers": [300]})],
+        ignore_index=True,
+    )
+    result = policy_values(
+        learned, dataclasses.replace(today, table=strange, n_given=2300), **PRICES, segments=["type"]
+    )
+    assert np.isfinite(result.table[["estimate", "conf_low", "conf_high"]].to_numpy()).all()
+
+
+def test_what_is_shown(found):
+    assert found.evidence.grade == "experiment"
+    assert "off-policy for the 2,000 customers" in found.evidence.design
+    chart = found.chart
+    assert chart.kind == "forest"
+    assert chart.frame["estimate"].is_monotonic_increasing
+    assert list(found.summary["rule"])[-1] == INDIVIDUAL
+    assert found.summary["difference"].iloc[-1] == "–"
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "said"),
+    [
+        ({"segments": []}, OptionError, "names no feature"),
+        ({"segments": ["tipe"]}, OptionError, "did you mean 'type'"),
+        ({"margins": {"call": 1.0}}, OptionError, "mail has only one of them"),
+        ({"margins": {"call": 1.0, "mial": 2.0}}, OptionError, "did you mean 'mail'"),
+        ({"margins": {"call": 1.0, "mail": float("nan")}}, OptionError, "the margin of mail is nan"),
+        ({"costs": {"call": 1.0, "mail": -2.0}}, OptionError, "the cost of mail is -2.0"),
+    ],
+)
+def test_what_has_no_value_is_refused(learned, changed, error, said):
+    with pytest.raises(error, match=said):
+        policy_values(learned, population(), **(PRICES | {"segments": ["type"]} | changed))
+
+
+def test_populations_that_cannot_be_are_refused(learned):
+    today = population()
+    with pytest.raises(DesignError, match="was not counted by objective"):
+        policy_values(
+            learned, dataclasses.replace(today, table=today.table.drop(columns="objective")), **PRICES
+        )
+    with pytest.raises(DesignError, match="holds no customer"):
+        policy_values(learned, population(np.zeros(6, dtype=int)), **PRICES, segments=["type"])
+
+
+def test_strategies_without_an_estimate_have_no_value(drawn):
+    result = uplift(drawn, strategies=["call", "visit"])
+    prices = {"margins": {"call": 40.0, "visit": 9.0}, "costs": {"call": 2.0, "visit": 1.0}}
+    rules = policy_values(result, population(), **prices, segments=["type"]).of("value")["rule"]
+    assert "everybody: visit" not in set(rules)
+    with pytest.raises(DesignError, match="none of the strategies with a price is estimable"):
+        policy_values(result, population(), margins={"visit": 9.0}, costs={"visit": 1.0}, segments=["type"])
+
+
+def test_one_strategy_is_enough():
+    n = np.full((2, 6, 3, 2), 40.0)
+    yes = np.full((2, 6, 3, 2), 4.0)
+    yes[..., 1] = 10.0
+    result = policy_values(
+        uplift(counted(n, yes)),
+        population(),
+        margins={"mail": 50.0},
+        costs={"mail": 1.0},
+        segments=["type"],
+    )
+    worth = estimates(result)
+    assert worth[["everybody: mail", SEGMENT, INDIVIDUAL]].tolist() == pytest.approx([50 * 0.15 - 1] * 3)
+    assert worth[RANDOM] == pytest.approx((50 * 0.15 - 1) / 2)
