@@ -16,7 +16,7 @@ from cemlab.chart import Chart
 from cemlab.errors import OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.loyalty.fates import ONLY_BUYERS, enough_loyal, fate_counts, loyal_means, nobody_loyal
-from cemlab.loyalty.history_null import Expectation, expect, loyalty_check
+from cemlab.loyalty.history_null import Expectation, expect, loyalty_check, rate_check, silence_check
 from cemlab.loyalty.market_null import StationaryMarket
 from cemlab.loyalty.panels import Among, BrandPanel, check_loyalty, fates_of
 from cemlab.markup import join_words, percent, percent_range, points
@@ -356,8 +356,11 @@ def _evidence(
         checks=(
             enough_loyal(int(sizes.min())),
             *null.checks,
+            *([rate_check(panel, null)] if null.draws is None or null.base != panel.base else []),
             *checks,
             _liveliness(panel, change, conf_level),
+            # buyers alone are known not to have fallen silent
+            *([silence_check(panel, null, change)] if among == "all" else []),
             *panel.coverage(),
         ),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.evidence import Check
-from cemlab.loyalty.market_null import StationaryMarket
+from cemlab.loyalty.market_null import TWO_YEARS, StationaryMarket
 from cemlab.loyalty.panels import BrandPanel
 from cemlab.markup import percent
 from cemlab.stats.dirichlet import Dirichlet, classical_fit
@@ -20,6 +21,7 @@ from cemlab.stats.intervals import FloatArray
 ALL_OTHERS = "all others"
 
 _FEWEST = 30  # households from which three parameters and the shares can be told at all
+_LONGEST = 36_525  # days of a stated period: a hundred years
 _CLOSE = 0.02  # misfit in shares of households that would matter to nobody
 
 
@@ -101,7 +103,13 @@ def stationary_market(
 
 
 def stated_market(
-    *, mean: float, shape: float, switching: float, shares: Mapping[str, float], source: str = ""
+    *,
+    mean: float,
+    shape: float,
+    switching: float,
+    shares: Mapping[str, float],
+    days: int = 365,
+    source: str = "",
 ) -> StationaryMarket:
     """State a market in which nobody changes by its parameters.
 
@@ -113,6 +121,8 @@ def stated_market(
         Sum of the Dirichlet parameters (S).
     shares
         Market share of each brand by purchases; what they leave is one more brand, "all others".
+    days
+        Length of the period in days; a panel of other periods is asked about the null at its own length.
     source
         The line that stands under every figure.
 
@@ -137,7 +147,7 @@ def stated_market(
     model = Dirichlet(
         mean=mean, shape=shape, switching=switching, shares=np.array(list(shares.values()), dtype=float)
     )
-    return _whole(model, tuple(shares), source)
+    return _whole(model, tuple(shares), days, source)
 
 
 def published_market(
@@ -146,6 +156,7 @@ def published_market(
     category_rate: float,
     shares: Mapping[str, float],
     penetrations: Mapping[str, float],
+    days: int = 365,
     source: str = "",
 ) -> StationaryMarket:
     """Take a market in which nobody changes from the few figures that panel reports print.
@@ -160,6 +171,8 @@ def published_market(
         Market share of each brand by purchases; what they leave is one more brand, "all others".
     penetrations
         Share of households that bought the brand in the period, for the same brands.
+    days
+        Length of the period in days; a panel of other periods is asked about the null at its own length.
     source
         The line that stands under every figure.
 
@@ -200,11 +213,15 @@ def published_market(
         shares=list(shares.values()),
         penetrations=[penetrations[brand] for brand in shares],
     )
-    return _whole(model, tuple(shares), source)
+    return _whole(model, tuple(shares), days, source)
 
 
-def _whole(model: Dirichlet, brands: tuple[str, ...], source: str) -> StationaryMarket:
+def _whole(model: Dirichlet, brands: tuple[str, ...], days: int, source: str) -> StationaryMarket:
     """Return the market with a brand more where the shares leave one."""
+    if isinstance(days, bool) or not isinstance(days, int | np.integer) or not 1 <= days <= _LONGEST:
+        raise OptionError(
+            f"days is {days!r}; allowed: a whole number of days from 1 to {_LONGEST:,}, e.g. 365"
+        )
     shares = np.atleast_1d(model.shares)
     left = 1 - float(shares.sum())
     if left > 1e-9:
@@ -222,7 +239,15 @@ def _whole(model: Dirichlet, brands: tuple[str, ...], source: str) -> Stationary
     whole = Dirichlet(
         mean=model.mean, shape=model.shape, switching=model.switching, shares=shares / shares.sum()
     )
-    return StationaryMarket(model=whole, brands=brands, source=source)
+    first = TWO_YEARS[0][0]
+    ends = [first + timedelta(days=int(days) * periods - 1) for periods in (1, 2)]
+    return StationaryMarket(
+        model=whole,
+        brands=brands,
+        base=(first, ends[0]),
+        follow_up=(ends[0] + timedelta(days=1), ends[1]),
+        source=source,
+    )
 
 
 def _category(panel: BrandPanel, panel_size: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

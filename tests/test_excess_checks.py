@@ -1,0 +1,125 @@
+"""Worlds in which nobody changes and yet an excess appears: what is checked must say so."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cemlab import loyalty
+from cemlab.data.panel import PanelCounts
+from cemlab.errors import OptionError
+from cemlab.loyalty.panels import BrandPanel
+
+SHARES = {"a": 0.1, "b": 0.3, "c": 0.25, "d": 0.2, "e": 0.15}
+SILENT, LOYAL, RATE = (
+    "households that fell silent",
+    "loyalty to a under the null",
+    "purchases per buyer under the null",
+)
+
+
+def counted(before, after, *, days=365) -> BrandPanel:
+    """Count households of two periods, each given as purchases of shape (households, brands)."""
+    n, later = before.sum(axis=1), after.sum(axis=1)
+
+    def cells(**columns):
+        return pd.DataFrame(columns).value_counts(sort=False).rename("n_households").reset_index()
+
+    moves, bought = [], []
+    for code, brand in enumerate(SHARES):
+        x, own = before[:, code], after[:, code]
+        some, any_ = x > 0, (x > 0) | (own > 0)
+        moves.append(cells(n_base=n[some], x_base=x[some], n_next=later[some], x_next=own[some]))
+        bought.append(cells(x_base=x[any_], x_next=own[any_]))
+        moves[-1]["brand"] = bought[-1]["brand"] = brand
+    some = (n > 0) | (later > 0)
+    first = date(2024, 1, 1)
+    turn, last = first + timedelta(days=days), first + timedelta(days=2 * days - 1)
+    return BrandPanel(
+        counts=PanelCounts(
+            moves=pd.concat(moves, ignore_index=True),
+            category=cells(n_base=n[some], n_next=later[some]),
+            brands=pd.concat(bought, ignore_index=True),
+            name="tea",
+            seen=(first, last),
+        ),
+        base=(first, turn - timedelta(days=1)),
+        follow_up=(turn, last),
+    )
+
+
+def households(n=12_000, *, seed=1):
+    """Return rates (mean 3, gamma) and shares (Dirichlet, S 1.2) of households, and the random numbers."""
+    rng = np.random.default_rng(seed)
+    return rng, rng.gamma(1.0, 3.0, n), rng.dirichlet(1.2 * np.array(list(SHARES.values())), n)
+
+
+def failed(panel, **options):
+    null = loyalty.stationary_market(panel, replications=20)
+    result = loyalty.excess(panel, null=null, brand="a", **options)
+    return result.of("excess").iloc[0], {check.name for check in result.evidence.failed}
+
+
+def test_a_market_of_the_nulls_own_kind_passes_every_check():
+    rng, rate, share = households()
+    gap, names = failed(counted(*(rng.multinomial(rng.poisson(rate), share) for _ in range(2))))
+    assert not names
+    assert gap["conf_low"] < 0 < gap["conf_high"]
+
+
+def test_a_panel_that_replaces_its_leavers_is_told():
+    rng, rate, share = households()
+    before, after = (rng.multinomial(rng.poisson(rate), share) for _ in range(2))
+    # a tenth report no more, and others come in their place: the panel as a whole buys as much as ever
+    after[:1200] = 0
+    before[-1200:] = 0
+    panel = counted(before, after)
+    gap, names = failed(panel)
+    assert gap["conf_low"] > 0
+    assert names == {SILENT}
+    assert SILENT not in failed(panel, among="buyers")[1]
+
+
+def test_lines_that_are_no_purchases_of_their_own_are_told():
+    rng, rate, share = households()
+    trips = [rng.multinomial(rng.poisson(rate / 2), share) for _ in range(2)]
+    gap, names = failed(counted(*(trip + rng.poisson(trip) for trip in trips)))
+    assert gap["conf_low"] > 0.2
+    assert SILENT in names
+
+
+def test_loyalty_that_goes_with_the_rate_is_told():
+    rng, rate, share = households()
+    lighter = rate * np.exp(-share[:, 0])  # who prefers the brand buys less of the category
+    _, names = failed(counted(*(rng.multinomial(rng.poisson(lighter), share) for _ in range(2))))
+    assert LOYAL in names
+
+
+def test_few_buyers_of_a_small_brand_who_are_its_fans_are_told():
+    rng, rate, share = households(20_000)
+    fans = np.where(rng.random(len(rate)) < 0.02, rng.beta(2, 1, len(rate)), 0.0)
+    share[:, 0] = 0
+    share = np.column_stack([fans, share[:, 1:] / share.sum(axis=1)[:, None] * (1 - fans)[:, None]])
+    gap, names = failed(counted(*(rng.multinomial(rng.poisson(rate), share) for _ in range(2))))
+    assert gap["estimate"] < 0
+    assert LOYAL in names
+
+
+def test_a_stated_market_of_another_period_is_told():
+    rng, rate, share = households()
+    panel = counted(*(rng.multinomial(rng.poisson(rate), share) for _ in range(2)), days=90)
+    stated = {"mean": 3.0, "shape": 1.0, "switching": 1.2, "shares": SHARES}
+    names = []
+    for days in (365, 90):
+        result = loyalty.excess(panel, null=loyalty.stated_market(**stated, days=days), brand="a")
+        names.append({check.name for check in result.evidence.failed})
+    # three purchases a quarter are not three a year
+    assert RATE in names[0]
+    assert not names[1]
+
+
+@pytest.mark.parametrize("days", [0, 90.5, True, 10**9])
+def test_a_period_of_no_length_is_refused(days):
+    with pytest.raises(OptionError, match="days is"):
+        loyalty.stated_market(mean=1, shape=1, switching=1, shares={"a": 0.5}, days=days)
