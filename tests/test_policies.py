@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cemlab.errors import DesignError, OptionError
+from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.segmentation import policy_values, uplift
 from cemlab.segmentation.learning import learn
 from cemlab.segmentation.prices import check_prices
@@ -21,6 +21,7 @@ from cemlab.segmentation.rules import (
     segments_of,
 )
 from cemlab.stats.off_policy import row_weights, rule_errors, rule_values
+from cemlab.stats.regret import regret
 from tests.simulation.synthetic_cells import (
     CELLS,
     COSTS,
@@ -121,6 +122,34 @@ def test_draws_of_errors_are_what_they_are_and_alike_where_the_rule_is_not_in_do
     assert held[1, 7] == pytest.approx((treats[1] * worth[:, :, 7]).sum())
     again = rule_errors(worth, np.repeat(treats[..., None], 50, axis=-1))
     assert again == pytest.approx(held)
+
+
+def test_regret_by_hand():
+    worth = [[4.0, 1.0], [-2.0, 2.0], [-1.0, -3.0]]
+    best = regret(worth, [[1, 0], [0, 1], [0, 0]])
+    assert best == (2.0, 2.0, 0.0)
+    half = regret(worth, [[0.5, 0.5], [0, 0], [1, 0]], weights=[2, 1, 1])
+    assert half.oracle == pytest.approx((2 * 4 + 2) / 4)
+    assert half.earned == pytest.approx((2 * 2.5 - 1) / 4)
+    assert half.share == pytest.approx(1 - 4 / 10)
+    assert np.isnan(regret([[-1.0]], [[0.0]]).share)
+
+
+@pytest.mark.parametrize(
+    ("worth", "treated", "weights"),
+    [
+        ([[1.0]], [[1.0, 0.0]], None),
+        ([1.0], [1.0], None),
+        ([[np.nan]], [[1.0]], None),
+        ([[1.0, 2.0]], [[0.7, 0.7]], None),
+        ([[1.0]], [[-0.1]], None),
+        ([[1.0]], [[1.0]], [0.0]),
+        ([[1.0]], [[1.0]], [1.0, 2.0]),
+    ],
+)
+def test_regret_of_what_is_no_rule_is_refused(worth, treated, weights):
+    with pytest.raises(DataError):
+        regret(worth, treated, weights=weights)
 
 
 # Policy values

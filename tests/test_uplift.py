@@ -192,7 +192,7 @@ def test_changes_by_cell_come_to_the_truth_with_many_customers():
 def test_intervals_by_cell_cover_on_average():
     rng = np.random.default_rng(12)
     covered = []
-    for _ in range(40):
+    for _ in range(20):
         frame = uplift(cells(rng)).by_cell()
         for kind, truth in zip(KINDS, CHANGE, strict=True):
             mine = CELLS.merge(frame[frame["strategy"] == kind])
@@ -206,14 +206,14 @@ def test_intervals_by_cell_cover_where_effects_add_up():
     rng = np.random.default_rng(13)
     adding = np.array([[0.02, 0.06, 0.10, -0.02, 0.02, 0.06]] * 2)
     covered = []
-    for _ in range(40):
+    for _ in range(20):
         frame = uplift(cells(rng, change=adding)).by_cell()
         for kind, truth in zip(KINDS, adding, strict=True):
             mine = CELLS.merge(frame[frame["strategy"] == kind])
             covered.append(((mine["conf_low"] <= truth) & (truth <= mine["conf_high"])).mean())
-    # 480 intervals, those of one draw alike: a standard error of about 0.015, and the interval leaves room
+    # 240 intervals, those of one draw alike: a standard error of about 0.02, and the interval leaves room
     # for interactions that are not there
-    assert 0.92 < np.mean(covered) <= 1
+    assert 0.90 < np.mean(covered) <= 1
 
 
 def test_the_order_of_rows_does_not_matter(drawn, found):
@@ -258,10 +258,10 @@ def test_false_alarms_are_as_rare_as_said():
     rng = np.random.default_rng(21)
     alarms = [
         [check.passed is False for check in lot_checks(cells(rng), KINDS, treated_share=0.5)]
-        for _ in range(100)
+        for _ in range(60)
     ]
-    # at most one in a hundred each: 100 draws give more than 5 once in a thousand times
-    assert (np.sum(alarms, axis=0) <= 5).all()
+    # at most one in a hundred each: 60 draws give more than 4 less than once in a thousand times
+    assert (np.sum(alarms, axis=0) <= 4).all()
 
 
 @pytest.mark.parametrize(

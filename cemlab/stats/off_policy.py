@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _ROUNDS = 60  # of expectation and maximisation for the prior; the effects have long settled by then
+_SETTLED = 1e-4  # relative change of the prior's variances at which it has settled
 _START_SD = 0.3  # of the prior, as a share of `scale`
 _SOFTNESS = 1e-4  # keeps the weights finite where a column cannot be balanced
 
@@ -173,7 +174,10 @@ def fit_effect(
         covariance = sd[:, None] * inner * sd
         found = covariance @ cross
         seen = np.bincount(groups, found**2 + np.diag(covariance), minlength=len(scale))
+        before = spread
         spread = np.maximum((seen + weight * scale**2) / np.maximum(size + weight, 1e-12), 1e-14)
+        if (np.abs(spread - before) <= _SETTLED * before).all():
+            break
     whole = np.zeros((len(found) + 1, len(found) + 1))
     whole[0, 0] = np.sqrt(variance / rows)
     whole[1:, 1:] = _root(covariance)
