@@ -49,6 +49,9 @@ class CampaignCells:
     given
         One row a kind and arm: ``kind``, ``treated``, ``n_runs`` [days], ``n_given``, ``n_no_response``
         [response not recorded], ``n_no_history`` [too few days of purchases before], ``n_used``.
+    runs
+        One row a run: ``kind``, ``date``, ``n`` and ``n_treated`` [of those in the cells]; None if the runs
+        are not known.
     first, last
         First and last day of a campaign.
     source
@@ -64,6 +67,7 @@ class CampaignCells:
     given: pd.DataFrame
     first: date
     last: date
+    runs: pd.DataFrame | None = None
     source: str = ""
 
 
@@ -190,6 +194,7 @@ def campaign_cells(
         folds=folds,
         seed=seed,
         given=_given(joined, usable),
+        runs=_runs(joined.filter(usable)),
         first=span["first"],
         last=span["last"],
         source=source,
@@ -320,6 +325,17 @@ def _given(joined: ir.Table, usable: Any) -> pd.DataFrame:
             n_used=_["usable"].cast("int64").sum(),
         )
         .order_by("kind", "treated")
+        .to_pandas()
+    )
+    return frame
+
+
+def _runs(used: ir.Table) -> pd.DataFrame:
+    """Count participants and treated of each run."""
+    frame: pd.DataFrame = (
+        used.group_by("kind", "date")
+        .aggregate(n=_.count(), n_treated=_["treated"].cast("int64").sum())
+        .order_by("kind", "date")
         .to_pandas()
     )
     return frame

@@ -16,6 +16,8 @@ from cemlab.segmentation.cell_design import LEAST_IN_ARM, CellDesign
 FALSE_ALARMS = 0.01
 #: Fewest customers in each arm for a strategy to be estimable.
 LEAST_ARM = 30
+#: Fewest customers of a run that is compared with others on its own.
+LEAST_RUN = 10
 
 
 def not_estimable(cells: CampaignCells, wanted: Sequence[str]) -> dict[str, str]:
@@ -51,9 +53,9 @@ def _lost_arm(cells: CampaignCells, name: str) -> bool:
     return short or bool((by_fold.to_numpy() == by_fold.to_numpy().sum(axis=1, keepdims=True)).any())
 
 
-def lot_checks(cells: CampaignCells, known: Sequence[str], *, treated_share: float) -> tuple[Check, Check]:
-    """Check that as many were treated as the design says, and that both arms are alike."""
-    return _share_treated(cells, known, treated_share), _balance(cells, known)
+def lot_checks(cells: CampaignCells, known: Sequence[str], *, treated_share: float) -> tuple[Check, ...]:
+    """Check that as many were treated as the design says, in every run, and that both arms are alike."""
+    return _share_treated(cells, known, treated_share), _same_in_runs(cells, known), _balance(cells, known)
 
 
 def _share_treated(cells: CampaignCells, known: Sequence[str], treated_share: float) -> Check:
@@ -72,6 +74,36 @@ def _share_treated(cells: CampaignCells, known: Sequence[str], treated_share: fl
         detail=f"Farthest off: {kind}, {percent(share)} treated against {percent(treated_share)}, "
         f"{p_value(worst)}.",
         remedy="Ask how the lot was drawn, or state the share of the design (treated_share).",
+    )
+
+
+def _same_in_runs(cells: CampaignCells, known: Sequence[str]) -> Check:
+    """Check that runs of a kind treated one share; they are added up, and would mix with the arms."""
+    from scipy.stats import chi2_contingency
+
+    name, null = "same share in every run", "every run of a kind treated the same share"
+    if cells.runs is None:
+        return Check(name=name, null=null, passed=None, detail="The runs were not counted apart.")
+    found = []
+    for kind in known:
+        own = cells.runs[cells.runs["kind"] == kind]
+        # runs too small for the test are taken together
+        own = own.groupby(own["date"].where(own["n"] >= LEAST_RUN), dropna=False)[["n", "n_treated"]].sum()
+        table = np.column_stack([own["n_treated"], own["n"] - own["n_treated"]]).astype(float)
+        if len(table) > 1 and (table.sum(axis=0) > 0).all():
+            shares = table[:, 0] / table.sum(axis=1)
+            p = float(chi2_contingency(table, correction=False).pvalue)
+            found.append((p, kind, float(shares.min()), float(shares.max())))
+    if not found:
+        return Check(name=name, null=null, passed=True, detail="No kind has two runs to compare.")
+    worst, kind, low, high = min(found)
+    return Check(
+        name=name,
+        null=null,
+        passed=worst >= FALSE_ALARMS / len(found),
+        detail=f"Farthest apart: {kind}, {percent(low)} to {percent(high)} treated, {p_value(worst)}.",
+        remedy="Whatever differs between the runs, such as the season, looks like an effect: learn from runs "
+        "with one share at a time.",
     )
 
 
