@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from cemlab import loyalty
+from cemlab.data import engine
 from cemlab.data.panel import PanelCounts
-from cemlab.errors import OptionError
+from cemlab.errors import DataError, OptionError
 from cemlab.loyalty.panels import BrandPanel
 
 SHARES = {"a": 0.1, "b": 0.3, "c": 0.25, "d": 0.2, "e": 0.15}
@@ -123,3 +124,70 @@ def test_a_stated_market_of_another_period_is_told():
 def test_a_period_of_no_length_is_refused(days):
     with pytest.raises(OptionError, match="days is"):
         loyalty.stated_market(mean=1, shape=1, switching=1, shares={"a": 0.5}, days=days)
+
+
+YEARS = {"base": (date(2024, 1, 1), date(2024, 12, 31)), "follow_up": (date(2025, 1, 1), date(2025, 12, 31))}
+
+
+def bought(**columns):
+    """Return a small table of purchases, with some columns of another kind."""
+    rows = pd.DataFrame(
+        {
+            "customer": ["P1", "P1", "P2", "P2"],
+            "date": pd.to_datetime(["2024-02-01", "2025-03-01", "2024-05-01", "2025-12-31"]),
+            "category": "tea",
+            "brand": ["A", "B", "B", "A"],
+            "units": 1,
+        }
+    ).assign(**columns)
+    return engine.connect().create_table("category_purchases", rows)
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        ({"brand": [1, 2, 2, 1]}, "column 'brand': int64 is a number and no name"),
+        ({"category": 7}, "column 'category': int64 is a number and no name"),
+        ({"units": "1"}, "column 'units': text is no number"),
+    ],
+)
+def test_columns_of_another_kind_are_refused(columns, line):
+    with pytest.raises(DataError, match=line):
+        loyalty.panel(bought(**columns), **YEARS)
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, ("2024-01-01", "2024-12-31"), (pd.Timestamp(2024, 1, 1), pd.Timestamp(2024, 12, 31))]
+)
+@pytest.mark.parametrize("period", ["base", "follow_up"])
+def test_periods_that_are_no_days_are_refused(period, wrong):
+    with pytest.raises(OptionError, match=f"{period} is"):
+        loyalty.panel(bought(), **(YEARS | {period: wrong}))
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"threshold": None}, "threshold is None"),
+        ({"threshold": "0.7"}, "threshold is '0.7'"),
+        ({"market_change": None}, "market_change is None"),
+        ({"market_change": 1e300}, r"market_change is 1e\+300"),
+    ],
+)
+def test_options_of_another_kind_are_refused(options, line):
+    null = loyalty.stated_market(mean=3.0, shape=1.0, switching=1.2, shares={"a": 0.5})
+    panel = null.simulate(200, seed=1)
+    with pytest.raises(OptionError, match=line):
+        loyalty.excess(panel, null=null, brand="a", **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"replications": 20.5}, {"replications": "many"}, {"panel_size": 400.5}, {"panel_size": "all"}],
+)
+def test_numbers_of_another_kind_are_refused(options):
+    null = loyalty.stated_market(mean=3.0, shape=1.0, switching=1.2, shares={"a": 0.5})
+    with pytest.raises(OptionError, match=f"{next(iter(options))} is"):
+        loyalty.stationary_market(null.simulate(200, seed=1), **options)
+    with pytest.raises(OptionError, match="households is"):
+        null.simulate(next(iter(options.values())), seed=1)

@@ -125,6 +125,12 @@ def panel_lines(table: ir.Table) -> ir.Table:
     for name in _KEYS:
         if name not in table.columns:
             raise ColumnError(f"category_purchases: {one_of(name, table.columns, what='column')}")
+    for name in ("category", "brand"):
+        if table[name].type().is_numeric():
+            raise DataError(
+                f"category_purchases, column {name!r}: {table[name].type()} is a number and no name; cast it "
+                "to a string"
+            )
     day, kind = table["date"], table["date"].type()
     if kind.is_timestamp() and kind.timezone is None:
         day = day.cast("date")
@@ -135,6 +141,8 @@ def panel_lines(table: ir.Table) -> ir.Table:
         )
     some: Any = ibis.literal(True)
     if "units" in table.columns:
+        if table["units"].type().is_string():
+            raise DataError("category_purchases, column 'units': text is no number; cast it to one")
         some = table["units"].isnull() | (table["units"] > 0)
     return table.select("customer", "category", "brand", date=day, bought=some)
 

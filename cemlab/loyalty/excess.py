@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
@@ -273,9 +274,9 @@ def excess(
 def _change(panel: BrandPanel, market_change: float | str) -> float:
     if market_change == "seen":
         return float(panel.seen_change().estimate)
-    if isinstance(market_change, str) or not 0 < market_change < float("inf"):
+    if not isinstance(market_change, int | float | np.number) or not 0.01 <= market_change <= 100:
         raise OptionError(
-            f"market_change is {market_change!r}; allowed: a positive factor, e.g. 0.9, or 'seen'"
+            f"market_change is {market_change!r}; allowed: a factor from 0.01 to 100, e.g. 0.9, or 'seen'"
         )
     return float(market_change)
 

@@ -65,16 +65,18 @@ def stationary_market(
     Goodhardt, G. J., Ehrenberg, A. S. C. & Chatfield, C. (1984). The Dirichlet: a comprehensive model of
     buying behaviour. Journal of the Royal Statistical Society A 147, 621–655.
     """
-    if replications < 20:
+    if not isinstance(replications, int | np.integer) or replications < 20:
         raise OptionError(f"replications is {replications!r}; an interval needs at least 20, e.g. 200")
     if panel.households < _FEWEST:
         raise DesignError(
             f"{panel.households:,} households bought from {panel.base[0]} to {panel.base[1]}; the market "
             f"that they are held against needs at least {_FEWEST}: take a longer period or a larger panel"
         )
-    if panel_size is not None and panel_size < panel.households:
+    if panel_size is not None and (
+        not isinstance(panel_size, int | np.integer) or panel_size < panel.households
+    ):
         raise OptionError(
-            f"panel_size is {panel_size:,}, but {panel.households:,} households bought; give all who reported"
+            f"panel_size is {panel_size!r}, but {panel.households:,} households bought; give all who reported"
         )
     if len(panel.brands) == 1:
         raise DesignError(

@@ -189,7 +189,7 @@ class StationaryMarket:
         DesignError
             If none of them bought in the base period, or all bought one brand.
         """
-        if households < 1:
+        if isinstance(households, bool) or not isinstance(households, int | np.integer) or households < 1:
             raise OptionError(f"households is {households!r}; allowed: a whole number from 1 on, e.g. 20000")
         rng = np.random.default_rng(seed)
         ratio = ((self.follow_up[1] - self.follow_up[0]).days + 1) / self.base_days

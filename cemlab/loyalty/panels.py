@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -235,6 +235,7 @@ def panel(
     >>> two_years.brands, two_years.households
     (('A', 'B'), 2)
     """
+    _check_days(base=base, follow_up=follow_up)
     if not base[0] <= base[1] < follow_up[0] <= follow_up[1] or follow_up[0] - base[1] != timedelta(days=1):
         raise OptionError(
             f"the base period is {base[0]} to {base[1]} and the next {follow_up[0]} to {follow_up[1]}; "
@@ -260,6 +261,17 @@ def panel(
     return BrandPanel(counts=counts, base=base, follow_up=follow_up, occasion=occasion, source=source)
 
 
+def _check_days(**periods: Period) -> None:
+    """Refuse periods that are no pair of days; a timestamp is none, as it does not compare with one."""
+    for name, period in periods.items():
+        pair = isinstance(period, tuple | list) and len(period) == 2
+        if not pair or any(not isinstance(day, date) or isinstance(day, datetime) for day in period):
+            raise OptionError(
+                f"{name} is {period!r}; give its first and last day, e.g. "
+                "(date(2024, 1, 1), date(2024, 12, 31))"
+            )
+
+
 def fates_of(among: Among) -> tuple[str, ...]:
     """Return the fates that can be met: who left the category is not seen among its buyers."""
     return FATES if among == "all" else FATES[:-1]
@@ -275,7 +287,7 @@ def check_loyalty(*, threshold: float, least: int, among: str = "all") -> None:
     """
     if among not in get_args(Among):
         raise OptionError(one_of(among, get_args(Among), what="kind of loyal households"))
-    if not 0.5 <= threshold <= 1:
+    if not isinstance(threshold, int | float | np.number) or not 0.5 <= threshold <= 1:
         raise OptionError(
             f"threshold is {threshold!r}; allowed: a share of the category purchases from 0.5 (below it one "
             "household could be loyal to three brands) to 1, e.g. 0.7"
