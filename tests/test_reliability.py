@@ -124,3 +124,31 @@ def test_refusals(scales, error, message):
 def test_an_interval_needs_a_level():
     with pytest.raises(ValueError, match="conf_level is 2"):
         feldt_interval(0.8, n=100, items=5, conf_level=2)
+
+
+@pytest.mark.parametrize("turned", [[0], [0, 3, 5]])
+def test_items_worded_the_other_way_round_are_named(turned):
+    rng = np.random.default_rng(5)
+    one = rng.normal(size=400)
+    values = 0.7 * one[:, None] + 0.7 * rng.normal(size=(400, 8))
+    right = pd.DataFrame(values, columns=[f"q{i}" for i in range(8)])
+    wrong = right.copy()
+    wrong.iloc[:, turned] *= -1
+    named = "Against the others: " + " and ".join(", ".join(f"q{i} in s" for i in turned).rsplit(", ", 1))
+    found = segmentation.reliability(wrong, scales={"s": list(wrong)}, draws=50)
+    assert named in found.narrative()
+    assert "worded one way" in {check.name for check in found.evidence.failed}
+    good = segmentation.reliability(right, scales={"s": list(right)}, draws=50)
+    assert good.evidence.failed == ()
+    assert "Against" not in good.narrative()
+
+
+def test_items_that_have_nothing_in_common_are_not_called_turned():
+    rng = np.random.default_rng(6)
+    alone = pd.DataFrame(rng.normal(size=(4000, 1)), columns=["q0"])
+    one = rng.normal(size=4000)
+    for i in range(1, 6):
+        alone[f"q{i}"] = one + rng.normal(size=4000)
+    # q0 goes with none: its loading's standard error is below 0.03, a tenth of what counts
+    found = segmentation.reliability(alone, scales={"s": list(alone)}, draws=50)
+    assert "worded one way" not in {check.name for check in found.evidence.failed}

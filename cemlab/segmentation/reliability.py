@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
+_AGAINST = 0.3  # correlation with what the items share, from which one that is negative is no chance matter
 _ENOUGH = 0.7  # below it, items are usually taken not to measure one thing (Nunnally 1978)
+_ONE_WAY = "worded one way"
 _ALPHA, _STANDARDISED, _OMEGA = "alpha", "standardised alpha", "omega"
 
 
@@ -70,8 +72,12 @@ class Reliability(Result):
         return (
             f"The least reliable of {len(alphas)} scales is {row['scale']}: Cronbach's alpha "
             f"{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f}), {row['items']} items, "
-            f"{row['n']:,} respondents. {verdict}"
+            f"{row['n']:,} respondents. {verdict}{self._turn()}"
         )
+
+    def _turn(self) -> str:
+        """Name the items that run against the others."""
+        return " ".join(["", *(c.detail for c in self.evidence.failed if c.name == _ONE_WAY)])
 
     @property
     def chart(self) -> Chart:
@@ -126,7 +132,8 @@ def reliability(
     Returns
     -------
     Reliability
-        Its table has scale, items, quantity, estimate, conf_low, conf_high, n.
+        Its table has scale, items, quantity, estimate, conf_low, conf_high, n. A check names items that run
+        against the others of their scale.
 
     Raises
     ------
@@ -147,16 +154,19 @@ def reliability(
     frame = (
         answers if isinstance(answers, pd.DataFrame) else answers.select(*dict.fromkeys(every)).to_pandas()
     )
-    rows = []
+    rows, against = [], []
     for scale, items in scales.items():
         given = read_answers(frame, items=list(items), source=source)
+        against += [f"{name} in {scale}" for name in _against(given)]
         rows += [
             (scale, len(items), quantity, *bounds, given.n_used)
             for quantity, bounds in _coefficients(given, draws, seed, conf_level).items()
         ]
     columns = ["scale", "items", "quantity", "estimate", "conf_low", "conf_high", "n"]
     table = pd.DataFrame(rows, columns=columns)
-    return Reliability(table=table, evidence=_evidence(table, len(frame), source), conf_level=conf_level)
+    return Reliability(
+        table=table, evidence=_evidence(table, against, len(frame), source), conf_level=conf_level
+    )
 
 
 def _coefficients(
@@ -194,7 +204,16 @@ def _around(estimate: float, drawn: FloatArray, conf_level: float) -> tuple[floa
     return estimate, 1 - (1 - estimate) * float(np.exp(reach)), 1 - (1 - estimate) * float(np.exp(-reach))
 
 
-def _evidence(table: pd.DataFrame, n_given: int, source: str) -> Evidence:
+def _against(given: Answers) -> list[str]:
+    """Name the items that run against what most of the scale's items share, its first principal component."""
+    values, vectors = np.linalg.eigh(correlation_of(given.values))
+    shared = vectors[:, -1] * np.sqrt(values[-1])
+    up, down = ((sign * shared >= _AGAINST) for sign in (1, -1))
+    fewer = down if up.sum() >= down.sum() else up
+    return [name for name, one in zip(given.items, fewer, strict=True) if one]
+
+
+def _evidence(table: pd.DataFrame, against: Sequence[str], n_given: int, source: str) -> Evidence:
     alphas = table[table["quantity"] == _ALPHA]
     low = alphas.loc[alphas["estimate"] < _ENOUGH, "scale"].tolist()
     fewest = int(alphas["n"].min())
@@ -219,6 +238,14 @@ def _evidence(table: pd.DataFrame, n_given: int, source: str) -> Evidence:
                 if low
                 else f"Every alpha is {_ENOUGH} or more.",
                 remedy="Read the items of that scale one by one.",
+            ),
+            Check(
+                name=_ONE_WAY,
+                null="no item runs against the others of its scale",
+                passed=not against,
+                detail=f"Against the others: {join_words(against)}." if against else "None does.",
+                remedy="Where they are worded the other way round, turn them: lowest plus highest answer, "
+                "less the answer given.",
             ),
         ),
     )
