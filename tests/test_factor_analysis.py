@@ -131,6 +131,8 @@ def test_planted_loadings_are_found_exactly_in_their_own_correlations():
         (np.eye(5), 0, OptionError, "0 factors of 5 items; allowed: 1 to 2"),
         (np.eye(5), 3, OptionError, "allowed: 1 to 2"),
         (np.eye(2), 1, OptionError, "allowed: 1 to 0"),
+        (np.eye(6), 99, OptionError, "99 factors of 6 items; allowed: 1 to 3"),
+        (np.eye(6), 1.5, OptionError, "1.5 factors of 6 items; allowed: 1 to 3"),
         (np.ones((4, 4)), 1, DesignError, "the correlations are singular"),
     ],
 )

@@ -110,7 +110,9 @@ def factor_analysis(correlation: ArrayLike, *, factors: int, start: FloatArray |
     """
     seen = np.asarray(correlation, dtype=np.float64)
     items = seen.shape[-1]
-    if factors < 1 or degrees_of_freedom(items, factors) < 0:
+    # beyond the number of items the degrees of freedom turn positive again
+    whole = isinstance(factors, (int, np.integer)) and not isinstance(factors, bool)
+    if not whole or not 1 <= factors < items or degrees_of_freedom(items, factors) < 0:
         most = max((k for k in range(1, items) if degrees_of_freedom(items, k) >= 0), default=0)
         raise OptionError(f"{factors} factors of {items} items; allowed: 1 to {most}")
     batch = seen.reshape(-1, items, items)
