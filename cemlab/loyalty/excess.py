@@ -283,8 +283,7 @@ def _change(panel: BrandPanel, market_change: float | str) -> float:
 
 def _rows(brand: str, hits: int, n: int, expected: Expectation, conf_level: float) -> pd.DataFrame:
     observed = wilson(hits, n, conf_level=conf_level)
-    # as many independent and equally likely households would vary as much as these do
-    alike = n * expected.spread_ratio
+    alike = _alike(hits, n, expected)
     chance = wilson(hits / n * alike, alike, conf_level=conf_level)
     quantities: dict[str, Interval] = {
         "observed": observed,
@@ -304,6 +303,17 @@ def _rows(brand: str, hits: int, n: int, expected: Expectation, conf_level: floa
             for name, interval in quantities.items()
         ]
     )
+
+
+def _alike(hits: int, n: int, expected: Expectation) -> float:
+    """Return how many independent and equally likely households would vary as much as these do."""
+    share, told = hits / n, float(expected.share.estimate)
+    if share in (0.0, 1.0):
+        return float(n)
+    # households differ less where a part of all is lost (or kept) for another reason, whatever their history
+    kept = min((1 - share) / (1 - told), share / told)
+    between = told * (1 - told) * (1 - 1 / expected.spread_ratio) * kept**2
+    return n * share * (1 - share) / (share * (1 - share) - between)
 
 
 def _liveliness(panel: BrandPanel, change: float, conf_level: float) -> Check:
