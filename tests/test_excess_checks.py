@@ -10,7 +10,10 @@ from cemlab import loyalty
 from cemlab.data import engine
 from cemlab.data.panel import PanelCounts
 from cemlab.errors import DataError, OptionError
+from cemlab.loyalty.excess import _alike
+from cemlab.loyalty.history_null import Expectation
 from cemlab.loyalty.panels import BrandPanel
+from cemlab.stats.intervals import Interval
 
 SHARES = {"a": 0.1, "b": 0.3, "c": 0.25, "d": 0.2, "e": 0.15}
 SILENT, LOYAL, RATE = (
@@ -191,3 +194,31 @@ def test_numbers_of_another_kind_are_refused(options):
         loyalty.stationary_market(null.simulate(200, seed=1), **options)
     with pytest.raises(OptionError, match="households is"):
         null.simulate(next(iter(options.values())), seed=1)
+
+
+def test_differences_between_households_shrink_where_a_part_of_all_is_lost():
+    quarter = np.asarray(0.25)
+    # half of the households leave with chance 0 and half with 0.5: variance 0.125 for a binomial 0.1875
+    told = Expectation(share=Interval(quarter, quarter, quarter), spread_ratio=0.1875 / 0.125)
+    assert _alike(25, 100, told) == pytest.approx(150)
+    # 0.4 of all are lost besides: chances 0.4 and 0.7, variance (0.24 + 0.21) / 2 for a binomial 0.2475
+    assert _alike(55, 100, told) == pytest.approx(100 * 0.2475 / 0.225)
+    assert _alike(0, 100, told) == _alike(100, 100, told) == 100
+
+
+def test_unemployment_in_per_cent_is_refused():
+    rows = [
+        {"customer": f"P{i}", "date": pd.Timestamp(year, 6, 1), "category": "tea", "brand": "AB"[i % 10 == 0]}
+        for i in range(40)
+        for year in (2022, 2023, 2024)
+    ]
+    months = pd.date_range("2022-01-01", "2024-12-01", freq="MS")
+    con = engine.connect()
+    macro = con.create_table("macro", pd.DataFrame({"month": months, "unemployment": 5.5}))
+    with pytest.raises(DataError, match=r"column 'unemployment': 5.5 is no share"):
+        loyalty.loyal_moves(
+            con.create_table("category_purchases", pd.DataFrame(rows)),
+            brand="A",
+            periods=loyalty.calendar_years(2022, 2024),
+            macro=macro,
+        )

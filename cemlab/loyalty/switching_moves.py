@@ -14,7 +14,7 @@ import pandas as pd
 
 from cemlab.data.engine import rows
 from cemlab.data.switching import SwitchingCounts, macro_by_period, switching_counts
-from cemlab.errors import ColumnError, DesignError, OptionError, one_of
+from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 from cemlab.evidence import Check
 from cemlab.loyalty.fates import FEW
 from cemlab.loyalty.histories import Period
@@ -300,6 +300,10 @@ def _economy(macro: ir.Table, periods: Sequence[Period]) -> pd.DataFrame:
     ]
     table["index"] = np.mean(scaled, axis=0) if scaled else 0.0
     if "unemployment" in columns:
+        if table["unemployment"].max() > 1:
+            raise DataError(
+                f"macro, column 'unemployment': {table['unemployment'].max():g} is no share; divide it by 100"
+            )
         table["unemployment"] *= 100
     return table[[*columns, "index"]].iloc[1:].reset_index(drop=True)
 
