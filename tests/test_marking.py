@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 import cemlab
-from cemlab import loyalty, survival
+from cemlab import loyalty, segmentation, survival
+from cemlab.data.campaign_cells import campaign_cells, population_cells
 from cemlab.errors import DesignError, NotFoundError
-from cemlab.marking import Exercise, Mark, Tolerance, Trap, checking
+from cemlab.marking import Exercise, Mark, Tolerance, Trap, checking, exercises_01
 from cemlab.marking.answers import AnswerFormError, read_answer
 from cemlab.marking.judging import judge
 from cemlab.marking.wording import how_far
@@ -55,7 +56,7 @@ def share(**options):
 
 
 def test_every_notebook_with_exercises_has_them_numbered_once():
-    assert checking.notebooks_with_exercises() == ("00", "03", "04")
+    assert checking.notebooks_with_exercises() == ("00", "01", "03", "04")
     assert len(set(NUMBERS)) == len(NUMBERS)
     for number in NUMBERS:
         assert checking.find(number).number == number
@@ -121,9 +122,9 @@ def test_wrong_answers_are_told_nothing_of_the_solution(number, halden):
 def test_an_unknown_number_lists_those_of_the_notebook():
     with pytest.raises(NotFoundError, match=r"'03\.9'.*03\.a, 03\.1, 03\.2, 03\.3"):
         cemlab.check("03.9", 1)
-    with pytest.raises(NotFoundError, match="there are: 00, 03, 04"):
+    with pytest.raises(NotFoundError, match="there are: 00, 01, 03, 04"):
         cemlab.check("77.1", 1)
-    with pytest.raises(NotFoundError, match="00, 03, 04"):
+    with pytest.raises(NotFoundError, match="00, 01, 03, 04"):
         cemlab.check(None, 1)
 
 
@@ -504,3 +505,33 @@ def test_the_true_share_still_there_is_the_oracles(halden):
     row = curve.at(730).iloc[0]
     # four standard errors, the estimate being a sample of 3,000
     assert abs(row["estimate"] - truth) < 4 * row["std_error"]
+
+
+def test_the_true_value_of_a_plan_is_what_the_oracle_says_customer_by_customer(halden):
+    """No rule can be worth more than the best strategy of each customer, nor can chance explain the plan."""
+    exercise = checking.find("01.a")
+    worth = Oracle.of(halden).campaigns().pivot(index="customer", columns="kind", values="value")
+    tables = {name: halden.table(name) for name in ("customers", "subscriptions", "transactions")}
+    cells = campaign_cells(halden.table("campaigns"), **tables)
+    population = population_cells(cells, as_of=halden.as_of, **tables)
+    margins = {"retain": 60.0, "cross-sell": 45.0, "referral": 80.0, "cheaper channel": 12.0}
+    costs = {"retain": 3.0, "cross-sell": 0.8, "referral": 1.0, "cheaper channel": 0.5}
+    plan = segmentation.strategies(
+        segmentation.uplift(cells), population, margins=margins, costs=costs
+    ).customers(population)
+    chosen = dict(plan.select("customer", "primary").to_pandas().to_numpy().tolist())
+    each = [0.0 if name == "leave alone" else worth.loc[who, name] for who, name in chosen.items()]
+    truth = exercise.truth(halden)
+    assert truth == pytest.approx(np.mean(each))
+    reachable = worth.loc[list(chosen)]
+    assert reachable.mean().mean() < truth < reachable.max(axis=1).clip(lower=0).mean()
+
+
+def test_the_price_of_the_budget_is_what_the_next_unit_brings(halden):
+    exercise = checking.find("01.3")
+    whole = exercises_01._plan(halden)
+    profits = [
+        exercises_01._plan(halden, budget=whole.spent / 2 + more).totals["estimate"].sum() for more in (0, 1)
+    ]
+    # customers are whole, so a unit may end within one: two customers of the dearest strategy
+    assert profits[1] - profits[0] == pytest.approx(exercise.truth(halden), abs=2 * 3.0)

@@ -6,18 +6,24 @@ import re
 import nbformat
 import pytest
 
+import cemlab
+from cemlab import Company
 from cemlab.notebook import catalogue, lint, runner
 from cemlab.places import bundled
+from cemlab.simulate import Halden
+from cemlab.simulate.writing import TRUTH, write
 
 NAMES = [info.name for info in catalogue.notebooks()]
 # what stands where a notebook fell back to the small tables
 FALLEN_BACK = "small invented tables that come with cemlab"
 # those whose second act is on public data, and that need no more than transactions and contracts
 TWO_ACTS = ["03-loyalty-defection", "04-survival-churn"]
+# the one whose first act needs campaigns by lot, too
+PLAN = "01-segmentation-to-strategy"
 
 
 def test_the_series_so_far():
-    assert sorted(NAMES) == ["00-what-are-we-changing", *TWO_ACTS]
+    assert sorted(NAMES) == ["00-what-are-we-changing", PLAN, *TWO_ACTS]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -51,7 +57,7 @@ def test_runs_on_halden_and_the_public_data_or_says_that_it_does_not(name, tmp_p
     (report,) = runner.run([name], out=tmp_path, quick=True)
     page = executed(report)
     used = ("online_retail", "cdnow", "cdnow_sample", "telco", "rossi")
-    fallen_back = name in TWO_ACTS and not all(datasets.available(data) for data in used)
+    fallen_back = name in (PLAN, *TWO_ACTS) and not all(datasets.available(data) for data in used)
     assert (FALLEN_BACK in page) == fallen_back
     # every answer is right but the one of notebook 04 that is there to be found out
     wrong = ["Not yet"] * (name == "04-survival-churn")
@@ -60,7 +66,7 @@ def test_runs_on_halden_and_the_public_data_or_says_that_it_does_not(name, tmp_p
 
 
 @pytest.mark.notebooks
-@pytest.mark.parametrize("name", TWO_ACTS)
+@pytest.mark.parametrize("name", [PLAN, *TWO_ACTS])
 def test_runs_offline_with_the_small_tables_in_the_second_act_and_says_so(name, tmp_path, monkeypatch):
     monkeypatch.setenv("CEMLAB_DATA", str(tmp_path / "empty"))
     monkeypatch.setenv("CEMLAB_OFFLINE", "1")
@@ -75,3 +81,23 @@ def test_runs_on_a_users_own_folder_where_nothing_can_be_marked(name, tmp_path):
     page = executed(report)
     assert "the tables that are there" in page
     assert marks(page) == ["Not marked"] * check_cells(name)
+
+
+@pytest.mark.notebooks
+def test_plans_for_a_users_folder_with_campaigns_and_says_where_halden_stands_in(tmp_path):
+    folder = write(tmp_path / "own", Halden(customers=3000, seed=2))
+    for name in (TRUTH, "style_survey.parquet", "message_mix.parquet", "catalogue.parquet"):
+        (folder / name).unlink()
+    settings = folder / "cemlab.toml"
+    settings.write_text(settings.read_text().replace('"Halden"', '"Own"').replace("true", "false"))
+    (report,) = runner.run([PLAN], out=tmp_path / "out", data=folder, quick=True)
+    page = executed(report)
+    assert marks(page) == ["Not marked"] * check_cells(PLAN)
+    assert "Source: Own" in page
+    assert "Halden, a fictional company" in page
+
+
+def test_a_folder_without_campaigns_is_told_what_it_lacks():
+    rows = cemlab.what_can_run(Company.open(bundled("data") / "small")).to_frame().set_index("notebook")
+    assert not rows.loc[PLAN, "can_run"]
+    assert "the table campaigns" in rows.loc[PLAN, "lacks"]
