@@ -1,4 +1,4 @@
-"""Runs of one kind that treated unlike shares are no single experiment."""
+"""Runs with unlike shares are no single experiment; what is no yes or no, or stands twice, is refused."""
 
 from dataclasses import replace
 from datetime import date
@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cemlab.data.campaign_cells import campaign_cells
+from cemlab.data.campaign_cells import campaign_cells, population_cells
+from cemlab.errors import DataError
 from cemlab.segmentation import uplift
 
 DAYS = (date(2024, 6, 3), date(2024, 12, 2))
@@ -92,3 +93,35 @@ def test_one_run_has_none_to_be_compared_with():
     unknown = uplift(replace(cells, runs=None))
     assert verdict(unknown).passed is None
     assert unknown.evidence.grade == "experiment"
+
+
+@pytest.mark.parametrize("column", ["treated", "response"])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [([7.5, 0.0], "1 values are neither 0 nor 1"), (["yes", "no"], "string is not yes or no")],
+)
+def test_an_amount_or_a_word_is_no_yes(column, values, message):
+    sent = {"customer": ["a", "b"], "date": DAYS[0], "kind": "mail", "treated": True, "response": False}
+    told = pd.DataFrame(sent | {column: values})
+    people = ibis.memtable({"customer": ["a", "b"], "type": ["x", "y"]})
+    with pytest.raises(DataError, match=f"column '{column}': {message}"):
+        campaign_cells(ibis.memtable(told), customers=people, features=["type"])
+
+
+def test_zeros_and_ones_are_yes_and_no():
+    sent = {"customer": ["a", "b"], "date": DAYS[0], "kind": "mail", "treated": [1, 0], "response": [0, 1]}
+    people = ibis.memtable({"customer": ["a", "b"], "type": ["x", "x"]})
+    cells = campaign_cells(ibis.memtable(pd.DataFrame(sent)), customers=people, features=["type"])
+    counted = cells.table.set_index("treated")["responses"]
+    assert counted.to_dict() == {True: 0, False: 1}
+
+
+def test_a_customer_with_two_rows_is_refused():
+    people = ibis.memtable({"customer": ["a", "a", "b"], "type": ["x", "y", "x"]})
+    sent = {"customer": ["a", "b"], "date": DAYS[0], "kind": "mail", "treated": True, "response": False}
+    with pytest.raises(DataError, match="customers: 1 rows are of a customer who stands there already"):
+        campaign_cells(ibis.memtable(pd.DataFrame(sent)), customers=people, features=["type"])
+    once = ibis.memtable({"customer": ["a", "b"], "type": ["x", "x"]})
+    cells = campaign_cells(ibis.memtable(pd.DataFrame(sent)), customers=once, features=["type"])
+    with pytest.raises(DataError, match="stands there already"):
+        population_cells(cells, customers=people, as_of=DAYS[1])

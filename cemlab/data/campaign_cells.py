@@ -145,7 +145,8 @@ def campaign_cells(
     OptionError
         If a feature is unknown or lacks its table, or there are fewer than two folds or one band.
     DataError
-        If a value is missing, or a customer stands twice in one run.
+        If a value is missing, ``treated`` or ``response`` is not yes or no, or a customer stands twice in one
+        run or in the table of customers.
     DesignError
         If no campaign has a recorded response.
 
@@ -157,12 +158,13 @@ def campaign_cells(
     _check_options(campaigns, bands, folds)
     tables = Tables(customers=customers, subscriptions=subscriptions, transactions=transactions)
     known_before.check_features(features, tables)
+    known_before.refuse_doubles(customers)
     told = campaigns.select(
         "customer",
         "kind",
         date=known_before.day_of(campaigns, "date", "campaigns"),
-        treated=campaigns["treated"].cast("boolean"),
-        response=campaigns["response"].cast("boolean"),
+        treated=_yes_or_no(campaigns, "treated"),
+        response=_yes_or_no(campaigns, "response"),
     )
     _refuse_blanks(told)
     kinds = _kinds_with_response(told)
@@ -230,13 +232,14 @@ def population_cells(
 
     Raises
     ------
-    ColumnError, OptionError
+    ColumnError, OptionError, DataError
         As :func:`campaign_cells`.
     DesignError
         If nobody is active with consent at `as_of`.
     """
     tables = Tables(customers=customers, subscriptions=subscriptions, transactions=transactions)
     known_before.check_features(cells.features, tables)
+    known_before.refuse_doubles(customers)
     people = customers.select("customer", *(["consent"] if "consent" in customers.columns else []))
     n_given = int(people.count().to_pyarrow().as_py())
     if "consent" in people.columns:
@@ -266,6 +269,20 @@ def _check_options(campaigns: ir.Table, bands: int, folds: int) -> None:
         raise OptionError(
             f"folds is {folds}; give 2 to 20, e.g. 5: what is learned on some is valued on others"
         )
+
+
+def _yes_or_no(campaigns: ir.Table, column: str) -> Any:
+    """Return a column as BOOLEAN; of numbers only 0 and 1 are, for an amount of money is no yes."""
+    value = campaigns[column]
+    if not (value.type().is_boolean() or value.type().is_numeric() or value.type().is_null()):
+        raise DataError(f"campaigns, column {column!r}: {value.type()} is not yes or no; make it BOOLEAN")
+    if value.type().is_numeric():
+        other = rows(campaigns.aggregate(n=campaigns.count(where=~value.isin([0, 1]))))[0]["n"]
+        if other:
+            raise DataError(
+                f"campaigns, column {column!r}: {other:,} values are neither 0 nor 1; say yes or no"
+            )
+    return value.cast("boolean")
 
 
 def _refuse_blanks(told: ir.Table) -> None:

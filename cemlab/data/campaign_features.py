@@ -92,6 +92,23 @@ def check_features(features: Sequence[str], tables: Tables) -> None:
                 raise ColumnError(f"{name}: {one_of(column, table.columns, what='column')}")
 
 
+def refuse_doubles(customers: ir.Table) -> None:
+    """Refuse a table in which a customer stands twice, since nobody can say which row is right.
+
+    Raises
+    ------
+    DataError
+        If a customer stands twice.
+    """
+    who = customers["customer"]
+    found = rows(customers.aggregate(n=who.count(), different=who.nunique()))[0]
+    twice = found["n"] - found["different"]
+    if twice:
+        raise DataError(
+            f"customers: {twice:,} rows are of a customer who stands there already; keep one each"
+        )
+
+
 def day_of(table: ir.Table, name: str, what: str) -> Any:
     """Return a column as DATE.
 
