@@ -24,8 +24,6 @@ _MARKET = WORLDS["default"].market
 _BRAND = BRANDS[0]
 _YEARS = loyalty.calendar_years(2022, 2025)
 _LEFT = 2  # code of the first of the two fates that are defection
-#: Replications behind the errors of the null; its error is a small part of that of an excess.
-_REPLICATIONS = 100
 
 
 @lru_cache(maxsize=2)
@@ -36,7 +34,7 @@ def _panel(company: Company, year: int) -> loyalty.BrandPanel:
 
 @lru_cache(maxsize=2)
 def _null(company: Company, year: int) -> loyalty.StationaryMarket:
-    return loyalty.stationary_market(_panel(company, year), replications=_REPLICATIONS)
+    return loyalty.stationary_market(_panel(company, year))
 
 
 @lru_cache(maxsize=1)
@@ -159,7 +157,10 @@ def _part_row(name: str, told: str, why: str) -> Row:
 _CALM = f"Nobody's loyalty changes; the bias is measured by {100 * _MARKET.excess:g} points."
 _RECESSION = "The panel is replayed without the recession; the difference is the truth on this company."
 _ARITHMETIC = "A year is a small sample of a household's habits: many of the loyal leave by chance alone."
-_REST = f"People rate what they buy, but no better in any year; measured by {100 * _MARKET.excess:g} points."
+_REST = (
+    "People rate what they buy, but no better in any year. The part is a slope times a change, both near "
+    f"nought, and the interval of such a product is too wide; measured by {100 * _MARKET.excess:g} points."
+)
 
 #: The market's parameters, the excess over it by year, and the parts of the last year's excess.
 PANEL: tuple[Row, ...] = (

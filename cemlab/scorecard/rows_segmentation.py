@@ -13,7 +13,7 @@ from cemlab.data.campaign_cells import Population, campaign_cells, population_ce
 from cemlab.errors import DesignError
 from cemlab.scorecard.companies import company_of, halden_behind
 from cemlab.scorecard.row import Estimate, Row
-from cemlab.segmentation.policies import INDIVIDUAL, SEGMENT
+from cemlab.segmentation.rules import INDIVIDUAL, SEGMENT
 from cemlab.simulate.buying.campaigns import COST, KINDS, RESPONSE_VALUE
 from cemlab.simulate.oracle import Oracle
 from cemlab.simulate.timeline import LAST
