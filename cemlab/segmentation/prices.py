@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,8 @@ def check_prices(uplift: Uplift, margins: Mapping[str, float], costs: Mapping[st
         )
     for what, amounts, least in (("margin", margins, -np.inf), ("cost", costs, 0.0)):
         for name, amount in amounts.items():
-            if not np.isfinite(amount) or amount < least:
+            told = isinstance(amount, (int, float, Decimal, np.number)) and not isinstance(amount, bool)
+            if not told or not np.isfinite(float(amount)) or amount < least:
                 wanted = "an amount of 0 or more" if what == "cost" else "an amount"
                 raise OptionError(f"the {what} of {name} is {amount!r}; give {wanted}")
     names = tuple(name for name in uplift.learned if name in margins)

@@ -247,6 +247,9 @@ def _capacity(prices: Prices, capacity: Mapping[str, int] | None) -> Floats:
     for name, most in (capacity or {}).items():
         if name not in prices.names:
             raise OptionError(f"capacity names {name!r}; the strategies are {join_words(prices.names)}")
+        # a share would be rounded down to nobody
+        if isinstance(most, bool) or not isinstance(most, (int, float, np.number)) or most % 1 or most < 0:
+            raise OptionError(f"capacity is {most!r} for {name}; give a whole number of customers from 0")
         limits[prices.names.index(name)] = most
     return limits
 
