@@ -265,7 +265,7 @@ def test_wavering_rates_are_noticed():
 
 
 def bursty(rng, n, *, shape=0.75):
-    """Draw purchases of a year and of the 90 days after it that come in bursts: gamma gaps, nobody changes."""
+    """Draw purchases of a year and of the 90 days after it that come in bursts; nobody changes."""
     rate = rng.gamma(1.5, 16, n) / 366
     gaps = rng.gamma(shape, 1 / shape, (n, 300)) / rate[:, None]
     # she was a customer for long: the records begin somewhere in her history
@@ -280,6 +280,73 @@ def test_purchases_in_bursts_are_noticed():
         assert "spread of the window" in [check.name for check in watchlist.evidence.failed]
         steady = decided(*bursty(np.random.default_rng(seed), 8000, shape=1.0))
         assert "spread of the window" not in [check.name for check in steady.evidence.failed]
+
+
+SEASON = "season of the flagged"
+
+
+def seasonal_lines(rng, *, seasonal, fallers, n=600):
+    """Draw lines of 2023 to March 2025; of all customers some buy from October to December alone."""
+    rows = []
+    for i in range(n):
+        rate = rng.gamma(2.0, 15) / 366
+        days = rng.exponential(1 / rate, 300).cumsum() - 30
+        kind = i / n
+        dates = [date(2023, 1, 1) + timedelta(days=int(day)) for day in days if 0 <= day < 821]
+        if kind < seasonal:
+            # all of her year's purchases fall into its last quarter
+            dates = [day.replace(month=10 + day.month % 3, day=min(day.day, 30)) for day in dates]
+            dates = [day for day in dates if day <= WINDOW[1]]
+        elif kind < seasonal + fallers:
+            dates = [day for day in dates if day < WINDOW[0]]
+        rows += [(f"k{i}", str(day), "1.00") for day in dates]
+    return transactions(rows)
+
+
+def season_check(watchlist):
+    (check,) = [check for check in watchlist.evidence.checks if check.name == SEASON]
+    return check
+
+
+def test_customers_with_a_season_are_not_taken_for_fallen():
+    """A fifth buys from October to December alone and is silent in every first quarter."""
+    lines = seasonal_lines(np.random.default_rng(21), seasonal=0.2, fallers=0.0)
+    watchlist = loyalty.watch(lines, base=BASE, window=WINDOW)
+    assert watchlist.n_flagged > 20
+    assert season_check(watchlist).passed is False
+    assert "whole year" in season_check(watchlist).remedy
+    assert SEASON in watchlist.narrative()
+    # those who really stopped bought as much as the others a year before
+    lines = seasonal_lines(np.random.default_rng(22), seasonal=0.0, fallers=0.1)
+    watchlist = loyalty.watch(lines, base=BASE, window=WINDOW)
+    assert watchlist.n_flagged > 20
+    assert season_check(watchlist).passed is True
+    # and a season that all customers share is the market's
+    dull = lines.filter(~((lines["date"].month() < 4) & (lines["date"].day() % 2 == 0)))
+    assert season_check(loyalty.watch(dull, base=BASE, window=WINDOW)).passed is True
+
+
+def test_what_the_flagged_bought_a_year_before_is_counted_by_hand():
+    found = recent_buying(transactions(ROWS), base=BASE, window=WINDOW).to_pandas().set_index("customer")
+    # of the 365 days from 2 January 2024 on; the stretch of 90 days ends on 31 March
+    assert found.loc["a", ["n_year", "n_then"]].tolist() == [1, 0]
+    assert found.loc["d", ["n_year", "n_then"]].tolist() == [1, 0]
+    rows = [("a", "2023-12-31", "1.00"), *[("a", f"2024-0{m}-01", "1.00") for m in (1, 2, 3, 4)]]
+    found = recent_buying(transactions(rows), base=BASE, window=WINDOW).to_pandas()
+    assert found[["n_year", "n_then"]].to_numpy().tolist() == [[3, 2]]
+
+
+def test_a_season_that_cannot_be_seen_is_said():
+    lines = seasonal_lines(np.random.default_rng(21), seasonal=0.2, fallers=0.0, n=200)
+    short = loyalty.watch(lines, base=(date(2024, 1, 10), BASE[1]), window=WINDOW)
+    assert season_check(short).passed is None
+    assert "365 days" in season_check(short).remedy
+    none = loyalty.watch(lines, base=BASE, window=WINDOW, fdr=1e-9)
+    assert none.n_flagged == 0
+    assert season_check(none).passed is True
+    year = (date(2024, 3, 1), date(2025, 3, 31))
+    whole = loyalty.watch(lines, base=(date(2023, 2, 1), date(2024, 2, 29)), window=year)
+    assert season_check(whole).passed is True
 
 
 # --- the list of customers

@@ -37,8 +37,10 @@ def recent_buying(
     -------
     ir.Table
         One row is a customer: ``customer``, ``n_base`` [purchase days of the base period, at least 1],
-        ``exposure`` [days of the base period in which another could be seen], ``n_window``, ``first``,
-        ``last`` [days of the first and the last purchase of all up to the window's end], ``n_all``.
+        ``exposure`` [days of the base period in which another could be seen], ``n_window``, ``n_year`` [of
+        the base period, those of the 365 days before the window], ``n_then`` [of these, those in the same
+        stretch of days as the window, 365 days earlier], ``first``, ``last`` [days of the first and the last
+        purchase of all up to the window's end], ``n_all``.
 
     Raises
     ------
@@ -56,9 +58,13 @@ def recent_buying(
         )
     days = purchases(_kept(transactions), occasion="day").filter(_["date"] <= window[1])
     in_base, in_window = days["date"].between(*base), days["date"].between(*window)
+    year = timedelta(days=365)
+    in_year = in_base & (days["date"] >= window[0] - year)
     each = days.group_by("customer").aggregate(
         n_base=days.count(where=in_base),
         n_window=days.count(where=in_window),
+        n_year=days.count(where=in_year),
+        n_then=days.count(where=in_year & (days["date"] <= window[1] - year)),
         n_all=days.count(),
         first=days["date"].min(),
         last=days["date"].max(),
@@ -71,7 +77,7 @@ def recent_buying(
         each = each.filter(_["first"] >= base[0])
         length = days_between(each["first"], ibis.literal(base[1])).cast("int64")
     return each.mutate(exposure=length).select(
-        "customer", "n_base", "exposure", "n_window", "first", "last", "n_all"
+        "customer", "n_base", "exposure", "n_window", "n_year", "n_then", "first", "last", "n_all"
     )
 
 

@@ -16,7 +16,7 @@ from cemlab.evidence import Evidence
 from cemlab.loyalty.falling import Control, Steady, judge, steady_world
 from cemlab.loyalty.histories import Period
 from cemlab.loyalty.watch_counts import Counted, count, probability_alive
-from cemlab.loyalty.watch_table import ALL, QUANTITIES, rises, watch_table
+from cemlab.loyalty.watch_table import ALL, QUANTITIES, rises, season_of_the_flagged, watch_table
 from cemlab.markup import join_words, percent, percent_range
 from cemlab.result import Result, check_conf_level
 
@@ -279,6 +279,8 @@ def watch(
     -----
     Assumes that a customer buys at random at a steady rate and that rates are gamma distributed; then the
     p-value ``P(N <= n)`` is exact, of a negative binomial distribution, and being discrete rather too large.
+    A season of the whole market is taken up by its change; one that some customers have of their own is
+    looked for in the same days of the year before, and a check fails where the flagged were as quiet then.
     Customers who are known to have left need no warning: leave their lines out of the transactions.
 
     References
@@ -378,12 +380,17 @@ def _evidence(
         n_given=int(counted.cells["n_customers"].sum()),
         source=counted.source,
         assumptions=(
-            "Unchanged customers buy at random in time, each at a steady rate of her own.",
+            "Unchanged customers buy at random in time, each at a steady rate of her own, none in a season "
+            "that the others do not share.",
             "The rates differ between customers as a gamma distribution.",
             "The window was chosen before anybody looked at who is silent: a gap that is tested because it "
             "is open is longer than most.",
             f"The change of the whole market, season and recession included, is {how} {world.market:.3f}; "
             "whoever fell with the market is not flagged.",
         ),
-        checks=(*counted.checks, rises(cells, world)),
+        checks=(
+            *counted.checks,
+            rises(cells, world),
+            season_of_the_flagged(cells, counted.season, days=counted.days, fdr=fdr),
+        ),
     )

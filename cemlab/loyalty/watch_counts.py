@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,14 @@ from cemlab.stats.nbd import NBDFit
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+_KEYS = ["n_base", "exposure", "n_window"]
 
 _SHORT_HISTORIES = Check(
     name="histories of full length",
     null="every customer was one for the whole base period",
     passed=False,
-    detail="Buyers won within it count as if they had been there all of it: their rates are mistaken, and the "
-    "market seems to have grown.",
+    detail="Buyers won within it count as if they had been there all of it: their rates are mistaken, and "
+    "the market seems to have grown.",
     remedy="More of the flagged are false alarms than stated: take who='established' where the data begin "
     "early enough.",
 )
@@ -42,6 +43,10 @@ class Counted:
     ----------
     cells
         n_base, exposure [days], n_window, n_customers.
+    season
+        n_base, exposure, n_window, and over each cell's customers the sums of the purchases of the year
+        before the window and of those in the same stretch of days then, of their squares and their product:
+        year, then, year_year, then_then, then_year. None where that year was not seen.
     alive, seen_from
         The BG/NBD of customers whose first purchase fell on or after that day; None where not asked for.
     who, base, window, seen, returns, source
@@ -57,6 +62,7 @@ class Counted:
     seen: Period
     returns: int
     source: str
+    season: pd.DataFrame | None = None
 
     @property
     def first_counts(self) -> int:
@@ -117,13 +123,23 @@ def count(
     if seen is None or window[0] > seen[1] or base[1] < seen[0]:
         there = f"run from {seen[0]} to {seen[1]}" if seen else "hold no purchase"
         raise DesignError(f"the data {there}; choose a base period and a window with purchases")
-    keys = ["n_base", "exposure", "n_window"]
-    cells = each.group_by(keys).aggregate(n_customers=each.count()).order_by(keys).to_pandas()
+    year, then = each["n_year"], each["n_then"]
+    found = each.group_by(_KEYS).aggregate(
+        n_customers=each.count(),
+        year=year.sum(),
+        then=then.sum(),
+        year_year=(year * year).sum(),
+        then_then=(then * then).sum(),
+        then_year=(then * year).sum(),
+    )
+    cells = found.order_by(_KEYS).to_pandas()
     cells = cells[cells["exposure"] > 0].reset_index(drop=True)
     if cells.empty:
         raise DesignError(_nobody(who, base, seen))
+    year_seen = who != "newcomers" and window[0] - max(base[0], seen[0]) >= timedelta(days=365)
     return Counted(
-        cells=cells,
+        cells=cells[[*_KEYS, "n_customers"]],
+        season=cells.drop(columns="n_customers") if year_seen else None,
         alive=None if seen_from is None else _alive_fit(transactions, seen_from, window[1]),
         seen_from=seen_from,
         who=who,

@@ -100,3 +100,50 @@ def rises(cells: pd.DataFrame, world: Steady) -> Check:
         detail=f"{rising:,.0f} bought surprisingly much, where chance alone lets {by_chance:,.0f}.",
         remedy="Rates rise or waver; if they waver, more of the flagged are false alarms than stated.",
     )
+
+
+def season_of_the_flagged(
+    cells: pd.DataFrame, season: pd.DataFrame | None, *, days: int, fdr: float
+) -> Check:
+    """Look at the flagged in the same days a year before: where they were as quiet, it is their season."""
+    name, null = (
+        "season of the flagged",
+        "a year before, the flagged bought as much of their year as the others",
+    )
+    whole = "Take a whole year as window, or one within their season."
+    if days >= 365 or not cells["flagged"].any():
+        detail = "The window holds every season." if days >= 365 else "Nobody is flagged."
+        return Check(name=name, null=null, passed=True, detail=detail)
+    if season is None:
+        return Check(
+            name=name,
+            null=null,
+            passed=None,
+            detail="The year before the window was not seen, so a season looks like a fall.",
+            remedy=f"Begin the base period 365 days before the window, or earlier. {whole}",
+        )
+    rows = cells[["n_base", "exposure", "n_window", "flagged"]].merge(season)
+    sums = rows.drop(columns=["n_base", "exposure", "n_window"]).groupby("flagged").sum().astype(float)
+    quiet = sums.loc[True]
+    others = sums.loc[False] if False in sums.index else quiet * 0.0
+    share = others["then"] / others["year"] if others["year"] else days / 365
+    if not 0 < share < 1 or not quiet["year"]:
+        detail = "They or the others bought nothing then, or nothing else."
+        return Check(name=name, null=null, passed=None, detail=detail, remedy=whole)
+    # purchases come in bursts: the others' scatter about their share, in units of a binomial one
+    around = others["then_then"] - 2 * share * others["then_year"] + share**2 * others["year_year"]
+    scatter = max(1.0, around / (share * (1 - share) * others["year"])) if others["year"] else 1.0
+    expected = share * quiet["year"]
+    strays = 3 * math.sqrt(scatter * (1 - share) / expected)
+    missing = 1 - quiet["then"] / expected
+    return Check(
+        name=name,
+        null=null,
+        # what is missing is the share of those whose season it is not, if they buy nothing out of it
+        passed=None if strays >= 1 else bool(missing <= max(fdr, strays)),
+        detail=(
+            f"In the same days of the year before they bought {quiet['then']:,.0f} times, where "
+            f"{expected:,.0f} are as many as the others' share of a year."
+        ),
+        remedy=f"Many are silent in these days of every year: they are no warning. {whole}",
+    )
