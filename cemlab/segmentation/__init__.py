@@ -1,5 +1,6 @@
 """What do we do with this customer? The vocabulary of notebook 01."""
 
+from cemlab.data.campaign_cells import CampaignCells, Population, campaign_cells, population_cells
 from cemlab.segmentation.clusters import ClusterChoice, clusters
 from cemlab.segmentation.message_mix import MessageMix, message_mix
 from cemlab.segmentation.policies import PolicyValues, policy_values
@@ -15,9 +16,11 @@ from cemlab.segmentation.value_map import ValueMap, value_map
 
 __all__ = [
     "RFM",
+    "CampaignCells",
     "ClusterChoice",
     "MessageMix",
     "PolicyValues",
+    "Population",
     "Precision",
     "Profiles",
     "Recommendations",
@@ -26,9 +29,11 @@ __all__ = [
     "Styles",
     "Uplift",
     "ValueMap",
+    "campaign_cells",
     "clusters",
     "message_mix",
     "policy_values",
+    "population_cells",
     "precision_at_k",
     "profiles",
     "recommend",
