@@ -31,12 +31,15 @@ class Cells:
         Shape (sides, channels, phases, terms): which term is whose; all 0 where there is none.
     n, persons
         Rows and independent sources in each cell (sides, channels, phases).
+    mostly_zero
+        Of which parts half or more of the values of a cell are zero (sides, channels, phases, parts).
     """
 
     fit: LogRatioFit
     weights: FloatArray
     n: IntArray
     persons: IntArray
+    mostly_zero: Flags
 
     @property
     def estimable(self) -> Flags:
@@ -131,6 +134,9 @@ class Cells:
 def fit_cells(rows: MixRows, shares: FloatArray, *, min_rows: int) -> Cells:
     """Fit the mix of every cell that has `min_rows` independent rows that are not all alike.
 
+    A cell in which half or more of the values of a part are zero is left out: its mix would be that of what
+    stands for a zero.
+
     Raises
     ------
     DesignError
@@ -140,11 +146,12 @@ def fit_cells(rows: MixRows, shares: FloatArray, *, min_rows: int) -> Cells:
     cell = np.ravel_multi_index((rows.side, rows.channel, rows.phase), shape)
     n = np.bincount(cell, minlength=int(np.prod(shape)))
     persons = count_persons(cell, rows.person, len(n))
-    usable = (persons >= min_rows) & _varied(cell, shares, len(n))
+    mostly_zero = rows.mostly_zero(cell, len(n))
+    usable = (persons >= min_rows) & _varied(cell, shares, len(n)) & ~mostly_zero.any(axis=1)
     if not usable.reshape(2, -1).all(axis=0).any():
         raise DesignError(
-            f"no channel and phase has {min_rows} independent messages sent and as many wanted; "
-            "gather more, or join channels or phases that are alike"
+            f"no channel and phase has {min_rows} independent messages sent and as many wanted, with each "
+            "part above 0 in most; gather more, or join channels, phases or parts"
         )
     term = np.cumsum(usable) - 1
     weights = np.eye(usable.sum())[np.maximum(term, 0)] * usable[:, None]
@@ -155,6 +162,7 @@ def fit_cells(rows: MixRows, shares: FloatArray, *, min_rows: int) -> Cells:
         weights=weights.reshape(*shape, -1),
         n=n.reshape(shape),
         persons=persons.reshape(shape),
+        mostly_zero=mostly_zero.reshape(*shape, -1),
     )
 
 

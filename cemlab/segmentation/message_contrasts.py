@@ -7,7 +7,7 @@ import pandas as pd
 
 from cemlab.errors import DesignError
 from cemlab.evidence import HypothesisTest
-from cemlab.segmentation.message_cells import Cells, count_persons, share_interval
+from cemlab.segmentation.message_cells import Cells, Flags, count_persons, share_interval
 from cemlab.segmentation.message_rows import SIDES, MixRows
 from cemlab.stats.compositions import FloatArray, IntArray, LogRatioFit, fit_log_ratios
 
@@ -92,36 +92,40 @@ def _frame(
 
 
 def by_segment(
-    rows: MixRows, shares: FloatArray, *, min_rows: int, conf_level: float
+    rows: MixRows, shares: FloatArray, estimable: Flags, *, min_rows: int, conf_level: float
 ) -> tuple[pd.DataFrame, HypothesisTest]:
-    """Return what each segment wants in the same channels and phases, and the test that all want the same.
+    """Return what each segment wants in the channels and phases whose wishes can be estimated, and a test.
 
-    A regression on what is wanted with a term a channel and phase and a term a segment: a segment adds the
-    same everywhere, and every channel and phase counts alike in its mix.
+    The test is that all want the same. A regression on what is wanted with a term a channel and phase and a
+    term a segment: a segment adds the same everywhere, and every channel and phase counts alike in its mix.
 
     Returns
     -------
     frame, test
         The frame has SEGMENTS as columns; `quantity` is ``"wanted"`` (shares) or ``"log-ratio"`` (centred,
-        less its mean over the segments); nan for a segment with fewer than `min_rows` customers.
+        less its mean over the segments); nan for a segment with fewer than `min_rows` customers or
+        of which half or more of the values of a part are zero.
 
     Raises
     ------
     DesignError
         If fewer than two segments have enough customers.
     """
-    kept = np.flatnonzero((rows.side == 1) & (rows.segment >= 0))
-    size = count_persons(rows.segment[kept], rows.person[kept], len(rows.segments))
-    enough = np.flatnonzero(size >= min_rows).astype(np.int64)
+    cell = rows.channel * len(rows.phases) + rows.phase
+    told = (rows.side == 1) & (rows.segment >= 0) & estimable.ravel()[cell]
+    size = count_persons(rows.segment[told], rows.person[told], len(rows.segments))
+    codes = np.where(told, rows.segment, len(rows.segments))  # the last group is dropped
+    never = rows.mostly_zero(codes, len(rows.segments) + 1)[:-1].any(axis=1)
+    enough = np.flatnonzero((size >= min_rows) & ~never).astype(np.int64)
     if len(enough) < 2:
         raise DesignError(
-            f"{len(enough)} segment(s) with {min_rows} customers or more who said what they want; "
-            "two are needed to compare"
+            f"{len(enough)} segment(s) with {min_rows} customers or more who said what they want, with each "
+            "part above 0 in most; two are needed to compare"
         )
-    kept = kept[np.isin(rows.segment[kept], enough)]
-    cell = rows.channel[kept] * len(rows.phases) + rows.phase[kept]
-    persons = count_persons(cell, rows.person[kept], len(rows.channels) * len(rows.phases))
-    kept, cell = kept[persons[cell] >= min_rows], cell[persons[cell] >= min_rows]
+    kept = np.flatnonzero(told & np.isin(rows.segment, enough))
+    persons = count_persons(cell[kept], rows.person[kept], estimable.size)
+    kept = kept[persons[cell[kept]] >= min_rows]
+    cell = cell[kept]
     cells, cell = np.unique(cell, return_inverse=True)
     place = np.searchsorted(enough, rows.segment[kept])
     design = np.hstack([np.eye(len(cells))[cell], np.eye(len(enough))[place][:, 1:]])

@@ -16,17 +16,25 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import OptionError
 from cemlab.evidence import Evidence
-from cemlab.markup import percent, percent_range, points
+from cemlab.markup import join_words, percent, percent_range, points
 from cemlab.result import Result, check_conf_level
 from cemlab.segmentation.message_cells import fit_cells
 from cemlab.segmentation.message_contrasts import by_segment, effects
 from cemlab.segmentation.message_rows import MixRows, mix_rows
-from cemlab.segmentation.message_tables import Quantity, cells_check, gap_table, mix_table, zeros_check
+from cemlab.segmentation.message_tables import (
+    Quantity,
+    cells_check,
+    gap_table,
+    mix_table,
+    parts_check,
+    zeros_check,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
+_UNTOLD = {"rows in every cell": "too few messages, or all alike", "parts in use": "a part is mostly 0"}
 _SIDES: tuple[Quantity, Quantity] = ("sent", "wanted")
 
 
@@ -116,10 +124,16 @@ class MessageMix(Result):
             widest = self.gaps[told]["conf_high"].max()
             lines.append(f"Distances of up to {widest:.2f} are not excluded, each cell for itself.")
         if (~told).any():
-            lines.append(f"{(~told).sum()} with too few messages cannot be told.")
+            lines.append(f"{(~told).sum()} cannot be told: {self._why()}.")
         if self.segments is not None:
             lines.append(self._wishes())
         return " ".join([*lines, f"({100 * self.conf_level:g} % intervals.)"])
+
+    def _why(self) -> str:
+        """Say by the checks that failed why cells cannot be told."""
+        failed = {check.name for check in self.evidence.failed}
+        reasons = [reason for name, reason in _UNTOLD.items() if name in failed]
+        return join_words(reasons)
 
     def _widest(self, channel: str, phase: str) -> str:
         """Say of one cell which part is most too small or too large."""
@@ -253,8 +267,10 @@ def message_mix(
     the jackknife covariance that leaves out each customer in turn (HC3 where everybody has one row). The mix
     of a cell is the centre of its log-ratios (Aitchison 1986), not the mean of its shares. Its interval comes
     from the log odds and stays between 0 and 1. Zeros are replaced after Martín-Fernández et al. (2003), and
-    everything is done again with half and twice the replacement. Gaps are tested by Hotelling's T² with the
-    degrees of freedom of Nel & Van der Merwe (1986), and by Holm's (1979) rule over the cells.
+    everything is done again with half and twice the replacement: what is missed must stay the same, and no
+    estimate may move by more than half the reach of its interval. Where half or more of the values of a part
+    are 0, the cell has no mix that could be told and is left blank. Gaps are tested by Hotelling's T² with
+    the degrees of freedom of Nel & Van der Merwe (1986), and by Holm's (1979) rule over the cells.
 
     Examples
     --------
@@ -287,7 +303,7 @@ def message_mix(
     added, tests = effects(cells, rows, conf_level=conf_level)
     wishes = None
     if segment is not None:
-        wishes, test = by_segment(rows, shares, min_rows=min_rows, conf_level=conf_level)
+        wishes, test = by_segment(rows, shares, cells.estimable[1], min_rows=min_rows, conf_level=conf_level)
         tests = (*tests, test)
     evidence = Evidence(
         grade="association",
@@ -298,8 +314,9 @@ def message_mix(
         source=source,
         assumptions=_ASSUMED,
         checks=(
-            zeros_check(rows, gaps, zero=zero, min_rows=min_rows, conf_level=conf_level),
+            zeros_check(rows, cells, gaps, zero=zero, min_rows=min_rows, conf_level=conf_level),
             cells_check(cells, min_rows=min_rows),
+            parts_check(cells, rows),
         ),
         tests=tests,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 from cemlab.stats.compositions import FloatArray, IntArray, closed, replace_zeros
@@ -55,6 +56,15 @@ class MixRows:
     def zeros(self) -> int:
         """Rows with a share of zero."""
         return int((self.shares == 0).any(axis=1).sum())
+
+    def mostly_zero(self, group: IntArray, groups: int) -> NDArray[np.bool_]:
+        """Tell of which parts half or more of a group's values are zero (groups, parts).
+
+        Their log-ratios would be those of what stands for a zero, and so would be their spread.
+        """
+        size = np.bincount(group, minlength=groups)
+        empty = [np.bincount(group, weights=part, minlength=groups) for part in (self.shares == 0).T]
+        return (np.stack(empty, axis=1) >= size[:, None] / 2) & (size > 0)[:, None]
 
     def without_zeros(self, zero: float | None, *, times: float = 1.0) -> FloatArray:
         """Return the shares with what was put in place of zeros, `times` as large as it is by default."""
