@@ -141,24 +141,40 @@ def test_a_campaign_before_there_is_a_history_is_left_out_and_told():
     assert cells.table["n"].tolist() == [1]
 
 
-def test_the_plan_is_that_of_the_day():
+def test_the_plan_is_that_of_the_evening_before():
+    """A contract that begins or ends on the campaign's day may be its doing, and was not known before."""
+    after = RUN + timedelta(days=1)
     spells = table(
-        [("a", "old", date(2020, 1, 1), RUN), ("a", "new", RUN, None), ("b", "gone", date(2020, 1, 1), RUN)],
+        [
+            ("a", "old", date(2020, 1, 1), RUN),
+            ("a", "new", RUN, None),
+            ("b", "gone", date(2020, 1, 1), RUN),
+            ("c", "same day", RUN, None),
+        ],
         SPELLS,
     )
     sent = table(
         [
             ("a", RUN, "mail", True, True),
             ("a", RUN - timedelta(days=1), "mail", True, True),
+            ("a", after, "mail", True, True),
             ("b", RUN, "mail", False, False),
+            ("b", after, "mail", False, False),
+            ("c", RUN, "mail", False, False),
         ],
         SENT,
     )
-    both = people([("a", "x", True), ("b", "x", True)])
+    both = people([("a", "x", True), ("b", "x", True), ("c", "x", True)])
     cells = campaign_cells(sent, customers=both, subscriptions=spells, features=("plan",))
-    assert sorted(cells.table["plan"]) == ["missing", "new", "old"]
-    today = population_cells(cells, customers=both, subscriptions=spells, as_of=RUN)
-    assert today.table.to_numpy().tolist() == [["new", 1]]  # b has left
+    # a before and on the day of the change: old; after it: new. b on the day of leaving: gone; after it, and
+    # c on the day of the first contract: missing
+    counted = cells.table.groupby("plan")["n"].sum().to_dict()
+    assert counted == {"gone": 1, "missing": 2, "new": 1, "old": 2}
+    today = population_cells(cells, customers=both, subscriptions=spells, as_of=after)
+    assert today.table.to_numpy().tolist() == [
+        ["new", 1],
+        ["other", 1],
+    ]  # b has left; no campaign saw c's plan
 
 
 def test_missing_responses_are_left_out_and_counted():

@@ -124,7 +124,7 @@ def day_of(table: ir.Table, name: str, what: str) -> Any:
 
 
 def with_features(pairs: ir.Table, tables: Tables, features: Sequence[str]) -> ir.Table:
-    """Attach what was known of each customer on each day.
+    """Attach what was known of each customer before each day; the day itself does not count.
 
     Parameters
     ----------
@@ -163,7 +163,8 @@ def _with_plan(known: ir.Table, pairs: ir.Table, subscriptions: ir.Table) -> ir.
         exit=day_of(subscriptions, "exit", "subscriptions"),
     )
     met = pairs.join(spells, "customer")
-    then = met.filter((_["entry"] <= _["date"]) & (_["exit"].isnull() | (_["exit"] > _["date"])))
+    # as it stood the evening before: what began or ended on the day itself may be the campaign's doing
+    then = met.filter((_["entry"] < _["date"]) & (_["exit"].isnull() | (_["exit"] >= _["date"])))
     plans = then.group_by("customer", "date").aggregate(plan=_["plan"].min())
     joined = known.left_join(plans, ["customer", "date"]).drop("customer_right", "date_right")
     return joined.mutate(plan=joined["plan"].fill_null(MISSING))
