@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cemlab.errors import DesignError, OptionError
@@ -115,7 +116,7 @@ def check_conf_level(conf_level: float) -> None:
     Raises
     ------
     OptionError
-        If `conf_level` is not strictly between 0 and 1.
+        If `conf_level` is not a number strictly between 0 and 1.
     """
-    if not 0 < conf_level < 1:
+    if not isinstance(conf_level, Real) or not 0 < conf_level < 1:
         raise OptionError(f"conf_level is {conf_level!r}; allowed: a share between 0 and 1, e.g. 0.95")

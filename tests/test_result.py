@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -81,6 +82,13 @@ def test_a_confidence_level_is_a_share(level):
         rate(conf_level=level)
     with pytest.raises(OptionError, match=f"conf_level is {level!r}"):
         check_conf_level(level)
+
+
+@pytest.mark.parametrize("level", [None, "0.95", [0.95], True, 0.95j])
+def test_what_is_no_number_is_no_confidence_level(level):
+    with pytest.raises(OptionError, match=f"conf_level is {re.escape(repr(level))}; allowed: a share"):
+        check_conf_level(level)
+    check_conf_level(np.float32(0.9))
 
 
 def test_a_result_is_frozen_and_abstract():
