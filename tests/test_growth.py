@@ -183,6 +183,83 @@ def test_what_no_curve_describes_is_not_told():
     assert "None of the curves" in result.chart.claim
 
 
+# --- seasons
+
+
+def season(months, *, level=60.0, swing=0.5, start=0):
+    """Return even arrivals that a year's season raises and lowers."""
+    return level * (1 + swing * np.sin(2 * np.pi * (np.arange(months) + start) / 12))
+
+
+def test_a_season_is_no_ceiling():
+    """Nine months of a season rise and fall as a curve towards a ceiling does."""
+    result = loyalty.growth([60, 73, 85, 90, 85, 73, 60, 49, 42])
+    assert "two years of history" in [check.name for check in result.evidence.failed]
+    assert "level off" not in result.narrative() + result.chart.claim
+    assert "less than two years" in result.narrative()
+    ceilings = result.table[result.table["term"] == "ceiling"]
+    assert ceilings["estimate"].isna().all()
+    assert set(result.forecast["model"]) == {"even", "exponential"}
+    # that they are years must be said; then there is no season
+    years = loyalty.growth([60, 73, 85, 90, 85, 73, 60, 49, 42], per_year=1)
+    assert "level off at" in years.narrative()
+    assert "two years of history" not in [check.name for check in years.evidence.checks]
+
+
+@pytest.mark.parametrize(
+    ("freq", "periods", "enough"), [("MS", 23, False), ("MS", 24, True), ("QS", 8, True), ("YS", 8, None)]
+)
+def test_how_many_periods_make_two_years_is_read_from_the_dates(freq, periods, enough, quick):
+    dates = pd.date_range("2011-01-01", periods=periods, freq=freq)
+    frame = pd.DataFrame({"period": dates, "n_new": [20 + i for i in range(periods)]})
+    found = {check.name: check.passed for check in loyalty.growth(frame, ahead=0).evidence.checks}
+    assert found.get("two years of history") is enough
+
+
+@pytest.mark.parametrize("months", [30, 48])
+def test_residuals_that_hang_together_are_noticed(months, quick):
+    name = "periods scatter independently"
+    for seed in range(5):
+        n = np.random.default_rng(seed).poisson(season(months, start=2 * seed))
+        result = loyalty.growth(n)
+        assert name in [check.name for check in result.evidence.failed]
+        assert "stray together" in result.narrative()
+    # a December that stands out every year has no neighbours that do
+    spike = np.where(np.arange(48) % 12 == 11, 110, 50)
+    n = np.random.default_rng(1).poisson(spike)
+    assert name in [check.name for check in loyalty.growth(n).evidence.failed]
+
+
+def test_independent_residuals_hardly_ever_fail(quick):
+    rng = np.random.default_rng(5)
+    failed = sum(
+        "periods scatter independently"
+        in [check.name for check in loyalty.growth(rng.poisson(mean), models=("even",)).evidence.failed]
+        for mean in [np.full(36, 50.0)] * 200
+    )
+    # a level of 1 in 100; three binomial errors of 200 draws
+    assert failed <= 2 + 3 * np.sqrt(2)
+
+
+# --- few customers
+
+
+@pytest.mark.parametrize("counts", [[0] * 11 + [5], [5] + [0] * 11, [2] * 14])
+def test_a_handful_of_customers_is_no_growth(counts):
+    with pytest.raises(DesignError, match=f"{sum(counts)} new customers cannot tell .* 30 or more"):
+        loyalty.growth(counts)
+
+
+@pytest.mark.parametrize("counts", [[0] * 11 + [50], [50] + [0] * 11])
+def test_no_verdict_rests_on_a_rate_without_an_interval(counts):
+    result = loyalty.growth(counts)
+    told = result.narrative() + result.chart.claim
+    assert "not estimable" not in told
+    assert "∞" not in told
+    assert "no rate of growth can be told" in told
+    assert not np.isinf(result.forecast["conf_high"]).any()
+
+
 def test_words_fit_the_curve(quick):
     rng = np.random.default_rng(2)
     assert "level off at" in loyalty.growth(rng.poisson(logistic())).narrative()
@@ -282,6 +359,12 @@ MONTHS = pd.date_range("2020-01-01", periods=9, freq="MS")
         (GOOD, {"models": ()}, OptionError, "at least one"),
         (GOOD, {"models": ("even", "even")}, OptionError, "each curve once"),
         (GOOD, {"ahead": -1}, OptionError, "ahead is -1"),
+        (GOOD, {"ahead": None}, OptionError, "ahead is None"),
+        (GOOD, {"ahead": 2.5}, OptionError, "ahead is 2.5"),
+        (GOOD, {"per_year": 0}, OptionError, "per_year is 0"),
+        (GOOD, {"per_year": "12"}, OptionError, "per_year is '12'"),
+        (GOOD, {"conf_level": None}, OptionError, "conf_level is None"),
+        (GOOD, {"models": None}, OptionError, "models is None"),
         (GOOD, {"conf_level": 1.0}, OptionError, "conf_level"),
         (pd.DataFrame({"n": GOOD}), {}, ColumnError, "n_new"),
         (pd.DataFrame({"period": MONTHS.delete(4), "n_new": GOOD}), {}, DataError, "without gaps"),

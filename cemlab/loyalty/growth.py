@@ -11,15 +11,17 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from cemlab.chart import Chart
-from cemlab.errors import ColumnError, DataError, OptionError, one_of
+from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
-from cemlab.loyalty.growth_table import checks_of, compared, parameter_rows, predicted
+from cemlab.loyalty.growth_table import SCATTER, TWO_YEARS, checks_of, compared, parameter_rows, predicted
 from cemlab.markup import number, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.growth import Curve, GrowthFit, checked_new, fit_growth, inflection
 
 _CLOSE = 2.0  # AIC: curves nearer than this to the best are not told from it
 _CEILING = ("logistic", "bass")
+_LEAST_CUSTOMERS = 30  # the error of their number is then below a fifth of it
+_FARTHEST_LOG = 50.0  # a level or a growth whose interval reaches beyond e to this has none
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -85,12 +87,22 @@ class Growth(Result):
             f"{sum(self.new):,} customers came in {len(self.new)} periods; their variance about the closest "
             f"curve is {self.dispersion:.2f} times that of chance. {self._verdict()}"
         )
-        unknown = [name for name in self.models.loc[~self.models["known"], "model"] if name in _CEILING]
-        if unknown and "even" not in self.close:
+        failed = {check.name for check in self.evidence.failed}
+        if "inflection passed" in failed and "even" not in self.close:
             told += (
                 " The data do not reach past the inflection: up to there exponential and logistic growth "
                 "look alike, so no ceiling is given and none is excluded."
             )
+        return told + self._cautions()
+
+    def _cautions(self) -> str:
+        """Say what a season may have done to the curves."""
+        failed = {check.name for check in self.evidence.failed}
+        told = ""
+        if TWO_YEARS in failed:
+            told += " They span less than two years: growth, a ceiling and a season cannot be told apart."
+        if SCATTER in failed:
+            told += " Neighbouring periods, or those a year apart, stray together: intervals are too narrow."
         return told
 
     def _verdict(self) -> str:
@@ -111,8 +123,12 @@ class Growth(Result):
                 "does not describe them."
             )
         if self.best in _CEILING and "exponential" not in self.close:
+            if any(check.name == TWO_YEARS for check in self.evidence.failed):
+                return "They rise and fall as a season may, so no growth is told."
             return "Growth is slower than exponential already, but where it ends cannot be told."
         row = self._term("exponential", "growth")
+        if not np.isfinite(list(row.values())).all():
+            return "Even growth does not describe them, but no rate of growth can be told."
         rate = f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])}) a period"
         if row["conf_high"] < 0:
             fall = percent_range(-row["conf_high"], -row["conf_low"])
@@ -156,6 +172,7 @@ def growth(
     models: Sequence[Curve] = ("even", "exponential", "logistic", "bass"),
     cumulated: bool = False,
     launched: bool = False,
+    per_year: int | None = None,
     ahead: int = 12,
     conf_level: float = 0.95,
     source: str = "",
@@ -180,6 +197,9 @@ def growth(
     launched
         Whether nobody had come before the first period. Only then can Bass's curve, which begins at a launch,
         be told from a logistic one: the arrivals after it follow the same shape.
+    per_year
+        Periods of a year: 12 for months, 1 for years, which have no season. None: read from the dates of
+        `period`; where there are none, the periods are taken as months.
     ahead
         Periods to forecast.
     conf_level
@@ -199,12 +219,13 @@ def growth(
     DataError
         If numbers are no counts, or the periods have gaps or are not in order.
     DesignError
-        If there are fewer than eight periods, or nobody came.
+        If there are fewer than eight periods, or fewer than 30 customers came.
 
     Notes
     -----
     Intervals are those of the likelihood's curvature (delta method), widened by the dispersion, with
-    Student's quantiles. Where the midpoint's interval reaches beyond the last period, no ceiling is given.
+    Student's quantiles. Where the midpoint's interval reaches beyond the last period, no ceiling is given,
+    nor where less than two years were seen: a season rises and falls as such a curve does.
 
     References
     ----------
@@ -217,15 +238,25 @@ def growth(
     'even'
     """
     check_conf_level(conf_level)
-    _check_options(models, ahead)
+    _check_options(models, ahead, per_year)
     n = checked_new(_new_customers(counts, new, period, cumulated))
+    if n.sum() < _LEAST_CUSTOMERS:
+        raise DesignError(
+            f"{n.sum():.0f} new customers cannot tell one curve of growth from another; give periods with "
+            f"{_LEAST_CUSTOMERS} or more in all"
+        )
+    cycle = per_year or _periods_of_a_year(counts, period)
     fits = [fit_growth(n, curve=curve, launched=launched) for curve in models]
     dispersion = max(1.0, min(fit.pearson / (fit.n_periods - fit.theta.size) for fit in fits))
-    known = [_past_inflection(fit, dispersion, conf_level) for fit in fits]
-    given = [(fit, is_known) for fit, is_known in zip(fits, known, strict=True)]
+    past = [_is_known(fit, dispersion, conf_level) for fit in fits]
+    checks = checks_of(n, list(zip(fits, past, strict=True)), launched=launched, cycle=cycle)
+    short = any(check.name == TWO_YEARS and not check.passed for check in checks)
+    given = [
+        (fit, known and not (short and fit.curve in _CEILING)) for fit, known in zip(fits, past, strict=True)
+    ]
     return Growth(
         table=parameter_rows(given, total=float(n.sum()), dispersion=dispersion, conf_level=conf_level),
-        evidence=_evidence(n, given, launched=launched, dispersion=dispersion, source=source),
+        evidence=_evidence(n, checks, launched=launched, source=source),
         conf_level=conf_level,
         models=compared(n, given, dispersion=dispersion, launched=launched),
         forecast=predicted(given, ahead=ahead, dispersion=dispersion, conf_level=conf_level),
@@ -234,14 +265,22 @@ def growth(
     )
 
 
-def _check_options(models: Sequence[str], ahead: int) -> None:
+def _check_options(models: Sequence[str], ahead: int, per_year: int | None) -> None:
+    if not isinstance(models, Sequence) or isinstance(models, str):
+        raise OptionError(f"models is {models!r}; give a sequence of curves, e.g. ('even', 'exponential')")
     for name in models:
         if name not in get_args(Curve):
             raise OptionError(one_of(name, get_args(Curve), what="curve"))
     if not models or len(set(models)) < len(models):
         raise OptionError(f"models are {list(models)}; name each curve once, and at least one")
-    if ahead < 0:
-        raise OptionError(f"ahead is {ahead}; give a number of periods, 0 or more")
+    if isinstance(ahead, bool) or not isinstance(ahead, int | np.integer) or ahead < 0:
+        raise OptionError(f"ahead is {ahead!r}; give a whole number of periods, 0 or more")
+    if per_year is None:
+        return
+    if isinstance(per_year, bool) or not isinstance(per_year, int | np.integer) or not 1 <= per_year <= 366:
+        raise OptionError(
+            f"per_year is {per_year!r}; give the periods of a year, 1 to 366, e.g. 12 for months"
+        )
 
 
 def _new_customers(counts: pd.DataFrame | ArrayLike, new: str, period: str, cumulated: bool) -> ArrayLike:
@@ -269,23 +308,31 @@ def _refuse_gaps(periods: pd.Series[Any], name: str) -> None:
         )
 
 
-def _past_inflection(fit: GrowthFit, dispersion: float, conf_level: float) -> bool:
+def _periods_of_a_year(counts: pd.DataFrame | ArrayLike, period: str) -> int:
+    """Read from the dates how many periods make a year; numbers of periods are taken as months."""
+    if not isinstance(counts, pd.DataFrame) or pd.api.types.is_numeric_dtype(counts[period]):
+        return 12
+    days = np.diff(pd.to_datetime(counts[period]).to_numpy("datetime64[D]").astype(np.float64))
+    return max(1, round(365.25 / float(np.median(days))))
+
+
+def _is_known(fit: GrowthFit, dispersion: float, conf_level: float) -> bool:
     """Tell whether a curve's parameters are known; a ceiling is only once the inflection is surely past."""
     from scipy.special import stdtrit
 
-    if not fit.converged or fit.curve not in _CEILING:
-        return fit.converged
+    if not fit.converged:
+        return False
+    quantile = float(stdtrit(fit.n_periods - fit.theta.size, (1 + conf_level) / 2))
+    spread = quantile * np.sqrt(dispersion * np.diag(fit.covariance))
+    if fit.curve not in _CEILING:
+        return bool((np.abs(fit.theta) + spread < _FARTHEST_LOG).all())
     slope = fit.slopes(lambda theta: np.array(inflection(fit.curve, theta)))
     error = float(np.sqrt(dispersion * slope @ fit.covariance @ slope))
-    quantile = float(stdtrit(fit.n_periods - fit.theta.size, (1 + conf_level) / 2))
     return fit.inflection + quantile * error < fit.n_periods
 
 
-def _evidence(
-    n: ArrayLike, given: list[tuple[GrowthFit, bool]], *, launched: bool, dispersion: float, source: str
-) -> Evidence:
+def _evidence(n: ArrayLike, checks: tuple[Check, ...], *, launched: bool, source: str) -> Evidence:
     periods = int(np.size(n))
-    checks: tuple[Check, ...] = checks_of(given, launched=launched, dispersion=dispersion)
     return Evidence(
         grade="descriptive",
         design=(

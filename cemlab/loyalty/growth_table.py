@@ -9,10 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cemlab.evidence import Check
-from cemlab.stats.growth import GrowthFit, fit_growth
+from cemlab.stats.growth import GrowthFit, autocorrelation, fit_growth
 
 FloatArray = NDArray[np.float64]
 Given = list[tuple[GrowthFit, bool]]  # a curve, and whether its parameters are known
+
+TWO_YEARS = "two years of history"
+SCATTER = "periods scatter independently"
+_CHANCE = 0.01  # that periods which do scatter independently are said not to
 
 _WIDEST = 5.0  # times the variance of chance; beyond, what scatters is no longer noise about the curve
 _TERMS = {
@@ -104,10 +108,23 @@ def predicted(given: Given, *, ahead: int, dispersion: float, conf_level: float)
     return pd.concat(frames, ignore_index=True)
 
 
-def checks_of(given: Given, *, launched: bool, dispersion: float) -> tuple[Check, ...]:
-    """Return what the data can tell of ceilings, and of logistic against Bass."""
+def checks_of(n: FloatArray, given: Given, *, launched: bool, cycle: int) -> tuple[Check, ...]:
+    """Return what the data can tell of the scatter, of seasons and ceilings, and of logistic against Bass.
+
+    Parameters
+    ----------
+    n
+        New customers of each period.
+    given
+        The curves; of those with a ceiling, whether the data reach past the inflection.
+    launched
+        As in :func:`cemlab.loyalty.growth`.
+    cycle
+        Periods of a year; 1 where they have no season.
+    """
     curves = {fit.curve: known for fit, known in given}
     ceilings = [name for name in ("logistic", "bass") if name in curves]
+    dispersion = max(1.0, min(fit.pearson / (n.size - fit.theta.size) for fit, _ in given))
     checks = [
         Check(
             name="fit of the closest curve",
@@ -115,8 +132,11 @@ def checks_of(given: Given, *, launched: bool, dispersion: float) -> tuple[Check
             passed=dispersion <= _WIDEST,
             detail=f"Their variance is {dispersion:.2f} times that of chance.",
             remedy="Look for a season, campaigns, or old customers who merely seem new when the data begin.",
-        )
+        ),
+        _independent(n, given, dispersion, cycle),
     ]
+    if cycle > 1:
+        checks.append(_two_years(n.size, cycle))
     if ceilings:
         known = all(curves[name] for name in ceilings)
         checks.append(
@@ -139,6 +159,39 @@ def checks_of(given: Given, *, launched: bool, dispersion: float) -> tuple[Check
             )
         )
     return tuple(checks)
+
+
+def _two_years(periods: int, cycle: int) -> Check:
+    return Check(
+        name=TWO_YEARS,
+        null="the data span two years, so that a season can be told from growth and from a ceiling",
+        passed=periods >= 2 * cycle,
+        detail=f"They span {periods} periods, of which {cycle} make a year.",
+        remedy="No ceiling is estimable: give two years or more; if the periods are years, say per_year=1.",
+    )
+
+
+def _independent(n: FloatArray, given: Given, dispersion: float, cycle: int) -> Check:
+    """Hold neighbouring periods, and those a year apart, against each other, one-sided."""
+    from scipy.special import ndtri
+
+    closest = min(
+        (fit for fit, _ in given), key=lambda fit: 2 * fit.theta.size - 2 * fit.log_likelihood / dispersion
+    )
+    mean = closest.expected(1, n.size)
+    residual = (n - mean) / np.sqrt(mean)
+    lags = [1, cycle] if cycle > 1 and n.size >= 2 * cycle else [1]
+    found = [autocorrelation(residual, lag) for lag in lags]
+    # each lag has its own number of pairs; both together keep the level (Bonferroni)
+    least = [float(-ndtri(_CHANCE / len(lags))) * math.sqrt(n.size - lag) / n.size for lag in lags]
+    told = [f"{value:+.2f} at a distance of {lag}" for value, lag in zip(found, lags, strict=True)]
+    return Check(
+        name=SCATTER,
+        null="what is above the closest curve says nothing of the next period, nor of that a year later",
+        passed=all(value <= limit for value, limit in zip(found, least, strict=True)),
+        detail=f"Their autocorrelation is {' and '.join(told)}.",
+        remedy="A season or a bend remains: intervals are too narrow; compare whole years.",
+    )
 
 
 def _quantile(fit: GrowthFit, conf_level: float) -> float:

@@ -166,6 +166,26 @@ def inflection(curve: Curve, theta: FloatArray) -> float:
     return float("nan")
 
 
+def autocorrelation(residual: ArrayLike, lag: int) -> float:
+    """Return the autocorrelation of residuals about nought at a lag; nought where they are all nought.
+
+    Parameters
+    ----------
+    residual
+        In order, of shape (n,).
+    lag
+        From 1 to n - 1.
+
+    Examples
+    --------
+    >>> autocorrelation([1, -1, 1, -1], 1)
+    -0.75
+    """
+    e = np.asarray(residual, dtype=np.float64)
+    square = float(e @ e)
+    return float(e[lag:] @ e[:-lag]) / square if square else 0.0
+
+
 def checked_new(new: ArrayLike) -> FloatArray:
     """Return new customers by period as floats, or refuse what no growth can be read from.
 
