@@ -13,7 +13,7 @@ from cemlab.segmentation import uplift
 from cemlab.segmentation.cell_design import CellDesign
 from cemlab.segmentation.lot_checks import lot_checks
 from cemlab.stats.off_policy import Scores, balancing_ratio, doubly_robust_scores, fit_effect
-from tests.simulation.synthetic_cells import BASE, CELLS, CHANGE, KINDS, cells, counted
+from tests.simulation.synthetic_cells import BASE, CELLS, CHANGE, KINDS, cells, counted, counts
 
 PLENTY = 60_000
 
@@ -159,10 +159,10 @@ def test_weights_stay_finite_where_a_value_cannot_be_balanced():
 
 def test_average_changes_are_newcombes_by_hand():
     # Newcombe (1998), table II, case (a): 56 of 70 against 48 of 80; method 10 gives 0.0524 to 0.3339
-    counts, yes = np.zeros((2, 6, 2, 2)), np.zeros((2, 6, 2, 2))
-    counts[:, 0, 0], yes[:, 0, 0] = [40, 35], [24, 28]
-    counts[:, 0, 1], yes[:, 0, 1] = [40, 35], [24, 28]
-    result = uplift(counted(counts, yes))
+    shown, yes = np.zeros((2, 6, 2, 2)), np.zeros((2, 6, 2, 2))
+    shown[:, 0, 0], yes[:, 0, 0] = [40, 35], [24, 28]
+    shown[:, 0, 1], yes[:, 0, 1] = [40, 35], [24, 28]
+    result = uplift(counted(shown, yes))
     row = result.average.set_index("strategy").loc["mail"]
     assert (row["n_treated"], row["n_untreated"]) == (70, 80)
     assert row[["estimate", "conf_low", "conf_high"]].tolist() == pytest.approx(
@@ -357,3 +357,23 @@ def test_an_arm_in_which_everybody_responds_can_still_be_learned_from():
     result = uplift(cells(np.random.default_rng(2), base=base, change=change))
     assert result.average["estimate"].to_numpy() == pytest.approx([0.95, 0.95], abs=0.03)
     assert result.by_cell()["estimate"].to_numpy() == pytest.approx(0.95, abs=0.05)
+
+
+def test_a_small_pilot_takes_no_features_from_the_others():
+    rng = np.random.default_rng(3)
+    n, yes = counts(rng, participants=3000)
+    # 120 customers in the pilot, some three a cell, fold and arm: one arm has fewer than 20 in a value
+    few = np.array(n)
+    few[1] = np.minimum(few[1], 3)
+    pilot = uplift(counted(few, np.minimum(yes, few)))
+    alone = uplift(counted(n, yes), strategies=["call"])
+    assert pilot.learned["mail"].design.levels["objective"] == ("other",)
+    assert pilot.learned["call"].design.levels == {"type": ("a", "b"), "objective": ("x", "y", "z")}
+    own = pilot.by_cell()
+    own = own[own["strategy"] == "call"]["estimate"].to_numpy()
+    assert own == pytest.approx(alone.by_cell()["estimate"].to_numpy())
+    told = next(check for check in pilot.evidence.checks if check.name == "overlap")
+    assert told.passed is False
+    assert "mail – objective: x, y and z" in told.detail
+    assert "call" not in told.detail
+    assert "overlap" in pilot.narrative()

@@ -124,14 +124,13 @@ def _true_value(company: Company, rule: str) -> float:
     """Return what a rule truly earns per customer, learned without each fold, in the mean over the folds."""
     uplift = _learned(company).uplift
     people, worth = _people(company)
-    place = uplift.design.full(people)
     folds = len(next(iter(uplift.learned.values())).effect_without)
     earned = []
     for fold in range(folds):
         expected = np.full(worth.shape, -np.inf)
         for name, one in uplift.learned.items():
             if rule == INDIVIDUAL:
-                change = one.effect_without[fold].effect(place)
+                change = one.effect_without[fold].effect(one.design.full(people))
             else:
                 segment = uplift.index[_SEGMENTS]
                 total = pd.Series(one.training.total[:, fold]).groupby(segment).sum()

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 #: Columns up to which pairwise interactions are fitted; beyond, main effects alone.
 MOST_COLUMNS = 200
-#: Fewest customers that each arm of each campaign must have in a value for it to be kept apart.
+#: Fewest customers that each arm of a kind of campaign must have in a value for it to be kept apart.
 LEAST_IN_ARM = 20
 
 
@@ -29,7 +29,7 @@ class CellDesign:
     levels
         Feature → the values kept apart.
     merged
-        Feature → the values merged into ``"other"`` as an arm of a campaign had too few customers in them.
+        Feature → the values merged into ``"other"`` as an arm had too few customers in them.
     """
 
     levels: Mapping[str, tuple[str, ...]]
@@ -82,17 +82,37 @@ class CellDesign:
         return np.where(codes < 0, rest, codes)
 
 
-def design_of(cells: pd.DataFrame, features: Sequence[str]) -> CellDesign:
-    """Return the design of cells: values too rare in an arm of any campaign are merged."""
+def designs_of(cells: pd.DataFrame, features: Sequence[str]) -> dict[str, CellDesign]:
+    """Return the design of each kind: values too rare in one of its own arms are merged.
+
+    A small campaign says little of many values; what larger ones say of them is not lost by it.
+    """
+    return {str(kind): _design(cells, str(kind), features) for kind in sorted(set(cells["kind"]))}
+
+
+def _design(cells: pd.DataFrame, kind: str, features: Sequence[str]) -> CellDesign:
     levels: dict[str, tuple[str, ...]] = {}
     merged: dict[str, tuple[str, ...]] = {}
+    own = cells[cells["kind"] == kind]
     for name in features:
-        arms = cells.pivot_table(
-            index=name, columns=["kind", "treated"], values="n", aggfunc="sum", fill_value=0
-        )
-        fewest = arms.min(axis=1)
+        arms = own.pivot_table(index=name, columns="treated", values="n", aggfunc="sum", fill_value=0)
+        every = sorted(set(cells[name]))
+        fewest = arms.reindex(index=every, columns=[False, True], fill_value=0).min(axis=1)
         rare = tuple(str(value) for value in fewest.index[fewest < LEAST_IN_ARM])
-        kept = tuple(str(value) for value in fewest.index if str(value) not in rare)
+        kept = tuple(str(value) for value in every if str(value) not in rare)
         merged[name] = tuple(value for value in rare if value != OTHER)
         levels[name] = (*kept, OTHER) if rare else kept
+    return CellDesign(levels=levels, merged=merged)
+
+
+def finest(designs: Mapping[str, CellDesign]) -> CellDesign:
+    """Return the design of all kinds together: it keeps apart what any of them keeps apart."""
+    levels: dict[str, tuple[str, ...]] = {}
+    merged: dict[str, tuple[str, ...]] = {}
+    every = list(designs.values())
+    for name in every[0].levels:
+        kept = sorted({value for one in every for value in one.levels[name]} - {OTHER})
+        merged[name] = tuple(sorted({v for one in every for v in one.merged[name]} - set(kept)))
+        rest = merged[name] or all(OTHER in one.levels[name] for one in every)
+        levels[name] = (*kept, OTHER) if rest else tuple(kept)
     return CellDesign(levels=levels, merged=merged)

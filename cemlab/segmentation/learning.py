@@ -49,6 +49,8 @@ class Learned:
     noise, noise_without
         Draws of the error of the scores' sums, and of what it does to the effect learned without each fold,
         of shape (x, f, draws).
+    design
+        How features become columns.
     """
 
     n: Floats
@@ -61,10 +63,11 @@ class Learned:
     training_n: Floats
     noise: Floats
     noise_without: Floats
+    design: CellDesign
 
-    def predicted(self, main: Floats) -> Floats:
+    def predicted(self, cells: pd.DataFrame) -> Floats:
         """Return shares of responses predicted without each fold, of shape (cells, f, 2)."""
-        return _predicted(self.arms, main)
+        return _predicted(self.arms, self.design.main(cells))
 
 
 def learn(
@@ -121,6 +124,7 @@ def learn(
         noise_without=np.stack(
             [fit.smoother(full) @ others[:, fold] for fold, fit in enumerate(without)], axis=1
         ),
+        design=design,
     )
 
 

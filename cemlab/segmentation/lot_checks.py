@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -164,15 +164,31 @@ def recorded_check(cells: CampaignCells, known: Sequence[str]) -> Check:
     )
 
 
-def overlap_check(design: CellDesign) -> Check:
-    """Tell which values were too rare in an arm to be kept apart."""
-    merged = [f"{name}: {join_words(values)}" for name, values in design.merged.items() if values]
+def overlap_check(designs: Mapping[str, CellDesign]) -> Check:
+    """Tell of which kinds values were too rare in an arm to be kept apart; fail where none was left."""
+    merged = [
+        f"{kind} – {name}: {join_words(values)}"
+        for kind, design in designs.items()
+        for name, values in design.merged.items()
+        if values
+    ]
+    lost = [
+        f"{name} in {kind}"
+        for kind, design in designs.items()
+        for name, levels in design.levels.items()
+        if design.merged[name] and len(levels) == 1
+    ]
+    detail = f"Merged into “other” ({'; '.join(merged)})." if merged else "Every value has them."
+    if lost:
+        detail += f" No longer told apart: {join_words(lost)}."
     return Check(
         name="overlap",
         null=f"each value of each feature has {LEAST_IN_ARM} customers in both arms of each kind",
-        passed=None if merged else True,
-        detail=f"Merged into “other” ({'; '.join(merged)})." if merged else "Every value has them.",
-        remedy="Customers with these values are judged as their group is." if merged else "",
+        passed=False if lost else None if merged else True,
+        detail=detail,
+        remedy="Customers with these values are judged as their group is, in these campaigns."
+        if merged
+        else "",
     )
 
 

@@ -54,11 +54,12 @@ def segments_of(uplift: Uplift, cells: pd.DataFrame, segments: Sequence[str]) ->
 
 def ratios_of(uplift: Uplift, cells: pd.DataFrame, share: Floats, prices: Prices) -> dict[str, Floats]:
     """Return the weights that make the participants of each strategy like the population."""
-    here, target = uplift.design.full(uplift.index), share @ uplift.design.full(cells)
-    return {
-        name: balancing_ratio(here, uplift.learned[name].n.sum(axis=(1, 2)), target=target)
-        for name in prices.names
-    }
+    found = {}
+    for name in prices.names:
+        one = uplift.learned[name]
+        target = share @ one.design.full(cells)
+        found[name] = balancing_ratio(one.design.full(uplift.index), one.n.sum(axis=(1, 2)), target=target)
+    return found
 
 
 def learned_rules(
@@ -70,8 +71,11 @@ def learned_rules(
 ) -> dict[str, Floats]:
     """Return whom each rule treats with what, of shape (strategies, cells here and there, folds)."""
     learned = [uplift.learned[name] for name in prices.names]
-    z = np.vstack([uplift.design.full(uplift.index), uplift.design.full(cells)])
-    individual = [np.stack([fit.effect(z) for fit in one.effect_without], axis=1) for one in learned]
+    both = pd.concat([uplift.index, cells], ignore_index=True)
+    individual = []
+    for one in learned:
+        z = one.design.full(both)
+        individual.append(np.stack([fit.effect(z) for fit in one.effect_without], axis=1))
     segment = [
         _segment_average(one, places, one.training.total, ratios[name])
         for name, one in zip(prices.names, learned, strict=True)
@@ -120,7 +124,6 @@ def values_of(
     ratios: Mapping[str, Floats],
 ) -> RuleValues:
     """Add up the strategies' parts; they rest on campaigns of their own, so covariances add up, too."""
-    main_here, main_there = uplift.design.main(uplift.index), uplift.design.main(cells)
     size = len(uplift.index)
     value, covariance = np.zeros(len(treats)), np.zeros((len(treats), len(treats)))
     for s, name in enumerate(prices.names):
@@ -128,14 +131,14 @@ def values_of(
         part = rule_values(
             one.n,
             one.responses,
-            one.predicted(main_here),
+            one.predicted(uplift.index),
             share=one.share,
             ratio=ratios[name],
             treats=treats[:, s, :size],
             margin=float(prices.margin[s]),
             cost=float(prices.cost[s]),
             population=share,
-            predicted_there=one.predicted(main_there),
+            predicted_there=one.predicted(cells),
             treats_there=treats[:, s, size:],
         )
         value, covariance = value + part.value, covariance + part.covariance
@@ -169,13 +172,13 @@ def learning_adds(
         Of shape (contrasts), never negative: draws could by chance say that learning takes variance away.
     """
     size = len(uplift.index)
-    full, here = uplift.design.full(uplift.index), places[:size]
+    here = places[:size]
     base, again = [], []
     for name in prices.names:
         one = uplift.learned[name]
         segment = _segment_average(one, here, one.training.total, ratios[name]).mean(axis=1)
         others = one.noise.sum(axis=1, keepdims=True) - one.noise
-        at = np.stack([segment, one.effect.effect(full)])[:, :, None]
+        at = np.stack([segment, one.effect.effect(one.design.full(uplift.index))])[:, :, None]
         base.append(np.broadcast_to(at, (*at.shape[:2], one.n.shape[1])))
         moved = np.stack([_segment_average(one, here, others, ratios[name]), one.noise_without])
         again.append(at[..., None] + moved)

@@ -223,8 +223,7 @@ def strategies(
         raise OptionError(f"draws is {draws}; give 100 to 10,000, e.g. 300")
     features = tuple(uplift.design.levels)
     cells, n = _cells(population, features)
-    z = uplift.design.full(cells)
-    value, spread, drawn = _values(uplift, z, prices, draws, seed)
+    value, spread, drawn = _values(uplift, cells, prices, draws, seed)
     plan = allocate(value, prices.cost, n, budget=budget, capacity=limits)
     probability = _probability(plan, drawn, prices)
     table = _table(cells, n, value, spread, plan, probability, prices, uplift.conf_level)
@@ -233,7 +232,7 @@ def strategies(
         table=table,
         evidence=_evidence(uplift, population, cells, n),
         conf_level=uplift.conf_level,
-        totals=_totals(uplift, z, n, value, plan, prices),
+        totals=_totals(uplift, cells, n, value, plan, prices),
         plan=plan,
         features=features,
         prices=prices,
@@ -267,13 +266,14 @@ def _cells(population: Population, features: tuple[str, ...]) -> tuple[pd.DataFr
 
 
 def _values(
-    uplift: Uplift, z: Floats, prices: Prices, draws: int, seed: int
+    uplift: Uplift, cells: pd.DataFrame, prices: Prices, draws: int, seed: int
 ) -> tuple[Floats, Floats, Floats]:
     """Return profits, their standard errors (x, s) and draws of them (s, x, draws)."""
     rng = np.random.default_rng(seed)
     values, errors, drawn = [], [], []
     for name, margin, cost in zip(prices.names, prices.margin, prices.cost, strict=True):
         effect = uplift.learned[name].effect
+        z = uplift.learned[name].design.full(cells)
         at, spread = margin * effect.effect(z) - cost, margin * effect.errors(z)
         values.append(at)
         errors.append(np.sqrt((spread**2).sum(axis=1)))
@@ -334,7 +334,7 @@ def _roles(assigned: Ints, net: Floats) -> NDArray[np.object_]:
 
 
 def _totals(
-    uplift: Uplift, z: Floats, n: Ints, value: Floats, plan: Allocation, prices: Prices
+    uplift: Uplift, cells: pd.DataFrame, n: Ints, value: Floats, plan: Allocation, prices: Prices
 ) -> pd.DataFrame:
     from scipy.special import ndtri
 
@@ -342,7 +342,11 @@ def _totals(
     rows = []
     for place, name in enumerate(prices.names):
         given = plan.assigned[:, place]
-        errors = prices.margin[place] * given @ uplift.learned[name].effect.errors(z)
+        errors = (
+            prices.margin[place]
+            * given
+            @ uplift.learned[name].effect.errors(uplift.learned[name].design.full(cells))
+        )
         profit, half = float(given @ value[:, place]), reach * float(np.sqrt((errors**2).sum()))
         cost = float(given.sum() * prices.cost[place])
         rows.append((name, int(given.sum()), cost, profit, profit - half, profit + half))

@@ -15,7 +15,7 @@ from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.evidence import Evidence
 from cemlab.markup import join_words, points
 from cemlab.result import Result, check_conf_level
-from cemlab.segmentation.cell_design import CellDesign, design_of
+from cemlab.segmentation.cell_design import CellDesign, designs_of, finest
 from cemlab.segmentation.learning import Learned, learn
 from cemlab.segmentation.lot_checks import (
     lot_checks,
@@ -48,7 +48,7 @@ class Uplift(Result):
     not_estimable
         Strategy → why nothing is known of it.
     design
-        How features become columns.
+        The values of features that any strategy keeps apart; each has a design of its own, in `learned`.
     index
         The cells, one row each: the features.
     """
@@ -84,9 +84,10 @@ class Uplift(Result):
         """
         from scipy.special import ndtri
 
-        z, reach = self.design.full(self.index), float(ndtri((1 + self.conf_level) / 2))
+        reach = float(ndtri((1 + self.conf_level) / 2))
         frames = []
         for name, learned in self.learned.items():
+            z = learned.design.full(self.index)
             estimate = learned.effect.effect(z)
             spread = reach * np.sqrt((learned.effect.errors(z) ** 2).sum(axis=1))
             frame = self.index.assign(
@@ -226,14 +227,14 @@ def uplift(
         told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise DesignError(f"no strategy is estimable ({told}); it takes campaigns by lot with both arms")
     table = cells.table[cells.table["kind"].isin(known)]
-    design = design_of(table, cells.features)
+    designs = designs_of(table, cells.features)
     index = table[list(cells.features)].drop_duplicates().sort_values(list(cells.features))
     index = index.reset_index(drop=True)
     rng = np.random.default_rng(seed)
     learned = {}
     for name in known:
         counts = _counts(table[table["kind"] == name], index, cells.folds)
-        learned[name] = learn(*counts, index=index, design=design, rng=rng)
+        learned[name] = learn(*counts, index=index, design=designs[name], rng=rng)
     lot = lot_checks(cells, known, treated_share=treated_share)
     by_lot = all(check.passed is not False for check in lot)
     given = cells.given[cells.given["kind"].isin(wanted)]
@@ -247,12 +248,12 @@ def uplift(
             n_given=int(given["n_given"].sum()),
             source=cells.source,
             assumptions=_ASSUMPTIONS,
-            checks=(*lot, recorded_check(cells, known), overlap_check(design), tried_check(reasons)),
+            checks=(*lot, recorded_check(cells, known), overlap_check(designs), tried_check(reasons)),
         ),
         conf_level=conf_level,
         learned=learned,
         not_estimable=reasons,
-        design=design,
+        design=finest(designs),
         index=index,
     )
 
