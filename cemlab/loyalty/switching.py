@@ -17,7 +17,7 @@ from cemlab.chart import Chart
 from cemlab.errors import OptionError, one_of
 from cemlab.evidence import Evidence
 from cemlab.loyalty.market_null import StationaryMarket
-from cemlab.loyalty.switching_checks import switching_checks
+from cemlab.loyalty.switching_checks import SHOCKS, switching_checks
 from cemlab.loyalty.switching_fit import FACTORS, FittedMoves, fit_moves
 from cemlab.loyalty.switching_moves import LoyalMoves
 from cemlab.markup import join_words
@@ -197,7 +197,10 @@ def switching(
     (reverse causation), so that the slopes differ from nought even where nothing ever changes. Therefore
     :func:`cemlab.loyalty.decompose` uses changes of the mean gaps between years and not their levels.
 
-    Assumes that a household's departure from the null has the same odds whatever its history.
+    Assumes that a household's departure from the null has the same odds whatever its history, and that no
+    year has a shock of its own: households are many but years are few, so where all that happens in a year
+    moves the odds of leaving by 0.15 (standard deviation of the log-odds), an interval of 95 % for the
+    economy's part holds the truth in about 78 % of cases.
 
     References
     ----------
@@ -258,6 +261,7 @@ def _evidence(moves: LoyalMoves, null: StationaryMarket, fitted: FittedMoves, co
         "Under the null a household buys at a steady rate and by steady shares of its own (NBD-Dirichlet).",
         "A departure from the null multiplies the odds of a fate alike for every history.",
         "Who buys nothing in a follow-up year still reports to the panel.",
+        SHOCKS,
     ]
     if moves.counts.gaps:
         assumptions.append("Who rated the brands does not differ in loyalty from who did not.")

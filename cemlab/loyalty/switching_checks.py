@@ -15,6 +15,10 @@ from cemlab.stats.intervals import FloatArray
 #: Which fates are full defection: left for another brand, left the category.
 LOST: FloatArray = np.array([0.0, 0.0, 1.0, 1.0])
 
+SHOCKS = (
+    "No year has a shock of its own that all households share: the intervals carry the scatter of households "
+    "and none of years, so that the economy's part has a wider one if years differ."
+)
 _ENOUGH_YEARS = 6  # values of the economy from which its slope rests on more than one year against the rest
 _APART = 0.1  # of the range: closer values count as one
 _ENOUGH_RATED = 100  # per year: a mean gap is then known to a sixth of a point or so
@@ -68,7 +72,8 @@ def _economy(moves: LoyalMoves, fates: CountedFates) -> Check:
             f"anything else that came with {moves.years[fates.focal]}."
             if distinct < _ENOUGH_YEARS
             else f"{len(level)} transitions have {distinct} distinct values of the economy."
-        ),
+        )
+        + " Its intervals leave out what all households of a year share besides, and are too narrow by that.",
         remedy=f"Read its part as all that came with that year, until {_ENOUGH_YEARS} values are seen.",
     )
 
