@@ -72,7 +72,7 @@ def test_cells_agree_with_rows_counted_one_by_one(small, given, cells):
             row.kind,
             who.loc[row.customer, "type"],
             who.loc[row.customer, "objective"],
-            # Halden's customers have one contract each; one of the day itself was not known the evening before
+            # of a customer's one contract; that of the day itself was not known the evening before
             spells.loc[row.customer, "plan"] if spells.loc[row.customer, "entry"] < day else "missing",
             cells.bands.labels[band],
             bool(row.treated),
