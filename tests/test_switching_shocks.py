@@ -1,5 +1,6 @@
 """What intervals of switching leave out is said: shocks that all households of a year share."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +22,8 @@ def test_the_check_of_the_economy_names_the_shocks_of_a_year(level, passed):
 
 
 def test_the_assumptions_name_them_too(monkeypatch):
-    monkeypatch.setattr("cemlab.loyalty.switching.switching_checks", lambda *_: ())
+    # the package names the function and its module alike
+    monkeypatch.setattr(sys.modules["cemlab.loyalty.switching"], "switching_checks", lambda *_: ())
     moves = SimpleNamespace(counts=SimpleNamespace(gaps=()), design="d", n=1, source="", coverage=lambda: ())
     evidence = _evidence(moves, SimpleNamespace(draws=None, checks=()), None, 0.95)
     assert any("shock of its own that all households share" in line for line in evidence.assumptions)
