@@ -265,3 +265,45 @@ def test_the_change_of_the_whole_category_is_told_per_day():
     # 6 purchases in 366 days, then 3 in 365
     assert panel.seen_change().estimate == pytest.approx(3 / 365 / (6 / 366))
     assert panel.seen_change().conf_low < panel.seen_change().estimate < panel.seen_change().conf_high
+
+
+# --- names that only a blank or a capital letter tells apart
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([("P1 ", "2024-08-01", "A", 1), ("p1", "2024-09-01", "A", 1)], (2, 0)),
+        ([("P9", "2024-08-01", "a", 1), ("P9", "2024-08-01", " A\t", 1)], (0, 2)),
+        ([("P9", "2024-08-01", "AB", 1)], (0, 0)),
+        ([("P1 ", "2019-08-01", "a", 1)], (0, 0)),  # in neither period
+    ],
+)
+def test_names_that_coincide_when_trimmed_are_counted(rows, found):
+    counts = panel_counts(table([*ROWS, *rows]), base=BASE, follow_up=NEXT)
+    assert (counts.alike_households, counts.alike_brands) == found
+
+
+def test_names_that_coincide_fail_a_check_by_name():
+    """One household under two names seems to have left its brand."""
+    rows = [("P4 ", "2025-05-01", "A", 1), ("P2", "2025-05-01", "B ", 1)]
+    panel = loyalty.panel(table([*ROWS, *rows]), base=BASE, follow_up=NEXT)
+    (check,) = [check for check in panel.coverage() if check.name == "names told apart"]
+    assert check.passed is False
+    assert "1 households and 1 brands" in check.detail
+    assert "seems to have left" in check.remedy
+    assert "names told apart" not in [
+        c.name for c in loyalty.panel(table(ROWS), base=BASE, follow_up=NEXT).coverage()
+    ]
+    # numbers as households need no trimming
+    numbered = table(ROWS).mutate(customer=ibis._["customer"].substr(1).cast("int64"))
+    assert panel_counts(numbered, base=BASE, follow_up=NEXT).alike_households == 0
+
+
+# --- what is no table on the engine
+
+
+def test_a_pandas_frame_is_refused_in_one_line():
+    frame = pd.DataFrame({"customer": ["P1"], "date": ["2024-01-01"], "category": "tea", "brand": "A"})
+    with pytest.raises(DataError, match=r"category_purchases is a DataFrame; .*company.table"):
+        loyalty.panel(frame, base=BASE, follow_up=NEXT)

@@ -7,13 +7,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import ibis
+import ibis.expr.types as ir
 from ibis import _
 
 from cemlab.data.engine import rows
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import pandas as pd
 
 PanelOccasion = Literal["line", "day"]
@@ -44,6 +44,8 @@ class PanelCounts:
         First and last day with a purchase of the category; None where there is none.
     returns
         Lines of the category without a piece (units of 0 or less), which are no purchases.
+    alike_households, alike_brands
+        Names beyond the first of those that are one name but for blanks around it or capital letters.
     """
 
     moves: pd.DataFrame
@@ -52,6 +54,8 @@ class PanelCounts:
     name: str
     seen: Period | None
     returns: int = 0
+    alike_households: int = 0
+    alike_brands: int = 0
 
 
 def panel_counts(
@@ -109,7 +113,7 @@ def panel_counts(
     bought = bought.filter(_["date"].between(*base) | _["date"].between(*follow_up))
     if occasion == "day":
         bought = bought.select("customer", "date", "brand").distinct()
-    moves, buying, brands = _cells(bought, base[1])
+    moves, buying, brands, alike = _cells(bought, base[1])
     return PanelCounts(
         moves=moves,
         category=buying,
@@ -117,11 +121,18 @@ def panel_counts(
         name=name,
         seen=None if facts["first"] is None else (facts["first"], facts["last"]),
         returns=facts["returns"],
+        alike_households=alike["customer"],
+        alike_brands=alike["brand"],
     )
 
 
 def panel_lines(table: ir.Table) -> ir.Table:
     """Return the columns that count, the date as a DATE and whether a line is a purchase at all."""
+    if not isinstance(table, ir.Table):
+        raise DataError(
+            f"category_purchases is a {type(table).__name__}; give a table on the engine, e.g. "
+            "company.table('category_purchases') or ibis.memtable(frame)"
+        )
     for name in _KEYS:
         if name not in table.columns:
             raise ColumnError(f"category_purchases: {one_of(name, table.columns, what='column')}")
@@ -192,8 +203,10 @@ def meant_category(lines: ir.Table, facts: dict[str, Any], category: str | None)
     )
 
 
-def _cells(bought: ir.Table, last_base_day: date) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return the moves, the category's and the brands' counts; the lines are read once."""
+def _cells(
+    bought: ir.Table, last_base_day: date
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, int]]:
+    """Return the moves, the category's and the brands' counts, and names alike; the lines are read once."""
     in_base = bought["date"] <= last_base_day
     each = (
         bought.group_by("customer", "brand")
@@ -216,4 +229,17 @@ def _cells(bought: ir.Table, last_base_day: date) -> tuple[pd.DataFrame, pd.Data
         moves.order_by(keys).to_pandas(),
         category.order_by("n_base", "n_next").to_pandas(),
         brands.order_by("brand", "x_base", "x_next").to_pandas(),
+        _alike(each),
     )
+
+
+def _alike(each: ir.Table) -> dict[str, int]:
+    """Count the names that another one has but for blanks around it or capital letters."""
+    found = {"customer": 0, "brand": 0}
+    names = [name for name in found if each[name].type().is_string()]
+    if names:
+        (row,) = rows(
+            each.aggregate(**{n: each[n].nunique() - each[n].strip().lower().nunique() for n in names})
+        )
+        found |= row
+    return found

@@ -156,15 +156,32 @@ class BrandPanel:
         daily = np.asarray(ratio * self.base_days / self.next_days)
         return Interval(daily, daily / factor, daily * factor)
 
+    @property
+    def _alike(self) -> Check:
+        counts = self.counts
+        return Check(
+            name="names told apart",
+            null="no two households and no two brands have one name, but for blanks and capital letters",
+            passed=False,
+            detail=f"{counts.alike_households:,} households and {counts.alike_brands:,} brands have the name "
+            "of another, but for blanks around it or capital letters.",
+            remedy="Trim the names and write them alike: who is recorded under two seems to have left.",
+        )
+
     def coverage(self) -> tuple[Check, ...]:
-        """Check that the data cover both periods: what nobody recorded looks like silence."""
+        """Check that the data cover both periods: what nobody recorded looks like silence.
+
+        Where names of households or brands are one but for blanks or capital letters, a failed check says so.
+        """
         seen = self.counts.seen
         if self.simulated or seen is None:
             return ()
         before, after = (seen[0] - self.base[0]).days, (self.follow_up[1] - seen[1]).days
         # a small panel need not buy the category every day
         slack = max(7, self.next_days // 26)
+        names = (self._alike,) if self.counts.alike_households or self.counts.alike_brands else ()
         return (
+            *names,
             Check(
                 name="periods inside the data",
                 null="purchases were recorded from the first day of the base period to the last of the next",
