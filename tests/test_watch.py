@@ -531,6 +531,21 @@ def test_stationary_world_has_nobody_to_watch():
         ({"control": "holm"}, OptionError, "no control named 'holm'"),
         ({"fdr": 0}, OptionError, "fdr is 0"),
         ({"loyal": 0}, OptionError, "loyal is 0"),
+        ({"loyal": None}, OptionError, "loyal is None; give a whole number"),
+        ({"loyal": "6"}, OptionError, "loyal is '6'"),
+        ({"loyal": 2.5}, OptionError, "loyal is 2.5"),
+        ({"loyal": True}, OptionError, "loyal is True"),
+        ({"fdr": None}, OptionError, "fdr is None; allowed: a share"),
+        ({"market_change": "seen"}, OptionError, "market_change is 'seen'; give a positive factor"),
+        ({"market_change": float("nan")}, OptionError, "market_change is nan"),
+        ({"seen_from": "2021"}, OptionError, "seen_from is '2021'; give a day"),
+        ({"conf_level": None}, OptionError, "conf_level is None"),
+        ({"who": None}, OptionError, "established, buyers, newcomers"),
+        ({"control": None}, OptionError, "no control named None"),
+        ({"base": None}, OptionError, "base is None; give its first and last day"),
+        ({"base": ("2024-01-01", "2024-12-31")}, OptionError, "base is .*; give its first and last day"),
+        ({"window": (date(2025, 1, 1), None)}, OptionError, "window is .*; give its first and last day"),
+        ({"window": date(2025, 1, 1)}, OptionError, "window is .*; give its first and last day"),
         ({"loyal": 1000}, DesignError, "no customer has 1000 purchase days"),
         ({"market_change": -1}, OptionError, "market_change is -1"),
         ({"conf_level": 2}, OptionError, "conf_level"),
@@ -558,6 +573,8 @@ def test_what_is_refused(options, error, words):
 
 def test_what_else_is_refused():
     lines = company_lines(np.random.default_rng(14), n=60)
+    with pytest.raises(DataError, match=r"the transactions are a DataFrame; .*company.table"):
+        loyalty.watch(lines.to_pandas(), base=BASE, window=WINDOW)
     with pytest.raises(ColumnError, match="revenue"):
         loyalty.watch(lines.drop("revenue"), base=BASE, window=WINDOW)
     with pytest.raises(DesignError, match="hold no purchase"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, get_args
 
 import ibis
@@ -47,10 +47,11 @@ def recent_buying(
     OptionError
         If `who` is unknown or the two are not stretches of days, one right after the other.
     ColumnError, DataError
-        As :class:`~cemlab.data.counts.PurchaseCounts`.
+        If it is no table on the engine, and as :class:`~cemlab.data.counts.PurchaseCounts`.
     """
     if who not in get_args(Who):
         raise OptionError(one_of(who, get_args(Who), what="kind of customers"))
+    _check_days(base=base, window=window)
     if not base[0] <= base[1] < window[0] <= window[1] or window[0] - base[1] != timedelta(days=1):
         raise OptionError(
             f"the base period is {base[0]} to {base[1]} and the window {window[0]} to {window[1]}; "
@@ -185,8 +186,24 @@ def _start(day: date, period: Calendar) -> date:
     return date(day.year, (day.month - 1) // months * months + 1, 1)
 
 
+def _check_days(**periods: tuple[date, date]) -> None:
+    """Refuse periods that are no pair of days; a timestamp is none, as it does not compare with one."""
+    for name, period in periods.items():
+        pair = isinstance(period, tuple | list) and len(period) == 2
+        if not pair or any(not isinstance(day, date) or isinstance(day, datetime) for day in period):
+            raise OptionError(
+                f"{name} is {period!r}; give its first and last day, e.g. "
+                "(date(2024, 1, 1), date(2024, 12, 31))"
+            )
+
+
 def _kept(transactions: ir.Table) -> ir.Table:
     """Return the lines that are no returns."""
+    if not isinstance(transactions, ir.Table):
+        raise DataError(
+            f"the transactions are a {type(transactions).__name__}; give a table on the engine, e.g. "
+            "company.table('transactions') or ibis.memtable(frame)"
+        )
     for name in ("customer", "date", "revenue"):
         if name not in transactions.columns:
             raise ColumnError(one_of(name, transactions.columns, what="column in the transactions"))

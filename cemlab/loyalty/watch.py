@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.data import recent
 from cemlab.data.recent import Who
-from cemlab.errors import DesignError, OptionError, one_of
+from cemlab.errors import DesignError
 from cemlab.evidence import Evidence
 from cemlab.loyalty.falling import Control, Steady, judge, steady_world
 from cemlab.loyalty.histories import Period
-from cemlab.loyalty.watch_counts import Counted, count, probability_alive
+from cemlab.loyalty.watch_counts import Counted, check_options, count, probability_alive
 from cemlab.loyalty.watch_table import ALL, QUANTITIES, rises, season_of_the_flagged, watch_table
 from cemlab.markup import join_words, percent, percent_range
-from cemlab.result import Result, check_conf_level
+from cemlab.result import Result
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -305,6 +305,7 @@ def watch(
     >>> listed.count().to_pyarrow().as_py() == watchlist.n_flagged
     True
     """
+    check_options(loyal=loyal, fdr=fdr, control=control, market_change=market_change, conf_level=conf_level)
     counted = count(transactions, base=base, window=window, who=who, seen_from=seen_from, source=source)
     return _decide(
         counted, loyal=loyal, fdr=fdr, control=control, market_change=market_change, conf_level=conf_level
@@ -321,15 +322,7 @@ def _decide(
     conf_level: float,
 ) -> Watchlist:
     """Test the loyal cells and tabulate what is flagged."""
-    check_conf_level(conf_level)
-    if control not in get_args(Control):
-        raise OptionError(one_of(control, get_args(Control), what="control"))
-    if not 0 < fdr < 1:
-        raise OptionError(f"fdr is {fdr!r}; allowed: a share between 0 and 1, e.g. 0.1")
-    if loyal < 1:
-        raise OptionError(f"loyal is {loyal!r}; give the fewest purchase days of a loyal customer, 1 or more")
-    if market_change is not None and not 0 < market_change < float("inf"):
-        raise OptionError(f"market_change is {market_change!r}; give a positive factor, e.g. 0.9")
+    check_options(loyal=loyal, fdr=fdr, control=control, market_change=market_change, conf_level=conf_level)
     cells = counted.cells[counted.cells["n_base"] >= loyal].reset_index(drop=True)
     if cells.empty:
         raise DesignError(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, get_args
 
 import pandas as pd
 
 from cemlab.data import counts, recent
 from cemlab.data.lines import days_between
 from cemlab.data.recent import Who
-from cemlab.errors import DesignError
+from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check
+from cemlab.loyalty.falling import Control
 from cemlab.loyalty.histories import BuyingHistories, Period
 from cemlab.loyalty.nulls import fit_null, null_checks
+from cemlab.result import check_conf_level
 from cemlab.stats.bg_nbd import BGNBDFit, fit_bg_nbd
 from cemlab.stats.nbd import NBDFit
 
@@ -114,10 +117,31 @@ class Counted:
         return fit
 
 
+def check_options(
+    *, loyal: int, fdr: float, control: Control, market_change: float | None, conf_level: float
+) -> None:
+    """Refuse options that are none, before anything is counted and before it is decided anew."""
+    check_conf_level(conf_level)
+    if control not in get_args(Control):
+        raise OptionError(one_of(control, get_args(Control), what="control"))
+    if not isinstance(fdr, Real) or not 0 < fdr < 1:
+        raise OptionError(f"fdr is {fdr!r}; allowed: a share between 0 and 1, e.g. 0.1")
+    if isinstance(loyal, bool) or not isinstance(loyal, Integral) or loyal < 1:
+        raise OptionError(
+            f"loyal is {loyal!r}; give a whole number from 1 on, the fewest purchase days of a loyal customer"
+        )
+    if market_change is None:
+        return
+    if not isinstance(market_change, Real) or not 0 < market_change < float("inf"):
+        raise OptionError(f"market_change is {market_change!r}; give a positive factor, e.g. 0.9, or None")
+
+
 def count(
     transactions: ir.Table, *, base: Period, window: Period, who: Who, seen_from: date | None, source: str
 ) -> Counted:
     """Count the histories on the engine; parameters as of :func:`cemlab.loyalty.watch`."""
+    if seen_from is not None and (not isinstance(seen_from, date) or isinstance(seen_from, datetime)):
+        raise OptionError(f"seen_from is {seen_from!r}; give a day, e.g. date(2021, 1, 1), or None")
     seen, returns = recent.recorded(transactions)
     each = recent.recent_buying(transactions, base=base, window=window, who=who)
     if seen is None or window[0] > seen[1] or base[1] < seen[0]:
