@@ -80,6 +80,43 @@ def test_intervals_cover_what_was_planted():
     assert np.mean(pairs) >= 0.87
 
 
+def related(seed, n, *, steps=None):
+    """Answers with three styles correlated .5, four items each; continuous, or crowded at the upper end."""
+    rng = np.random.default_rng(seed)
+    loading = np.kron(np.eye(3), [[0.8], [0.7], [0.6], [0.5]])
+    style = rng.normal(size=(n, 3)) @ np.linalg.cholesky(0.5 + 0.5 * np.eye(3)).T
+    values = style @ loading.T + np.sqrt(1 - (loading**2).sum(axis=1)) * rng.normal(size=(n, 12))
+    given = values if steps is None else 1 + np.searchsorted(steps, values)
+    return pd.DataFrame(given, columns=list("abcdefghijkl"))
+
+
+def test_correlations_that_few_respondents_draw_in_are_told():
+    """Of 150 respondents intervals of the standard error alone covered .5 in 80 to 86 %."""
+    inside, told, worlds = [], [], 40
+    for seed in range(worlds):
+        result = segmentation.styles(related(seed, 150), factors=3, draws=60, seed=seed)
+        pairs = result.correlations
+        inside += ((pairs["conf_low"] <= 0.5) & (pairs["conf_high"] >= 0.5)).tolist()
+        told.append("correlations of the styles" in {check.name for check in result.evidence.failed})
+    # 120 pairs, as if 80 were independent: 95 % less two standard errors of 2.4 points
+    assert np.mean(inside) >= 0.90
+    # it need not be told in every world, but a silent one has to be the exception
+    assert np.mean(told) >= 0.75
+
+
+def test_correlations_of_many_respondents_are_not_suspected():
+    for steps in (None, [-1.8, -1.1, -0.5, 0.4]):
+        result = segmentation.styles(related(3, 3_000, steps=steps), factors=3, draws=100)
+        assert "correlations of the styles" not in {check.name for check in result.evidence.failed}
+        assert "correlations of the styles" in {check.name for check in result.evidence.checks}
+
+
+@pytest.mark.parametrize(("factors", "rotation"), [(1, "oblimin"), (3, "varimax")])
+def test_styles_without_correlations_are_not_asked_for_them(factors, rotation):
+    result = segmentation.styles(related(1, 200), factors=factors, rotation=rotation, draws=50)
+    assert "correlations of the styles" not in {check.name for check in result.evidence.checks}
+
+
 def test_scores_follow_the_styles_behind_the_answers():
     rng = np.random.default_rng(1)
     style = rng.normal(size=(2_000, 1))

@@ -271,14 +271,18 @@ def styles(
     -----
     Loadings are those of the answers as given: the few steps of a scale blur the attitude behind an item, so
     they are smaller than the attitude's own. Intervals are bootstrap standard errors times the normal
-    quantile; each sample's styles are turned towards those found before they are compared.
+    quantile; each sample's styles are turned towards those found before they are compared. Rotation draws the
+    correlations of the styles towards 0, the more so the fewer respondents there are to an item: their
+    intervals reach further by the bias that resampling shows (Efron & Tibshirani 1993), and a check fails
+    where that is not enough.
 
     References
     ----------
     Jöreskog, K. G. (1967). Some contributions to maximum likelihood factor analysis. Psychometrika 32,
     443–482. Horn, J. L. (1965). A rationale and test for the number of factors in factor analysis.
     Psychometrika 30, 179–185. Sproles, G. B. & Kendall, E. L. (1986). A methodology for profiling consumers'
-    decision-making styles. Journal of Consumer Affairs 20, 267–279.
+    decision-making styles. Journal of Consumer Affairs 20, 267–279. Efron, B. & Tibshirani, R. J. (1993). An
+    introduction to the bootstrap. Chapman & Hall, chapter 10.
     """
     check_conf_level(conf_level)
     if rotation not in get_args(Rotation):
@@ -300,7 +304,7 @@ def styles(
     table, communalities, correlations = style_tables(given.items, found, samples, conf_level)
     return Styles(
         table=table,
-        evidence=evidence_of(given, fit, seen, suggested, samples),
+        evidence=evidence_of(given, fit, seen, suggested, found, samples),
         conf_level=conf_level,
         communalities=communalities,
         correlations=correlations,
