@@ -18,7 +18,8 @@ from cemlab.errors import ColumnError, DataError, DesignError, OptionError
 from cemlab.present import plots
 from cemlab.segmentation import value_map
 from cemlab.segmentation.value_classes import classify, range_labels
-from cemlab.stats.totals import mean_from_sums, top_share
+from cemlab.segmentation.value_tables import concentration_check
+from cemlab.stats.totals import effective_above, mean_from_sums, top_share
 
 AS_OF = date(2025, 12, 31)
 LINE = {"customer": "string", "date": "date", "margin": "decimal(18, 4)"}
@@ -138,7 +139,7 @@ def test_customers_who_joined_later_and_unknown_buyers():
 
 def test_days_that_nobody_recorded_are_said():
     names = {check.name for check in value_map(SOLD, EIGHT, as_of=AS_OF, days=900, classes=2).evidence.failed}
-    assert names == {"the first day inside the data"}
+    assert names == {"the first day inside the data", "enough among the best"}
 
 
 def test_a_value_of_the_users_own():
@@ -231,6 +232,66 @@ def test_the_interval_of_a_top_share_covers_the_truth():
     assert 0.91 < covered < 0.98
     # the mean estimate within 0.005: bias of a share of 400 customers is of order 1/400
     assert np.mean([one.estimate for one in drawn]) == pytest.approx(truth, abs=0.005)
+
+
+def trusted(values: np.ndarray) -> bool:
+    """Whether the check of the map would believe the interval of the best tenth of these values."""
+    frame = pd.DataFrame([{"top": 0.1, "n": len(values), "effective": effective_of(values)}])
+    return bool(concentration_check(frame).passed)
+
+
+def effective_of(values: np.ndarray) -> float:
+    sums = sums_of(values, 0.1)
+    return effective_above(**{name: sums[name] for name in ("cut", "n_above", "above", "above_squares")})
+
+
+def test_the_effective_number_above_a_cut():
+    assert effective_above(cut=2, n_above=5, above=25, above_squares=125) == 5  # all 3 above it
+    assert effective_above(cut=2, n_above=0, above=0, above_squares=0) == 0
+    # one excess of 100 among eight of 1: 108² / 10,008
+    values = np.array([2.0] * 91 + [3.0] * 8 + [102.0])
+    assert effective_of(values) == pytest.approx(108**2 / 10_008, rel=1e-12)  # rounding
+
+
+@pytest.mark.parametrize("n", [50, 500])
+@pytest.mark.parametrize("name", ["gamma", "lognormal", "pareto"])
+def test_an_interval_of_a_top_share_that_is_too_narrow_is_told(name, n):
+    """Where it covers in less than 90 %, the check fails in nine of ten samples or more."""
+    rng = np.random.default_rng(7)
+    draw = {
+        "gamma": lambda size: rng.gamma(0.5, size=size),
+        "lognormal": lambda size: np.exp(1.5 * rng.normal(size=size)),
+        "pareto": lambda size: rng.pareto(1.5, size=size) + 1,
+    }[name]
+    # of a Pareto tail of index a the best tenth hold 0.1 to the power 1 - 1/a, of a log-normal the normal
+    # probability of sigma less the quantile; of a gamma that of a gamma with one more
+    truth = {
+        "gamma": stats.gamma.sf(stats.gamma.isf(0.1, 0.5), 1.5),
+        "lognormal": stats.norm.cdf(1.5 - stats.norm.isf(0.1)),
+        "pareto": 0.1 ** (1 - 1 / 1.5),
+    }[name]
+    samples = [draw(n) for _ in range(300)]
+    found = [top_share(**sums_of(values, 0.1)) for values in samples]
+    covered = np.mean([one.conf_low <= truth <= one.conf_high for one in found])
+    told = 1 - np.mean([trusted(values) for values in samples])
+    if n == 50 or name == "pareto":
+        assert covered < 0.92  # 300 samples: of 95 % two and a half standard errors of 1.3 points below
+    assert told > 0.9
+
+
+def test_an_interval_of_a_top_share_that_holds_is_believed():
+    rng = np.random.default_rng(8)
+    assert np.mean([trusted(rng.gamma(0.5, size=2_000)) for _ in range(100)]) > 0.95
+    assert np.mean([trusted(np.exp(rng.normal(size=2_000))) for _ in range(100)]) > 0.95
+    # without a variance, no number of customers is enough
+    assert np.mean([trusted(rng.pareto(1.5, size=20_000) + 1) for _ in range(100)]) < 0.1
+
+
+def test_few_customers_are_told_in_the_map():
+    result = value_map(SOLD, EIGHT, as_of=AS_OF, classes=2)
+    (check,) = [one for one in result.evidence.failed if one.name == "enough among the best"]
+    assert check.detail == "It rests on as many as 0.0 equal ones of the best 1."  # nobody exceeds the best
+    assert "Few make up most of it: the interval is too narrow." in result.narrative()
 
 
 def test_the_spread_of_a_top_share_is_that_of_its_influence():

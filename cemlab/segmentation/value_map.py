@@ -19,7 +19,7 @@ from cemlab.result import Result, check_conf_level
 from cemlab.segmentation import value_tables
 from cemlab.segmentation.colouring import ordered, primary_strategies
 from cemlab.segmentation.value_classes import Cut, classify, range_labels
-from cemlab.segmentation.value_tables import QUADRANTS
+from cemlab.segmentation.value_tables import CONCENTRATION, QUADRANTS
 from cemlab.stats.intervals import wilson
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class ValueMap(Result):
         One row a class: side ("current", "potential"), class, low, high (exact, both included), n.
     concentration
         One row: top (share of the customers, those who bring most), estimate (their share of all current
-        value), conf_low, conf_high, n (customers).
+        value), conf_low, conf_high, n (customers), effective (how many equal customers would make what the
+        best bring beyond the others as unsure as it is).
     as_of, days
         The last day that counted, and how many days current value covers.
     money, currency
@@ -121,12 +122,16 @@ class ValueMap(Result):
         grow = next(row for row in self.quadrants.to_dict("records") if row["quadrant"] == "grow")
         return (
             f"The best {percent(top['top'], digits=0)} of {n:,} customers bring {held} of the {self.money} "
-            f"of {self.days} days. {none:,} customers ({percent(float(least.estimate))}, "
+            f"of {self.days} days.{self._doubt()} {none:,} customers ({percent(float(least.estimate))}, "
             f"{percent_range(float(least.conf_low), float(least.conf_high))}) bring nothing or less. In the "
             f"quarter “grow” are {grow['n']:,} customers: they bring {self._amount(grow['current'])} and "
             f"hold {self._amount(grow['potential'])} of potential a year. Where a customer stands says how "
             "much is at stake, not which strategy pays."
         )
+
+    def _doubt(self) -> str:
+        failed = {check.name for check in self.evidence.failed}
+        return " Few make up most of it: the interval is too narrow." if CONCENTRATION in failed else ""
 
     @property
     def chart(self) -> Chart:
@@ -300,6 +305,8 @@ def value_map(
         raise DesignError(f"{n} customer(s) cannot be cut into {classes} classes; choose fewer classes")
     sides = {side: classify(values, side, classes=classes, cut=cut) for side in ("current", "potential")}
     classed = value_tables.classed_customers(values, sides, classes)
+    table = value_tables.cells_table(classed, classes, conf_level)  # refuses what is too large to add up
+    concentration = value_tables.concentration_table(values, top, conf_level)
     evidence = Evidence(
         grade="descriptive",
         design=(
@@ -315,14 +322,15 @@ def value_map(
         checks=(
             *value_tables.ties(sides, classes),
             *value_tables.coverage(seen, since, last),
+            value_tables.concentration_check(concentration),
             value_tables.strangers_check(strangers(transactions, customers, since=since, until=last)),
         ),
     )
     return ValueMap(
-        table=value_tables.cells_table(classed, classes, conf_level),
+        table=table,
         cells=classed,
         bounds=value_tables.bounds_table(sides),
-        concentration=value_tables.concentration_table(values, top, conf_level),
+        concentration=concentration,
         as_of=last,
         days=days,
         money=money,

@@ -13,13 +13,17 @@ from cemlab.data.lines import Money
 from cemlab.data.value_cells import fetched, top_sums, value_cells
 from cemlab.errors import ColumnError, DesignError, one_of
 from cemlab.evidence import Check
-from cemlab.markup import number
+from cemlab.markup import number, percent
 from cemlab.segmentation.ties import last_day_check, tie_check
 from cemlab.segmentation.value_classes import ValueClasses
-from cemlab.stats.totals import mean_from_sums, top_share
+from cemlab.stats.totals import effective_above, mean_from_sums, top_share
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+#: The check of the interval of what the best few bring, and what it asks for.
+CONCENTRATION = "enough among the best"
+_FEWEST, _EVEN = 30, 0.15
 
 #: The quarters of the map: (upper half of current value, upper half of potential) → its name.
 QUADRANTS = {
@@ -74,7 +78,26 @@ def concentration_table(values: ir.Table, top: float, conf_level: float) -> pd.D
     money = {name: float(value) for name, value in sums.items()}
     share = top_share(top=top, n=n, n_above=n_above, conf_level=conf_level, **money)
     ends = dict(zip(("estimate", "conf_low", "conf_high"), map(float, share), strict=True))
-    return pd.DataFrame([{"top": top, **ends, "n": n}])
+    parts = {name: money[name] for name in ("cut", "above", "above_squares")}
+    return pd.DataFrame(
+        [{"top": top, **ends, "n": n, "effective": effective_above(n_above=n_above, **parts)}]
+    )
+
+
+def concentration_check(concentration: pd.DataFrame) -> Check:
+    """Check that enough customers make up what the best few bring for its interval to be believed."""
+    ((top, n, effective),) = concentration[["top", "n", "effective"]].itertuples(index=False)
+    best = top * n
+    return Check(
+        name=CONCENTRATION,
+        null=(
+            f"what the best {percent(top, digits=0)} bring beyond the others rests on as many customers as "
+            f"{_FEWEST} equal ones, and on {percent(_EVEN, digits=0)} of the best or more"
+        ),
+        passed=bool(effective >= max(_FEWEST, _EVEN * best)),
+        detail=f"It rests on as many as {effective:.1f} equal ones of the best {best:,.0f}.",
+        remedy="The interval of their share is too narrow; take a longer time or a larger top.",
+    )
 
 
 def joined_by(customers: ir.Table, as_of: date) -> ir.Table:
