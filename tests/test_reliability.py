@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cemlab import segmentation
-from cemlab.errors import ColumnError, DataError, DesignError
+from cemlab.errors import ColumnError, DataError, DesignError, OptionError
 from cemlab.places import cache_folder
 from cemlab.stats.reliability import cronbach_alpha, feldt_interval, omega_total, standardised_alpha
 
@@ -106,6 +106,9 @@ def test_items_that_are_copies_have_no_interval_that_could_be_trusted():
     ("scales", "error", "message"),
     [
         ({}, DesignError, "reliability needs scales"),
+        ({"s": "q1"}, OptionError, "scale 's' is 'q1'; allowed: a list of items"),
+        ({"s": None}, OptionError, "scale 's' is None; allowed: a list of items"),
+        (["q1", "q2"], OptionError, "allowed: items by scale"),
         ({"s": ["q1"]}, DesignError, "1 items; give two or more"),
         ({"s": ["q1", "q1"]}, DesignError, "2 items; give two or more different ones"),
         ({"s": ["q1", "q0"]}, ColumnError, "no item named 'q0'"),
@@ -119,6 +122,22 @@ def test_refusals(scales, error, message):
     frame = ANSWERS.assign(word="often", none=np.nan, same=3, endless=np.inf)
     with pytest.raises(error, match=message):
         segmentation.reliability(frame, scales=scales)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"draws": 0}, "draws is 0; allowed: a whole number from 50 on"),
+        ({"draws": 300.5}, "draws is 300.5; allowed: a whole number from 50 on"),
+        ({"draws": True}, "draws is True; allowed"),
+        ({"seed": "x"}, "seed is 'x'; allowed: a whole number from 0 on"),
+        ({"seed": -1}, "seed is -1; allowed"),
+    ],
+)
+def test_options_are_refused_by_name(options, told):
+    with pytest.raises(OptionError, match=told) as caught:
+        segmentation.reliability(ANSWERS, scales={"s": ["q1", "q2"]}, **options)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_interval_needs_a_level():

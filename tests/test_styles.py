@@ -215,6 +215,11 @@ def test_the_same_seed_gives_the_same_figures(survey, found):
     [
         ({}, {"rotation": "promax"}, OptionError, "no rotation named 'promax'"),
         ({}, {"draws": 10}, OptionError, "draws is 10"),
+        ({}, {"draws": 300.5}, OptionError, "draws is 300.5; allowed: a whole number from 50 on"),
+        ({}, {"seed": -1}, OptionError, "seed is -1; allowed: a whole number from 0 on"),
+        ({}, {"items": "ab"}, OptionError, "items is 'ab'; name the columns in a list"),
+        ({}, {"scale": 5}, OptionError, "scale is 5; allowed"),
+        ({}, {"scale": (5, 1)}, OptionError, "allowed: \\(lowest, highest\\) answer"),
         ({}, {"factors": 5}, OptionError, "5 factors of 8 items; allowed: 1 to 4"),
         ({}, {"conf_level": 95}, OptionError, "conf_level is 95"),
         ({}, {"items": ["a", "b", "z"]}, ColumnError, "no item named 'z'"),

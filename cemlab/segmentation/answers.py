@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cemlab.errors import ColumnError, DataError, DesignError, one_of
+from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 from cemlab.markup import join_words
 
 if TYPE_CHECKING:
@@ -97,9 +97,13 @@ def read_answers(
         If an item is not a column.
     DataError
         If an item holds what is no number, or an answer outside its scale.
+    OptionError
+        If items or scale are not given as they should be.
     DesignError
         If there are fewer than two items, one is constant or on another scale, or too few answered all.
     """
+    if isinstance(items, str):
+        raise OptionError(f"items is {items!r}; name the columns in a list, e.g. ['item_01', 'item_02']")
     names = list(items)
     for name in names:
         if name not in answers.columns:
@@ -128,6 +132,20 @@ def read_answers(
         n_given=len(frame),
         source=source,
     )
+
+
+def check_draws(draws: int, seed: int) -> None:
+    """Refuse a number of bootstrap samples that is none or too small for an interval, and what is no seed.
+
+    Raises
+    ------
+    OptionError
+        If it is no whole number from 50 on, or the seed none from 0 on.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise OptionError(f"seed is {seed!r}; allowed: a whole number from 0 on")
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 50:
+        raise OptionError(f"draws is {draws!r}; allowed: a whole number from 50 on, e.g. 300")
 
 
 def numeric_items(answers: pd.DataFrame | ir.Table) -> list[str]:
@@ -161,6 +179,8 @@ def _check_scale(numbers: NDArray[np.float64], scale: tuple[float, float] | None
     if blank.all():
         raise DesignError("nobody answered any item; check the columns and the codes for missing answers")
     if scale is not None:
+        if not isinstance(scale, tuple | list) or len(scale) != 2 or not scale[0] < scale[1]:
+            raise OptionError(f"scale is {scale!r}; allowed: (lowest, highest) answer, e.g. (1, 5)")
         outside = numbers[~blank & ((numbers < scale[0]) | (numbers > scale[1]))]
         if len(outside):
             raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,7 +71,7 @@ class Items:
         OptionError
             If none is named, or one is not in the catalogue or named twice.
         """
-        if isinstance(products, str) or not len(products):
+        if products is None or isinstance(products, str) or not len(products):
             raise OptionError(f"liked is {products!r}; name at least one product in a list, e.g. ['W0001']")
         known = [str(name) for name in self.frame[self.product]]
         for name in products:
@@ -120,7 +121,7 @@ def read_items(
     further
         Columns that are read and not compared.
     """
-    if isinstance(attributes, str) or not len(attributes):
+    if attributes is None or isinstance(attributes, str) or not len(attributes):
         raise OptionError(f"attributes is {attributes!r}; name the columns to compare in a list")
     if len(set(attributes)) < len(attributes) or product in attributes:
         raise OptionError(f"attributes are named once each, and {product!r} only tells products apart")
@@ -152,10 +153,20 @@ def _check_products(products: pd.Series) -> None:
     twice = products[products.duplicated()]
     if len(twice):
         raise DataError(
-            f"product {twice.iloc[0]!r} stands in the catalogue twice; one row a product is needed"
+            f"product {plain(twice.iloc[0])!r} stands in the catalogue twice; one row a product is needed"
         )
     if len(products) < 2:
         raise DesignError(f"a catalogue of {len(products)} product(s) leaves nothing to recommend")
+
+
+def is_real(value: object) -> bool:
+    """Tell whether a value is a number, and neither a truth value nor a word."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def plain(value: object) -> object:
+    """Return what a person would write: 1.0 instead of ``np.float64(1.0)``."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -170,7 +181,7 @@ def _is_number(values: pd.Series) -> bool:
 def _check_spread(values: pd.Series, name: str, *, named: bool) -> None:
     known = values.dropna()
     if known.nunique() < 2:
-        told = f"only the value {known.iloc[0]!r}" if len(known) else "no value at all"
+        told = f"only the value {plain(known.iloc[0])!r}" if len(known) else "no value at all"
         raise DesignError(f"attribute {name!r} has {told}; it tells no two products apart, leave it out")
     if named and len(known) > 2 and known.nunique() == len(known):
         raise DesignError(
@@ -181,12 +192,14 @@ def _check_spread(values: pd.Series, name: str, *, named: bool) -> None:
 def _compared(
     frame: pd.DataFrame, numeric: tuple[str, ...], named: tuple[str, ...], weights: Mapping[str, float] | None
 ) -> Attributes:
+    if weights is not None and not isinstance(weights, Mapping):
+        raise OptionError(f"weights is {weights!r}; allowed: weights by attribute, e.g. {{'body': 2}}")
     own = dict(weights or {})
     for name, weight in own.items():
         if name not in (*numeric, *named):
             raise OptionError(one_of(name, [*numeric, *named], what="attribute to weigh"))
-        if isinstance(weight, bool) or not 0 < weight < np.inf:
-            raise OptionError(f"the weight of {name!r} is {weight!r}; allowed is a number above 0")
+        if not is_real(weight) or not 0 < weight < np.inf:
+            raise OptionError(f"the weight of {name!r} is {plain(weight)!r}; allowed is a number above 0")
     codes = [pd.factorize(frame[name])[0] for name in named]
     return attributes(
         frame[list(numeric)].astype(float).to_numpy().reshape(len(frame), len(numeric)),

@@ -14,7 +14,7 @@ from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import join_words
 from cemlab.result import Result, check_conf_level
-from cemlab.segmentation.catalogue_items import Flags, IntArray, Items, read_items
+from cemlab.segmentation.catalogue_items import Flags, IntArray, Items, is_real, plain, read_items
 from cemlab.stats.gower import FloatArray, weighted_mean
 
 if TYPE_CHECKING:
@@ -239,16 +239,22 @@ def check_choice(segment: Segment | None, *, diversity: float, step: float) -> N
     """Refuse a segment, diversity or step that does not exist."""
     if segment is not None and segment not in get_args(Segment):
         raise OptionError(one_of(segment, get_args(Segment), what="segment"))
-    if isinstance(diversity, bool) or not 0 <= diversity < 1:
-        raise OptionError(f"diversity is {diversity!r}; allowed: from 0 (nearest only) to below 1, e.g. 0.3")
-    if isinstance(step, bool) or not 0 <= step < 1:
-        raise OptionError(f"step is {step!r}; allowed: a share of the range from 0 to below 1, e.g. {STEP}")
+    if not is_real(diversity) or not 0 <= diversity < 1:
+        raise OptionError(
+            f"diversity is {plain(diversity)!r}; allowed: from 0 (nearest only) to below 1, e.g. 0.3"
+        )
+    if not is_real(step) or not 0 <= step < 1:
+        raise OptionError(
+            f"step is {plain(step)!r}; allowed: a share of the range from 0 to below 1, e.g. {STEP}"
+        )
 
 
 def check_k(k: int, left: int) -> None:
     """Refuse a number of recommendations that cannot be given."""
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= left:
-        raise OptionError(f"k is {k!r}; allowed: a whole number from 1 to {left}, the products that are left")
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= left:
+        raise OptionError(
+            f"k is {plain(k)!r}; allowed: a whole number from 1 to {left}, the products that are left"
+        )
 
 
 def pick(

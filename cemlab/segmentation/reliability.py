@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.errors import DesignError
+from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import join_words
 from cemlab.result import Result, check_conf_level
-from cemlab.segmentation.answers import read_answers
+from cemlab.segmentation.answers import check_draws, read_answers
 from cemlab.stats.cross_products import correlation_of, resampled_covariances, to_correlations
 from cemlab.stats.reliability import cronbach_alpha, feldt_interval, omega_total, standardised_alpha
 
@@ -120,7 +120,7 @@ def reliability(
         The items of each scale, two or more, e.g. ``{"loyalty": ["cusl1", "cusl2", "cusl3"]}``. Items
         worded the other way round must be turned first.
     draws
-        Bootstrap samples behind the intervals of standardised alpha and omega.
+        Bootstrap samples behind the intervals of standardised alpha and omega, at least 50.
     seed
         For the samples.
     conf_level
@@ -141,6 +141,8 @@ def reliability(
         If an item is missing or holds what is no number.
     DesignError
         If there is no scale, a scale has fewer than two items, or too few answered it.
+    OptionError
+        If an option is not among the allowed ones, or the items of a scale are no list.
 
     References
     ----------
@@ -148,8 +150,10 @@ def reliability(
     twenty. Psychometrika 30, 357–370. McDonald, R. P. (1999). Test theory: a unified treatment. Erlbaum.
     """
     check_conf_level(conf_level)
+    check_draws(draws, seed)
     if not scales:
         raise DesignError("reliability needs scales, each with its items: scales={'loyalty': ['l1', 'l2']}")
+    _check_scales(scales)
     every = [name for items in scales.values() for name in items]
     frame = (
         answers if isinstance(answers, pd.DataFrame) else answers.select(*dict.fromkeys(every)).to_pandas()
@@ -167,6 +171,15 @@ def reliability(
     return Reliability(
         table=table, evidence=_evidence(table, against, len(frame), source), conf_level=conf_level
     )
+
+
+def _check_scales(scales: Mapping[str, Sequence[str]]) -> None:
+    """Refuse scales that are not lists of items by name."""
+    if not isinstance(scales, Mapping):
+        raise OptionError(f"scales is {scales!r}; allowed: items by scale, e.g. {{'loyalty': ['l1', 'l2']}}")
+    for scale, items in scales.items():
+        if isinstance(items, str) or not isinstance(items, Sequence):
+            raise OptionError(f"scale {scale!r} is {items!r}; allowed: a list of items, e.g. ['l1', 'l2']")
 
 
 def _coefficients(

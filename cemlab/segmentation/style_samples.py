@@ -265,9 +265,9 @@ def _shrinkage_check(found: Rotated, samples: Samples) -> list[Check]:
             null=f"chance draws them towards 0 by at most {_BIASED:g} of their standard error",
             passed=bool(drawn_in <= _BIASED),
             detail=(
-                f"Resampling draws them in by {max(drawn_in, 0):.2f} standard errors. The intervals are widened by "
-                "as much; that is too little where it is much, or where answers crowd at one end of the scale."
+                f"Resampling draws them in by {max(drawn_in, 0):.2f} standard errors. The intervals are "
+                "widened by as much; that is too little where it is much, or where answers crowd at one end."
             ),
-            remedy="Take them for too small, their intervals for too narrow; ask more people or fit fewer styles.",
+            remedy="Take them for too small, their intervals for too narrow; ask more people.",
         )
     ]

@@ -13,7 +13,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.markup import join_words, percent
 from cemlab.result import Result, check_conf_level
-from cemlab.segmentation.answers import numeric_items, read_answers
+from cemlab.segmentation.answers import check_draws, numeric_items, read_answers
 from cemlab.segmentation.style_samples import evidence_of, parallel_analysis, resample, style_tables
 from cemlab.stats.cross_products import correlation_of
 from cemlab.stats.factor_analysis import ScoreMethod, factor_analysis, score_weights
@@ -287,9 +287,8 @@ def styles(
     check_conf_level(conf_level)
     if rotation not in get_args(Rotation):
         raise OptionError(one_of(rotation, get_args(Rotation), what="rotation"))
-    if draws < 50:
-        raise OptionError(f"draws is {draws!r}; intervals need 50 samples or more, e.g. 300")
-    chosen = numeric_items(answers) if items is None else list(items)
+    check_draws(draws, seed)
+    chosen = numeric_items(answers) if items is None else items
     given = read_answers(answers, items=chosen, scale=scale, source=source)
     seen = correlation_of(given.values)
     eigenvalues, suggested = parallel_analysis(seen, n=given.n_used, seed=seed)
