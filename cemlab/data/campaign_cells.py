@@ -18,6 +18,7 @@ from ibis import _
 from cemlab.data import campaign_features as known_before
 from cemlab.data.campaign_features import Bands, Feature, Tables
 from cemlab.data.engine import rows
+from cemlab.data.folds import fold_of
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def campaign_cells(
         usable = usable & (joined["purchases"] != known_before.MISSING)
     cells = (
         joined.filter(usable)
-        .mutate(fold=_fold(_["customer"], folds, seed))
+        .mutate(fold=fold_of(_["customer"], folds, seed))
         .group_by("kind", *features, "treated", "fold")
         .aggregate(n=_.count(), responses=_["response"].cast("int64").sum())
         .order_by("kind", *features, "treated", "fold")
@@ -321,13 +322,6 @@ def _banded(known: ir.Table, bands: Bands | None) -> ir.Table:
         return known
     rate = known["purchases"]
     return known.mutate(purchases=rate.isnull().ifelse(known_before.MISSING, bands.of(rate)))
-
-
-def _fold(customer: Any, folds: int, seed: int) -> Any:
-    """Deal customers into folds by the first digits of a hash, which every engine computes alike."""
-    start = (customer.cast("string") + f"|{seed}").hexdigest("md5").substr(0, 4)
-    edges = [f"{65536 * fold // folds:04x}" for fold in range(1, folds)]
-    return ibis.cases(*((start < edge, fold) for fold, edge in enumerate(edges)), else_=folds - 1)
 
 
 def _given(joined: ir.Table, usable: Any) -> pd.DataFrame:
