@@ -11,32 +11,27 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cemlab.stats.lifetable import product_limit, risk_sets
+from cemlab.stats.cox_fit import CoxFit
+from cemlab.stats.cox_sums import CoxSums, RiskSets, Ties, cox_sums, information, risk_sets, score
+from cemlab.stats.lifetable import product_limit
+from cemlab.stats.lifetable import risk_sets as risk_sets_of_counts
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ProportionalityTest:
-    """Score tests that single coefficients do not change with time, arrays of shape (n_terms,)."""
+    """Score tests that coefficients do not change with time.
+
+    `statistic` and `p_value`, of shape (n_terms,), are those of single coefficients; `all_statistic`, on
+    `all_df` degrees of freedom, and `all_p_value` of all that can be tested at once.
+    """
 
     statistic: Floats
     p_value: Floats
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Efron:
-    """Sums over those who depart together at each time, arrays of shape (n_times,).
-
-    Of d who depart together, the k-th leaves a risk set of weight T, from which a share s = k / d of
-    the d is gone: the sums over k of 1/T, s/T, 1/T², s/T² and s²/T².
-    """
-
-    one: Floats
-    share: Floats
-    square: Floats
-    share_square: Floats
-    share2_square: Floats
+    all_statistic: float
+    all_df: int
+    all_p_value: float
 
 
 def proportionality_test(
@@ -46,6 +41,8 @@ def proportionality_test(
     event: npt.ArrayLike,
     coefficient: npt.ArrayLike,
     entry: npt.ArrayLike | None = None,
+    stratum: npt.ArrayLike | None = None,
+    ties: Ties = "efron",
 ) -> ProportionalityTest:
     """Test whether each coefficient of a proportional hazards model is the same at all durations.
 
@@ -60,9 +57,13 @@ def proportionality_test(
     duration, event
         Length of each spell and whether it ended with the event, shape (n_spells,).
     coefficient
-        The fitted model's, Efron's treatment of ties, shape (n_terms,).
+        The fitted model's, shape (n_terms,).
     entry
         Length already reached when observation began, shape (n_spells,); 0 for spells seen from the start.
+    stratum
+        Whole number from 0 of the stratum, shape (n_spells,).
+    ties
+        As in the fit.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def proportionality_test(
 
     Notes
     -----
-    Rows are summed by departure time, one pair of terms after the other, so memory is that of `x`.
+    Rows are summed by departure time, so memory is that of `x`.
 
     Examples
     --------
@@ -81,110 +82,57 @@ def proportionality_test(
     >>> test.statistic.shape
     (1,)
     """
-    from scipy.special import chdtrc
-
     design, ends = np.asarray(x, dtype=float), np.asarray(duration, dtype=float)
     left = np.asarray(event, dtype=bool)
     starts = np.zeros_like(ends) if entry is None else np.asarray(entry, dtype=float)
     # the test changes neither with the origin nor with the unit of a term; the sums stay well scaled
     spread = design.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
-    design = (design - design.mean(axis=0)) / spread
-    weight = np.exp(design @ (np.asarray(coefficient, dtype=float) * spread))
-    times, ties = np.unique(ends[left], return_counts=True)
-    slots = _Slots.of(times, ends, starts, left)
-    efron = _efron(slots.at_risk(weight), slots.gone(weight), ties)
-    clock = _clock(ends, left, starts, times)
-    score, plain, mixed, squared = _score_and_information(design, weight, slots, efron, clock)
-    variance = squared - np.einsum("ij,ij->j", mixed, np.linalg.pinv(plain, hermitian=True) @ mixed)
+    scaled = np.asfortranarray((design - design.mean(axis=0)) / spread)
+    sets = risk_sets(ends, event=left, entry=starts, stratum=stratum)
+    sums = cox_sums(scaled, sets, np.asarray(coefficient, dtype=float) * spread, ties=ties)
+    return _tested(scaled, sets, sums, _clock(ends, left, starts, sets.time))
+
+
+def proportionality_of(
+    fit: CoxFit, *, duration: npt.ArrayLike, event: npt.ArrayLike, entry: npt.ArrayLike | None = None
+) -> ProportionalityTest:
+    """Test a model just fitted, from the sums that it holds; as :func:`proportionality_test` otherwise."""
+    ends, left = np.asarray(duration, dtype=float), np.asarray(event, dtype=bool)
+    starts = np.zeros_like(ends) if entry is None else np.asarray(entry, dtype=float)
+    return _tested(fit.x, fit.sets, fit.sums, _clock(ends, left, starts, fit.sets.time))
+
+
+def _tested(x: Floats, sets: RiskSets, sums: CoxSums, clock: Floats) -> ProportionalityTest:
+    from scipy.special import chdtrc
+
+    slope = score(x, sets, sums, clock)
+    plain, mixed = information(x, sets, sums), information(x, sets, sums, clock)
+    squared = information(x, sets, sums, clock**2)
+    variance = squared - mixed @ np.linalg.pinv(plain, hermitian=True) @ mixed
     # with all departures at one time nothing varies; what rounding leaves of it is no variance
-    tested = variance > 1e-12 * squared
-    statistic = np.divide(score**2, variance, out=np.full_like(score, np.nan), where=tested)
-    return ProportionalityTest(statistic=statistic, p_value=np.asarray(chdtrc(1, statistic), dtype=float))
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Slots:
-    """Which departure time each row belongs to: the last one not after its end, or its late entry."""
-
-    n_times: int
-    end: npt.NDArray[np.intp]
-    start: npt.NDArray[np.intp]
-    left: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, times: Floats, ends: Floats, starts: Floats, left: npt.NDArray[np.bool_]) -> _Slots:
-        # slot 0 is before the first departure; seen from the start means at risk at duration 0 too
-        entered = np.where(starts > 0, np.searchsorted(times, starts, side="right"), 0)
-        return cls(
-            n_times=len(times), end=np.searchsorted(times, ends, side="right"), start=entered, left=left
-        )
-
-    def at_risk(self, values: Floats) -> Floats:
-        """Sum the values of those at risk at each departure time."""
-        size = self.n_times + 1
-        net = np.bincount(self.end, values, size) - np.bincount(self.start, values, size)
-        return np.asarray(np.cumsum(net[::-1])[::-1][1:], dtype=float)
-
-    def gone(self, values: Floats) -> Floats:
-        """Sum the values of those who depart at each departure time."""
-        sums = np.bincount(self.end[self.left], values[self.left], self.n_times + 1)
-        return np.asarray(sums[1:], dtype=float)
+    own, of = np.diag(variance), np.diag(squared)
+    tested = own > 1e-12 * of
+    statistic = np.divide(slope**2, own, out=np.full_like(slope, np.nan), where=tested)
+    whole, df = np.nan, int(tested.sum())
+    if df:
+        part = variance[np.ix_(tested, tested)]
+        whole = float(slope[tested] @ np.linalg.pinv(part, hermitian=True) @ slope[tested])
+    return ProportionalityTest(
+        statistic=statistic,
+        p_value=np.asarray(chdtrc(1, statistic), dtype=float),
+        all_statistic=whole,
+        all_df=df,
+        all_p_value=float(chdtrc(df, whole)) if df else float("nan"),
+    )
 
 
 def _clock(ends: Floats, left: npt.NDArray[np.bool_], starts: Floats, times: Floats) -> Floats:
-    """Return one minus the Kaplan–Meier curve just before each departure time."""
-    at_risk, events = risk_sets(
-        ends, event=left, n=np.ones(len(ends), dtype=np.int64), entry=starts, times=times
+    """Return one minus the Kaplan–Meier curve just before each departure time, of all strata together."""
+    distinct = np.unique(times)
+    at_risk, events = risk_sets_of_counts(
+        ends, event=left, n=np.ones(len(ends), dtype=np.int64), entry=starts, times=distinct
     )
     survival, _ = product_limit(at_risk, events)
-    return np.asarray(1.0 - np.append(1.0, survival[:-1]), dtype=float)
-
-
-def _efron(at_risk: Floats, gone: Floats, ties: npt.NDArray[np.int64]) -> _Efron:
-    """Sum over those who depart together; a row is a departure here."""
-    time = np.repeat(np.arange(len(ties)), ties)
-    share = (np.arange(len(time)) - (np.cumsum(ties) - ties)[time]) / ties[time]
-    total = at_risk[time] - share * gone[time]
-
-    def summed(values: Floats) -> Floats:
-        return np.asarray(np.bincount(time, values, len(ties)), dtype=float)
-
-    return _Efron(
-        one=summed(1 / total),
-        share=summed(share / total),
-        square=summed(1 / total**2),
-        share_square=summed(share / total**2),
-        share2_square=summed((share / total) ** 2),
-    )
-
-
-def _score_and_information(
-    x: Floats, weight: Floats, slots: _Slots, efron: _Efron, clock: Floats
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the score of each term times the clock, and the sums of the covariances of those who depart.
-
-    The sums weigh each departure time by 1, by the clock (both of shape (n_terms, n_terms)) and by its
-    square (the diagonal alone, shape (n_terms,)).
-    """
-    terms = range(x.shape[1])
-    risk = [slots.at_risk(weight * x[:, i]) for i in terms]
-    gone = [slots.gone(weight * x[:, i]) for i in terms]
-    plain, mixed, squared = np.zeros((len(terms),) * 2), np.zeros((len(terms),) * 2), np.zeros(len(terms))
-    score = np.zeros(len(terms))
-    for i in terms:
-        expected = risk[i] * efron.one - gone[i] * efron.share
-        score[i] = clock @ (slots.gone(x[:, i]) - expected)
-        for j in range(i + 1):
-            product = weight * x[:, i] * x[:, j]
-            second = slots.at_risk(product) * efron.one - slots.gone(product) * efron.share
-            centres = (
-                risk[i] * risk[j] * efron.square
-                - (risk[i] * gone[j] + gone[i] * risk[j]) * efron.share_square
-                + gone[i] * gone[j] * efron.share2_square
-            )
-            covariance = second - centres
-            plain[i, j] = plain[j, i] = covariance.sum()
-            mixed[i, j] = mixed[j, i] = clock @ covariance
-        squared[i] = clock**2 @ covariance  # of the term with itself, the last j
-    return score, plain, mixed, squared
+    before = 1.0 - np.append(1.0, survival[:-1])
+    return np.asarray(before[np.searchsorted(distinct, times)], dtype=float)
