@@ -1,0 +1,319 @@
+"""Signals of leaving: how much time they give, how often they are right, and what they cost in alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from cemlab.chart import Chart
+from cemlab.data.leaving_signals import SignalCounts
+from cemlab.errors import DesignError, OptionError
+from cemlab.evidence import Check, Evidence
+from cemlab.markup import number, percent, percent_range
+from cemlab.result import Result, check_conf_level
+from cemlab.saves.signal_figures import (
+    BEFORE,
+    base_rate,
+    immortal,
+    inverse,
+    lift,
+    rates_by_period,
+)
+from cemlab.stats.event_rates import median_interval
+from cemlab.stats.intervals import Interval, wilson
+
+#: Fewest alarms that came true, from which a lead time is told with confidence.
+_FEW = 10
+
+_WORDS = {
+    "precision": "Alarms followed by leaving",
+    "base rate": "Leaving of those without an alarm at the same time",
+    "lift": "Alarms against no alarm [ratio]",
+    "recall": "Leavers who gave a signal",
+    "lead time": "Median lead time [days]",
+    "alarms per leaver": "Alarms for each leaver",
+    "alarms per save": "Alarms for each customer saved",
+}
+_SHARES = ("precision", "base rate", "recall")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LeavingSignals(Result):
+    """What a signal of leaving is worth.
+
+    Parameters
+    ----------
+    table
+        One row a quantity (``"precision"``, ``"base rate"``, ``"lift"``, ``"recall"``, ``"lead time"`` [days,
+        median], ``"alarms per leaver"``, ``"alarms per save"``), and one a band of days after a signal
+        (quantity ``"rate ratio"``): quantity, period, estimate, conf_low, conf_high, n (alarms, leavers or,
+        of a ratio, days at risk), events.
+    leads
+        Days from signal to leaving and how many leavers had them: lead, n.
+    immortal_time
+        The ratio of rates read rightly and wrongly: reading, estimate, conf_low, conf_high, n, events.
+    within_days
+        Days for which an alarm stands.
+    kept_share
+        Share of those who are about to leave whom an offer keeps.
+    """
+
+    leads: pd.DataFrame
+    immortal_time: pd.DataFrame
+    within_days: int
+    kept_share: float
+
+    title: ClassVar[str] = "Signals of leaving"
+    labels: ClassVar[dict[str, str]] = {"what": "Quantity", "value": "Estimate", "n": "Of"}
+
+    def of(self, quantity: str) -> pd.DataFrame:
+        """Return the rows of one quantity."""
+        return self.table[self.table["quantity"] == quantity].drop(columns="quantity").reset_index(drop=True)
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a quantity: estimate with interval, and what it rests on."""
+        rows = [row for row in self.table.to_dict("records") if row["quantity"] in _WORDS]
+        return pd.DataFrame(
+            {
+                "what": [_WORDS[row["quantity"]] for row in rows],
+                "value": [_told(row) for row in rows],
+                "n": [row["n"] for row in rows],
+            }
+        )
+
+    def narrative(self) -> str:
+        """Tell how often the signal is right, how many leavers it finds, and how early."""
+        found = {row["quantity"]: row for row in self.table.to_dict("records")}
+        found = {name: row for name, row in found.items() if name in _WORDS}
+        gap = found["lift"]
+        if gap["conf_low"] > 1:
+            verdict = "Signals are followed by leaving more often than no signal"
+        elif gap["conf_high"] < 1:
+            verdict = "Signals are followed by leaving less often than no signal"
+        else:
+            verdict = "Whether signals are followed by leaving more often than no signal cannot be told"
+        return (
+            f"Of {found['precision']['n']:,} alarms whose {self.within_days} days lie inside the data, "
+            f"{_told(found['precision'])} were followed by leaving that a company can act on; of customers "
+            f"without an alarm at the same time it were {_told(found['base rate'])}. {verdict} "
+            f"({_told(gap)} times as often). {_told(found['recall'])} of the leavers gave a signal in their "
+            f"last {self.within_days} days, in the median {_told(found['lead time'])} days before. It takes "
+            f"{_told(found['alarms per leaver'])} alarms to find a leaver and "
+            f"{_told(found['alarms per save'])} to save one, if {percent(self.kept_share, digits=0)} of the "
+            "leavers found are kept."
+        )
+
+    @property
+    def chart(self) -> Chart:
+        """Forest of the rate of leaving by time since the signal, against no signal at the same time."""
+        frame = self.of("rate ratio").dropna(subset=["estimate"]).reset_index(drop=True)
+        first = frame.iloc[0]
+        return Chart(
+            kind="forest",
+            frame=frame,
+            x="estimate",
+            y="period",
+            low="conf_low",
+            high="conf_high",
+            x_label="Rate of leaving against customers without a signal in the same month [ratio]",
+            y_label="Days after the signal",
+            claim=f"In the {first['period']}, customers leave {number(float(first['estimate']))} times as fast",
+            grade=self.evidence.grade,
+            note=self.caption,
+            log=bool((frame[["conf_low"]] > 0).all(axis=None)),
+            reference=1.0,
+        )
+
+    @property
+    def trap(self) -> Chart:
+        """Forest of two readings of the same data: the signal by its date, and as if given at the start."""
+        right, wrong = self.immortal_time.to_dict("records")
+        return Chart(
+            kind="forest",
+            frame=self.immortal_time,
+            x="estimate",
+            y="reading",
+            low="conf_low",
+            high="conf_high",
+            x_label="Rate of leaving, with a signal against without [ratio]",
+            y_label="Time with a signal begins",
+            claim=(
+                f"By its date the signal goes with a ratio of {number(right['estimate'])}; counted from the "
+                f"start it seems {number(wrong['estimate'])}"
+            ),
+            grade="association",
+            note=f"{self.caption} To give a signal, a customer must first stay that long: immortal time.",
+            log=True,
+            reference=1.0,
+        )
+
+
+def _told(row: Mapping[Any, Any]) -> str:
+    if np.isnan(row["estimate"]):
+        return "not estimable"
+    if row["quantity"] in _SHARES:
+        return f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])})"
+    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
+
+
+def leaving_signals(
+    counts: SignalCounts,
+    *,
+    within_days: int | None = None,
+    kept_share: float = 1.0,
+    conf_level: float = 0.95,
+) -> LeavingSignals:
+    """Answer what a signal of leaving is worth: lead time, precision, recall, and alarms per save.
+
+    Parameters
+    ----------
+    counts
+        From :func:`cemlab.data.leaving_signals.signal_counts`.
+    within_days
+        Days after a signal within which leaving makes it a true alarm; at most, and by default, the window
+        counted.
+    kept_share
+        Share of the leavers found whom an offer keeps, over 0 to 1; what alarms per save rest on. Take it
+        from an experiment (:func:`cemlab.saves.save_uplift`).
+    conf_level
+        Level of the intervals.
+
+    Returns
+    -------
+    LeavingSignals
+        Its table has quantity, period, estimate, conf_low, conf_high, n, events. Shares have Wilson's
+        interval; the median lead time the exact one by order statistics; rate ratios compare within calendar
+        months (Mantel–Haenszel).
+
+    Raises
+    ------
+    OptionError
+        If an option is none of the allowed.
+    DesignError
+        If no alarm has its whole window inside the data, or nobody left.
+
+    Notes
+    -----
+    Only alarms whose whole window lies inside the data count for precision, whatever came of them, so that
+    nobody is censored. The base rate is the chance to leave within as many days from the same days on, by the
+    daily risk of those under observation without an alarm, other causes competing. Lead times are those of
+    true alarms, and so never longer than the window.
+
+    References
+    ----------
+    Suissa, S. (2008). Immortal time bias in pharmacoepidemiology. American Journal of Epidemiology 167,
+    492–499.
+    """
+    check_conf_level(conf_level)
+    days = counts.window_days if within_days is None else within_days
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= counts.window_days:
+        raise OptionError(
+            f"within_days is {within_days!r}; give whole days from 1 to {counts.window_days}, which were counted"
+        )
+    if isinstance(kept_share, bool) or not isinstance(kept_share, (int, float)) or not 0 < kept_share <= 1:
+        raise OptionError(f"kept_share is {kept_share!r}; give a share over 0 and up to 1, e.g. 0.25")
+    complete = counts.alarms[counts.alarms["complete"]]
+    if complete.empty:
+        raise DesignError(
+            f"signals: no alarm has its {counts.window_days} days inside the data, which end on "
+            f"{counts.as_of}; wait, or count with a shorter window_days"
+        )
+    if counts.daily["left"].sum() == 0:
+        raise DesignError("signals: nobody left by a controllable cause, so no signal can be judged")
+    true = complete[(complete["outcome"] == "left") & (complete["lead"] <= days)]
+    n, hits = int(complete["n"].sum()), int(true["n"].sum())
+    leads = true.groupby("lead", as_index=False)["n"].sum()
+    return LeavingSignals(
+        table=_table(counts, complete, leads, n, hits, days, float(kept_share), conf_level),
+        evidence=_evidence(counts, n, hits, days),
+        conf_level=conf_level,
+        leads=leads.astype(np.int64),
+        immortal_time=immortal(counts, conf_level),
+        within_days=days,
+        kept_share=float(kept_share),
+    )
+
+
+def _table(
+    counts: SignalCounts,
+    complete: pd.DataFrame,
+    leads: pd.DataFrame,
+    n: int,
+    hits: int,
+    days: int,
+    kept_share: float,
+    conf_level: float,
+) -> pd.DataFrame:
+    precision = wilson(hits, n, conf_level=conf_level)
+    base, base_events = base_rate(counts, complete, days, conf_level)
+    gone, seen = int(counts.leavers["n"].sum()), counts.leavers["lead"] <= days
+    found = int(counts.leavers.loc[seen.fillna(False).astype(bool), "n"].sum())
+    recall = wilson(found, gone, conf_level=conf_level)
+    blank = Interval(*(np.array(np.nan) for _ in range(3)))
+    lead = median_interval(leads["lead"], leads["n"], conf_level=conf_level) if hits else blank
+    lead = Interval(lead.estimate, np.maximum(lead.conf_low, 0), np.minimum(lead.conf_high, days))
+    period = f"within {days} days"
+    rows: list[tuple[str, str, Interval, int, int]] = [
+        ("precision", period, precision, n, hits),
+        ("base rate", period, base, n, base_events),
+        ("lift", period, lift(precision, n, base, conf_level), n, hits),
+        ("recall", period, recall, gone, found),
+        ("lead time", period, lead, hits, hits),
+        ("alarms per leaver", period, inverse(precision, 1.0), n, hits),
+        ("alarms per save", period, inverse(precision, kept_share), n, hits),
+    ]
+    rows += [("rate ratio", *rest) for rest in rates_by_period(counts, conf_level)]
+    return pd.DataFrame(
+        [(quantity, when, *map(float, interval), size, events) for quantity, when, interval, size, events in rows],
+        columns=["quantity", "period", "estimate", "conf_low", "conf_high", "n", "events"],
+    )
+
+
+def _evidence(counts: SignalCounts, n: int, hits: int, days: int) -> Evidence:
+    return Evidence(
+        grade="association",
+        design=(
+            f"{counts.n_customers:,} customers followed from {counts.first} to {counts.as_of}; a customer counts "
+            "as signalling from the day of the signal on, and is held against those without one at that time."
+        ),
+        unit="alarms",
+        n_used=n,
+        n_given=counts.n_alarms,
+        source=counts.source,
+        assumptions=(
+            "When a signal is given is recorded on that day.",
+            "Whoever is no longer observed would have left as those still observed do.",
+            f"Signals within {counts.window_days} days of one before are the same alarm.",
+        ),
+        checks=(
+            Check(
+                name="complete windows",
+                null="every alarm has its whole window inside the data",
+                passed=None if n < counts.n_alarms else True,
+                detail=f"{counts.n_alarms - n:,} of {counts.n_alarms:,} alarms lie in the last "
+                f"{counts.window_days} days and do not count, whatever came of them; for rates they do, as long "
+                "as they were observed.",
+            ),
+            Check(
+                name="dated exposure",
+                null="nobody counts as signalling before the signal",
+                passed=True,
+                detail=f"Time before a signal counts as {BEFORE}. {counts.n_outside:,} signals of customers not "
+                "under observation were left out.",
+            ),
+            Check(
+                name="true alarms",
+                null=f"{_FEW} alarms or more came true",
+                passed=hits >= _FEW,
+                detail=f"{hits:,} did within {days} days.",
+                remedy="The intervals are wide; count with a longer window_days, or wait.",
+            ),
+        ),
+    )
+
+
