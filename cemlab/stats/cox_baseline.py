@@ -42,7 +42,8 @@ class CoxBaseline:
     Parameters
     ----------
     time, bounds
-        Departure times, one stratum after the other, and where each begins, shapes (n_times,), (n_strata + 1,).
+        Departure times, one stratum after the other, and where each stratum begins, shapes (n_times,) and
+        (n_strata + 1,).
     hazard, variance, drift
         Cumulative hazard, what the departures add to its variance, and what the coefficients' error adds,
         per coefficient; shapes (n_times,), (n_times,), (n_times, n_terms).

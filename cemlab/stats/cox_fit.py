@@ -27,7 +27,7 @@ _ROUGH, _ROUGH_EVENTS = 40_000, 50
 
 
 class NoMaximumError(ValueError):
-    """The partial likelihood has no maximum; `term` is the position of the term at fault, `why` the reason."""
+    """The partial likelihood has no maximum; `term` is the position of the term at fault, `why` says it."""
 
     def __init__(self, term: int, why: str, coefficient: float = np.nan) -> None:
         super().__init__(why)
@@ -105,9 +105,9 @@ def cox_fit(
 
     Examples
     --------
-    >>> fit = cox_fit([[0.0], [1], [0], [1]], duration=[4, 3, 2, 1], event=[1, 1, 1, 1])
-    >>> round(float(fit.coefficient[0]), 6)
-    1.168996
+    >>> fit = cox_fit([[1], [0], [0], [1]], duration=[1, 2, 3, 3], event=[1, 1, 0, 0], entry=[0, 0, 1, 1])
+    >>> round(float(np.exp(fit.coefficient[0])) ** 2, 9)
+    2.0
     """
     scaled, centre, scale = _scaled(np.asarray(x, dtype=float))
     ends, left = np.asarray(duration, dtype=float), np.asarray(event, dtype=bool)
@@ -167,7 +167,7 @@ def _maximum(
     sums = cox_sums(x, sets, best, ties=ties)
     close = False
     for _ in range(_MOST_STEPS):
-        inverse = _inverse(information(x, sets, sums), best)
+        inverse = _inverse(information(x, sets, sums), best, n=len(sets.left))
         if close:
             return best, sums, inverse
         slope = score(x, sets, sums)
@@ -180,12 +180,12 @@ def _maximum(
     raise NoMaximumError(int(np.abs(best).argmax()), "separated", float(np.abs(best).max()))
 
 
-def _inverse(second: Floats, best: Floats) -> Floats:
+def _inverse(second: Floats, best: Floats, *, n: int) -> Floats:
     """Return the inverse, or refuse where terms do not vary or say the same among those at risk."""
     diagonal = np.diag(second).copy()
-    largest = float(diagonal.max(initial=0.0))
     far = bool(np.abs(best).max() > 2)  # where information has been lost on the way, and was there at first
-    if not np.isfinite(second).all() or not largest > 0 or (diagonal <= 1e-13 * largest).any():
+    # each of the n departures adds the variance of the scaled term among those at risk; this is rounding
+    if not np.isfinite(second).all() or (diagonal <= 1e-13 * n).any():
         lost = int(np.where(np.isfinite(diagonal), diagonal, -1.0).argmin())
         raise NoMaximumError(lost, "separated" if far else "constant", float(best[lost]))
     root = np.sqrt(diagonal)

@@ -67,10 +67,10 @@ class RiskSets:
 
     def gone(self, values: Floats) -> Floats:
         """Sum values, one for each departed row, by departure time."""
-        return np.bincount(self.at, values, len(self.time))
+        return np.asarray(np.bincount(self.at, values, len(self.time)), dtype=float)
 
     def reached(self, values: Floats) -> Floats:
-        """Add values of departure times up over time, within strata; shape (n_slots,) or (n_slots, n_terms)."""
+        """Add values of departure times, shape (n_times, …), up over time within strata, (n_slots, …)."""
         sums = np.zeros((len(self.time) + len(self.bounds) - 1, *values.shape[1:]))
         for k, (first, last) in enumerate(zip(self.bounds[:-1], self.bounds[1:], strict=True)):
             sums[first + k + 1 : last + k + 1] = np.cumsum(values[first:last], axis=0)
@@ -121,7 +121,10 @@ def risk_sets(
             start=np.where(starts > 0, np.searchsorted(time, starts, side="right"), 0),
             left=left, at=at, first=np.zeros(1, dtype=np.intp), group=None,
         )  # fmt: skip
-    group = np.asarray(stratum, dtype=np.intp)
+    return _by_stratum(ends, starts, left, np.asarray(stratum, dtype=np.intp))
+
+
+def _by_stratum(ends: Floats, starts: Floats, left: Ints, group: Ints) -> RiskSets:
     n_strata = int(group.max()) + 1
     order = np.lexsort((ends[left], group[left]))
     g, t = group[left][order], ends[left][order]
