@@ -51,7 +51,8 @@ class PersonPeriods:
         numbers of shape (n_patterns, n_periods).
     stayed
         Exposure without event, in periods, of the same shape: 1 for a spell that lasted the whole period, the
-        part observed for one that entered late or was censored in it.
+        part observed for one that entered late or was censored in it, and minus half the part missed for one
+        that entered late and left in the same period.
     partial
         Spells that were observed in a part of the period only, of the same shape.
     n_given, n_blank, n_outside
@@ -252,8 +253,9 @@ def _added_up(
     late = (frame["s"].to_numpy() - n * border[a]) / width[a]
     past = (frame["t"].to_numpy() - n * border[b]) / width[b]
     stayed = whole.astype(np.float64)
-    # who left in the period of entry adds no exposure without event
-    np.add.at(stayed, (code, a), np.where(event & (a == b), 0.0, -late))
+    # who left in the period of entry was observed for a part u of it: log(1 - exp(-u h)) is, but for a constant
+    # and the square of h, log(1 - exp(-h)) + (1 - u) h / 2, which is exposure taken back
+    np.add.at(stayed, (code, a), np.where(event & (a == b), -late / 2, -late))
     np.add.at(stayed, (code, b), np.where(event, 0.0, past))
     events, partial = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     np.add.at(events, (code, b), np.where(event, n, 0))
@@ -266,7 +268,7 @@ def _added_up(
         cuts=cuts,
         at_risk=seen,
         events=events,
-        stayed=np.maximum(stayed, 0.0),
+        stayed=stayed,
         partial=partial,
         n_given=roles.n_given,
         n_blank=roles.n_blank,
