@@ -1,4 +1,4 @@
-"""Kaplan–Meier and the log-rank test from counts, with late entry.
+"""Kaplan–Meier from counts, with late entry.
 
 A row of counts says how many spells entered observation at one duration, ended at another, and
 whether the end was the event. The counts are sufficient: the estimates equal those from the
@@ -66,11 +66,6 @@ class LifeTable:
         }
         return {name: np.where(known, values, np.nan) for name, values in result.items()}
 
-    def quantile(self, share_left: float) -> float:
-        """Return the first time by which at least this share has left, or infinity if that was not seen."""
-        reached = np.flatnonzero(self.survival <= 1 - share_left + 1e-12)
-        return float(self.time[reached[0]]) if reached.size else float("inf")
-
 
 def life_table(
     duration: npt.ArrayLike,
@@ -119,7 +114,7 @@ def life_table(
     known = int(np.argmin(watched > 0)) if (watched == 0).any() else len(time)
     time, at_risk, events, watched = time[:known], at_risk[:known], events[:known], watched[:known]
     survival, log_variance = product_limit(at_risk, events)
-    low, high = _log_log_interval(survival, log_variance, conf_level)
+    low, high = log_log_interval(survival, log_variance, conf_level)
     # where nobody is left Greenwood's formula has no value; the estimate 0 carries no error of its own
     spread = np.where(survival > 0, np.sqrt(log_variance), 0.0)
     return LifeTable(
@@ -220,101 +215,44 @@ def product_limit(at_risk: Ints, events: Ints) -> tuple[Floats, Floats]:
     return survival, np.cumsum(step)
 
 
-def _log_log_interval(survival: Floats, log_variance: Floats, conf_level: float) -> tuple[Floats, Floats]:
+def log_log_interval(survival: Floats, log_variance: Floats, conf_level: float) -> tuple[Floats, Floats]:
+    """Return pointwise intervals on the complementary log-log scale, which never leave 0 to 1.
+
+    Parameters
+    ----------
+    survival, log_variance
+        Shares and the variances of their logarithms, as :func:`product_limit` gives them.
+    conf_level
+        Confidence level.
+
+    Returns
+    -------
+    tuple of arrays
+        Low and high; the share itself where it is 0 or 1 and the scale has no interval.
+    """
     from scipy.special import ndtri
 
     z = float(ndtri((1 + conf_level) / 2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        exponent = z * np.sqrt(log_variance) / np.log(survival)
+    with np.errstate(invalid="ignore"):
+        return log_log_limits(survival, z * np.sqrt(log_variance))
+
+
+def log_log_limits(survival: Floats, reach: Floats) -> tuple[Floats, Floats]:
+    """Return what lies so far from shares, in units of their logarithm, on the complementary log-log scale.
+
+    Parameters
+    ----------
+    survival, reach
+        Shares, and how far to go to either side at each; arrays of one shape.
+
+    Returns
+    -------
+    tuple of arrays
+        Low and high; the share itself where it is 0 or 1 and the scale has no interval.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        exponent = reach / np.log(survival)
         low, high = survival ** np.exp(-exponent), survival ** np.exp(exponent)
     # everybody there or nobody left: the scale has no interval, the point itself is given
     certain = (survival >= 1) | (survival <= 0)
     return np.where(certain, survival, low), np.where(certain, survival, high)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class LogRank:
-    """Log-rank test of several groups.
-
-    Parameters
-    ----------
-    statistic, df, p_value
-        Chi-squared statistic, its degrees of freedom, and the p-value. Groups that are never at risk
-        together cannot be compared: no degree of freedom and no p-value (NaN).
-    observed, expected
-        Events in each group, seen and expected if all groups left at one pace, shape (n_groups,).
-    """
-
-    statistic: float
-    df: int
-    p_value: float
-    observed: Floats
-    expected: Floats
-
-
-def log_rank(
-    duration: npt.ArrayLike,
-    *,
-    event: npt.ArrayLike,
-    n: npt.ArrayLike,
-    group: npt.ArrayLike,
-    entry: npt.ArrayLike | None = None,
-) -> LogRank:
-    """Test whether several groups leave at the same pace (Mantel 1966; Peto & Peto 1972).
-
-    Parameters
-    ----------
-    duration, event, n, entry
-        As in :func:`life_table`.
-    group
-        Which group each cell belongs to, as whole numbers from 0, shape (n_cells,).
-
-    Returns
-    -------
-    LogRank
-        The statistic with its degrees of freedom.
-
-    Raises
-    ------
-    DesignError
-        If there are fewer than two groups or no event at all.
-    """
-    ends, happened = np.asarray(duration, dtype=float), np.asarray(event, dtype=bool)
-    size, code = np.asarray(n, dtype=np.int64), np.asarray(group, dtype=np.int64)
-    starts = np.zeros_like(ends) if entry is None else np.asarray(entry, dtype=float)
-    if code.size == 0 or code.max() < 1:
-        raise DesignError("a log-rank test compares at least two groups")
-    times = np.unique(ends[happened & (size > 0)])
-    if times.size == 0:
-        raise DesignError("there is no event in any group, so their paces cannot be compared")
-    sets = [
-        risk_sets(ends[here], event=happened[here], n=size[here], entry=starts[here], times=times)
-        for here in (code == k for k in range(int(code.max()) + 1))
-    ]
-    at_risk = np.array([risk for risk, _ in sets], dtype=float)
-    events = np.array([died for _, died in sets], dtype=float)
-    return _log_rank_of(at_risk, events)
-
-
-def _log_rank_of(at_risk: Floats, events: Floats) -> LogRank:
-    """Sum observed minus expected over the times; both arrays of shape (n_groups, n_times)."""
-    from scipy.special import chdtrc
-
-    total, died = at_risk.sum(axis=0), events.sum(axis=0)
-    share = at_risk / total
-    # hypergeometric covariance; a risk set of one has no variance
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = np.where(total > 1, died * (total - died) / (total - 1), 0.0)
-    covariance = np.diag((share * factor).sum(axis=1)) - (share * factor) @ share.T
-    expected = share * died
-    difference = (events - expected).sum(axis=1)[:-1]
-    inverse = np.linalg.pinv(covariance[:-1, :-1], hermitian=True)
-    statistic = float(difference @ inverse @ difference)
-    df = int(np.linalg.matrix_rank(covariance[:-1, :-1], hermitian=True))
-    return LogRank(
-        statistic=statistic,
-        df=df,
-        p_value=float(chdtrc(df, statistic)) if df else float("nan"),
-        observed=events.sum(axis=1),
-        expected=expected.sum(axis=1),
-    )

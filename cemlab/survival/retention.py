@@ -19,7 +19,9 @@ from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Evidence, HypothesisTest
 from cemlab.markup import join_words, percent
 from cemlab.result import Result, check_conf_level
-from cemlab.stats.lifetable import LifeTable, life_table, log_rank
+from cemlab.stats.lifetable import LifeTable, life_table
+from cemlab.stats.log_rank import log_rank
+from cemlab.stats.restricted_mean import quantiles
 from cemlab.survival.watching import risk_set_checks, share_left, still_there
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class RetentionCurve(Result):
             still_there(self.tables[str(row["group"])], row, conf_level=self.conf_level)
             for row in frame.to_dict("records")
         ]
-        medians = {name: table.quantile(0.5) for name, table in self.tables.items()}
+        medians = {name: float(quantiles(table, [0.5]).estimate[0]) for name, table in self.tables.items()}
         frame["median"] = [
             f"{medians[name]:g}" if np.isfinite(medians[name]) else "not seen" for name in frame["group"]
         ]
