@@ -122,7 +122,7 @@ class LeavingSignals(Result):
             high="conf_high",
             x_label="Rate of leaving against customers without a signal in the same month [ratio]",
             y_label="Days after the signal",
-            claim=f"In the {first['period']}, customers leave {number(float(first['estimate']))} times as fast",
+            claim=f"In the {first['period']} customers leave {first['estimate']:.2f} times as fast as without a signal",
             grade=self.evidence.grade,
             note=self.caption,
             log=bool((frame[["conf_low"]] > 0).all(axis=None)),
@@ -143,8 +143,8 @@ class LeavingSignals(Result):
             x_label="Rate of leaving, with a signal against without [ratio]",
             y_label="Time with a signal begins",
             claim=(
-                f"By its date the signal goes with a ratio of {number(right['estimate'])}; counted from the "
-                f"start it seems {number(wrong['estimate'])}"
+                f"Counted from its date the signal goes with {right['estimate']:.2f} times the rate of leaving; "
+                f"counted from entry it seems to be {wrong['estimate']:.2f}"
             ),
             grade="association",
             note=f"{self.caption} To give a signal, a customer must first stay that long: immortal time.",
@@ -269,7 +269,10 @@ def _table(
     ]
     rows += [("rate ratio", *rest) for rest in rates_by_period(counts, conf_level)]
     return pd.DataFrame(
-        [(quantity, when, *map(float, interval), size, events) for quantity, when, interval, size, events in rows],
+        [
+            (quantity, when, *map(float, interval), size, events)
+            for quantity, when, interval, size, events in rows
+        ],
         columns=["quantity", "period", "estimate", "conf_low", "conf_high", "n", "events"],
     )
 
@@ -315,5 +318,3 @@ def _evidence(counts: SignalCounts, n: int, hits: int, days: int) -> Evidence:
             ),
         ),
     )
-
-

@@ -1,0 +1,170 @@
+"""Save offers by lot as arrays: counts, predictions without the fold, and doubly robust scores.
+
+Throughout, ``x`` is the number of cells, ``f`` of folds; the last axis of counts is the arm: 0 without an
+offer, 1 with one. Effects are shares of customers *kept*, so that more is better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cemlab.data.save_offers import NO_OFFER, SaveCells
+from cemlab.errors import DataError, DesignError, OptionError, one_of
+from cemlab.markup import join_words
+from cemlab.saves.learners import Learner, effect_fits, effects_by
+from cemlab.segmentation.cell_design import CellDesign, designs_of
+from cemlab.segmentation.learning import Learned, learn
+from cemlab.stats.off_policy import EffectFit, Scores, doubly_robust_scores
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trial:
+    """One offer against none, learned.
+
+    Parameters
+    ----------
+    offer
+        The offer.
+    index
+        The cells, x rows: ``class`` and the cues.
+    n, left
+        Customers, and those who left by a controllable cause, of shape (x, f, 2).
+    scores
+        Doubly robust scores of being kept, and of their squares, each of shape (x, f).
+    risk
+        Predicted share that leaves without an offer, learned without the fold, of shape (x, f).
+    kept
+        Predicted share kept by the offer, learned without the fold, of shape (x, f).
+    kept_all
+        The same learned from all folds, of shape (x).
+    learned
+        The models of each arm.
+    fits
+        How the share that leaves changes by the cues: without each fold, and from all folds last.
+    design
+        How cells become columns.
+    learner
+        What predicted the effects.
+    """
+
+    offer: str
+    index: pd.DataFrame
+    n: Floats
+    left: Floats
+    scores: Scores
+    risk: Floats
+    kept: Floats
+    kept_all: Floats
+    learned: Learned
+    fits: tuple[EffectFit, ...]
+    design: CellDesign
+    learner: Learner
+
+    @property
+    def rows(self) -> Floats:
+        """Customers by cell and fold, both arms, of shape (x, f)."""
+        total: Floats = self.n.sum(axis=2)
+        return total
+
+    @property
+    def classes(self) -> NDArray[np.object_]:
+        """The class of risk of each cell, of shape (x)."""
+        return self.index["class"].to_numpy(dtype=object)
+
+
+def learn_trial(cells: SaveCells, *, offer: str | None, learner: Learner, seed: int) -> Trial:
+    """Learn one offer from its counts; what can teach nothing is refused.
+
+    Raises
+    ------
+    OptionError
+        If there is no such offer, or there are several and none is named.
+    DataError
+        If counts contradict each other.
+    DesignError
+        If an arm is empty, as a whole, in a class, or in all folds but one.
+    """
+    name = chosen_offer(cells, offer)
+    table = cells.table[cells.table["offer"].isin([NO_OFFER, name])]
+    wrong = (table["n"] < 0) | (table["left"] < 0) | (table["left"] + table["other"] > table["n"])
+    if wrong.any():
+        raise DataError(f"cells: {int(wrong.sum()):,} hold more leavers than customers; count again")
+    columns = ["class", *cells.cues]
+    index = table[columns].drop_duplicates().sort_values(columns).reset_index(drop=True)
+    n, left = _counts(table, index, cells.folds)
+    _refuse_one_arm(n, index, name)
+    learnable = table.assign(kind=name, treated=table["offer"] == name)
+    design = designs_of(learnable, cells.cues)[name]
+    learned = learn(n, left, index=index, design=design, rng=np.random.default_rng(seed))
+    predicted = learned.predicted(index)
+    own = doubly_robust_scores(n, left, predicted, share=learned.share)
+    fits = effect_fits(learned, own, index)
+    kept, kept_all = effects_by(learner, learned, fits, index)
+    return Trial(
+        offer=name,
+        index=index,
+        n=n,
+        left=left,
+        scores=Scores(-own.total, own.squares),
+        risk=predicted[..., 0],
+        kept=kept,
+        kept_all=kept_all,
+        learned=learned,
+        fits=fits,
+        design=design,
+        learner=learner,
+    )
+
+
+def chosen_offer(cells: SaveCells, offer: str | None) -> str:
+    """Return the offer in question."""
+    names = cells.offers
+    if not names:
+        raise DesignError(
+            "save offers: nobody got an offer, so what one changes is not known; it takes both arms"
+        )
+    if offer is None and len(names) > 1:
+        raise OptionError(f"there are several offers; name one, offer='…': {', '.join(names)}")
+    if offer is not None and offer not in names:
+        raise OptionError(one_of(offer, names, what="offer"))
+    return names[0] if offer is None else offer
+
+
+def _counts(table: pd.DataFrame, index: pd.DataFrame, folds: int) -> tuple[Floats, Floats]:
+    cell = pd.MultiIndex.from_frame(index).get_indexer(pd.MultiIndex.from_frame(table[list(index.columns)]))
+    place = cell, table["fold"].to_numpy(), (table["offer"] != NO_OFFER).to_numpy().astype(int)
+    arrays = []
+    for column in ("n", "left"):
+        array = np.zeros((len(index), folds, 2))
+        np.add.at(array, place, table[column].to_numpy(dtype=float))
+        arrays.append(array)
+    return arrays[0], arrays[1]
+
+
+def _refuse_one_arm(n: Floats, index: pd.DataFrame, offer: str) -> None:
+    arms = n.sum(axis=(0, 1))
+    if (arms == 0).any():
+        which = "got no offer" if arms[0] == 0 else f"got the offer {offer!r}"
+        raise DesignError(
+            f"save offers: nobody {which}, so there is nothing to compare; what an offer changes takes customers "
+            "with and without it, by lot"
+        )
+    by_class = pd.DataFrame(n.sum(axis=1)).groupby(index["class"].to_numpy()).sum()
+    alone = [str(name) for name in by_class.index[(by_class == 0).any(axis=1)]]
+    if alone:
+        raise DesignError(
+            f"save offers: no overlap in the class {join_words(alone)}: all or none of it got the offer, so that "
+            "nothing can be compared; leave the class out or merge it"
+        )
+    by_fold = n.sum(axis=0)
+    if (by_fold.sum(axis=1) == 0).any() or (by_fold.sum(axis=0) == by_fold).any():
+        raise DesignError(
+            f"save offers: {int(n.sum()):,} customers are too few for {n.shape[1]} folds with both arms; use "
+            "fewer folds"
+        )

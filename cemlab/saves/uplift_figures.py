@@ -1,0 +1,189 @@
+"""What an offer changes by class, by predicted band, and as a curve; and whom it drives away."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cemlab.data.save_offers import NO_OFFER, SaveCells
+from cemlab.evidence import HypothesisTest
+from cemlab.saves.trial import Trial
+from cemlab.stats.intervals import difference_of_shares, wilson
+from cemlab.stats.uplift_curve import uplift_curve
+
+Floats = NDArray[np.float64]
+
+#: Points of a curve.
+_GRID = np.linspace(0.0, 1.0, 21)
+
+
+def change_table(cells: SaveCells, trial: Trial, conf_level: float) -> pd.DataFrame:
+    """Return the change of the share that leaves: over all, by class, and by each value of each cue."""
+    own = cells.table[cells.table["offer"].isin([NO_OFFER, trial.offer])]
+    features = {"all": pd.Series("all", index=own.index), "class": own["class"]}
+    features |= {cue: own[cue] for cue in cells.cues if cue != "risk"}
+    long = pd.concat([own.assign(feature=name, level=level) for name, level in features.items()])
+    long = long.assign(arm=(long["offer"] == trial.offer).astype(int))
+    counted = long.pivot_table(
+        index=["feature", "level"], columns="arm", values=["n", "left", "other"], aggfunc="sum", fill_value=0
+    )
+    n = {arm: counted["n", arm].to_numpy(dtype=np.int64) for arm in (0, 1)}
+    shares = {arm: wilson(counted["left", arm], n[arm], conf_level=conf_level) for arm in (0, 1)}
+    change = difference_of_shares(shares[1], shares[0])
+    frame = pd.DataFrame(
+        {
+            "estimate": change.estimate,
+            "conf_low": change.conf_low,
+            "conf_high": change.conf_high,
+            "share_with": shares[1].estimate,
+            "share_without": shares[0].estimate,
+            "n_with": n[1],
+            "n_without": n[0],
+            "n_other": (counted["other", 0] + counted["other", 1]).to_numpy(dtype=np.int64),
+        },
+        index=counted.index,
+    ).reset_index()
+    order = {name: place for place, name in enumerate(features)}
+    return frame.sort_values(
+        ["feature", "level"],
+        key=lambda c: c.map(order).fillna(0) if c.name == "feature" else c,
+        ignore_index=True,
+    )
+
+
+def ranked_curves(trial: Trial, conf_level: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the curves by predicted uplift, by risk and at random, and their Qini coefficients."""
+    from scipy.special import ndtri
+
+    reach = float(ndtri((1 + conf_level) / 2))
+    n = trial.n.reshape(-1, 2)
+    kept = (trial.n - trial.left).reshape(-1, 2)
+    some = n.sum(axis=1) > 0
+    curves, coefficients = [], []
+    for rule, score in (("by uplift", trial.kept), ("by risk", trial.risk)):
+        curve = uplift_curve(score.ravel()[some], n[some], kept[some], share=_GRID, seed=seed)
+        half = reach * curve.gain_error
+        curves.append(_curve(rule, curve.gain, curve.gain - half, curve.gain + half))
+        spread = reach * curve.qini_error
+        coefficients.append((rule, curve.qini, curve.qini - spread, curve.qini + spread))
+        if rule == "by uplift":
+            end = curve.gain_error[-1] * _GRID * reach
+            line = _curve("at random", curve.at_random, curve.at_random - end, curve.at_random + end)
+    table = pd.DataFrame(coefficients, columns=["rule", "estimate", "conf_low", "conf_high"])
+    return pd.concat([*curves, line], ignore_index=True), table
+
+
+def _curve(rule: str, gain: Floats, low: Floats, high: Floats) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"rule": rule, "share_offered": _GRID, "estimate": gain, "conf_low": low, "conf_high": high}
+    )
+
+
+def calibration(trial: Trial, bands: int, conf_level: float) -> pd.DataFrame:
+    """Return what was predicted and what was seen, by bands of the uplift predicted without the fold."""
+    from scipy.special import ndtri
+
+    reach = float(ndtri((1 + conf_level) / 2))
+    rows = trial.rows.ravel()
+    predicted, total, squares = (
+        part.ravel() for part in (trial.kept, trial.scores.total, trial.scores.squares)
+    )
+    order = np.argsort(predicted, kind="stable")
+    middle = np.cumsum(rows[order]) - rows[order] / 2
+    band = np.empty(len(rows), dtype=np.int64)
+    band[order] = np.minimum((bands * middle / rows.sum()).astype(np.int64), bands - 1)
+    n = np.bincount(band, rows, minlength=bands)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(band, total, minlength=bands) / n
+        spread = np.sqrt(np.maximum(np.bincount(band, squares, minlength=bands) / n - mean**2, 0) / n)
+        told = np.bincount(band, rows * predicted, minlength=bands) / n
+    frame = pd.DataFrame(
+        {
+            "band": np.arange(1, bands + 1),
+            "predicted": told,
+            "estimate": mean,
+            "conf_low": mean - reach * spread,
+            "conf_high": mean + reach * spread,
+            "n": n.astype(np.int64),
+        }
+    )
+    return frame[frame["n"] > 0].reset_index(drop=True)
+
+
+def sleeping_dogs(table: pd.DataFrame, trial: Trial, conf_level: float) -> pd.DataFrame:
+    """Return for each class whether an offer drives customers away, allowing for all classes being tested."""
+    from scipy.stats import fisher_exact
+
+    own = table[table["feature"] == "class"].reset_index(drop=True)
+    p = np.array(
+        [
+            fisher_exact(
+                [
+                    [
+                        round(row["share_with"] * row["n_with"]),
+                        round((1 - row["share_with"]) * row["n_with"]),
+                    ],
+                    [
+                        round(row["share_without"] * row["n_without"]),
+                        round((1 - row["share_without"]) * row["n_without"]),
+                    ],
+                ],
+                alternative="greater",
+            ).pvalue
+            for row in own.to_dict("records")
+        ]
+    )
+    adjusted = holm(p)
+    size = (own["n_with"] + own["n_without"]).to_numpy()
+    return pd.DataFrame(
+        {
+            "class": own["level"],
+            "share": size / size.sum(),
+            "estimate": own["estimate"],
+            "conf_low": own["conf_low"],
+            "conf_high": own["conf_high"],
+            "p_value": p,
+            "p_adjusted": adjusted,
+            "harmful": adjusted < 1 - conf_level,
+        }
+    )
+
+
+def holm(p_values: Floats) -> Floats:
+    """Return p-values that hold for all tests together (Holm 1979).
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(3)
+    array([0.03, 0.06, 0.06])
+    """
+    order = np.argsort(p_values)
+    m = len(p_values)
+    stepped = np.minimum(np.maximum.accumulate(p_values[order] * (m - np.arange(m))), 1.0)
+    adjusted = np.empty(m)
+    adjusted[order] = stepped
+    return adjusted
+
+
+def same_everywhere(table: pd.DataFrame) -> HypothesisTest | None:
+    """Return Cochran's test that the offer changes leaving equally in every class; None for one class."""
+    from scipy.stats import chi2
+
+    own = table[table["feature"] == "class"]
+    n = own[["n_with", "n_without"]].to_numpy(dtype=float)
+    # half a customer more of each keeps the variance of a class without leavers from being zero
+    share = (own[["share_with", "share_without"]].to_numpy() * n + 0.5) / (n + 1)
+    variance = (share * (1 - share) / n).sum(axis=1)
+    change = own["estimate"].to_numpy()
+    if len(own) < 2:
+        return None
+    mean = (change / variance).sum() / (1 / variance).sum()
+    statistic = float(((change - mean) ** 2 / variance).sum())
+    return HypothesisTest(
+        name="Cochran's Q",
+        null="the offer changes leaving equally in every class",
+        statistic=statistic,
+        df=len(own) - 1,
+        p_value=float(chi2.sf(statistic, len(own) - 1)),
+    )
