@@ -8,15 +8,14 @@ patterns, ``j`` of periods, ``k`` of coefficients.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cemlab.errors import DesignError
 from cemlab.stats.grouped_hazard import Floats, GroupedHazardFit, Ints, cloglog_terms, fit_grouped_hazard
-from cemlab.stats.maximum_likelihood import Derivatives, maximise
+from cemlab.stats.maximum_likelihood import Derivatives, Maximum, maximise
 
 # variances of the frailty that are searched; beyond, nearly nobody ever leaves but a few at once
 _LEAST, _MOST = 1e-4, 20.0
@@ -152,7 +151,7 @@ class _Frail:
         return value, gradient, -(flat.T * np.maximum(information, 0).ravel()) @ flat
 
 
-def _best(model: _Frail, plain: GroupedHazardFit, start: Floats):  # type: ignore[no-untyped-def]
+def _best(model: _Frail, plain: GroupedHazardFit, start: Floats) -> Maximum | None:
     """Return the maximum with frailty, or None where the likelihood is highest without."""
     found = [maximise(model.free, np.append(start, np.log(v))) for v in (0.3, 2.0)]
     inside = [
@@ -182,7 +181,7 @@ def _profile(
     return low, high
 
 
-def _border(above, *, inside: float, outside: float) -> float:  # type: ignore[no-untyped-def]
+def _border(above: Callable[[float], bool], *, inside: float, outside: float) -> float:
     """Return where the likelihood crosses the floor, on the logarithmic scale; infinity if not up to the last."""
     if outside > inside and above(outside):
         return float("inf")
@@ -196,54 +195,3 @@ def _half_chi_squared(statistic: float) -> float:
     from scipy.special import chdtrc
 
     return 0.5 * float(chdtrc(1, statistic)) if statistic > 0 else 1.0
-
-
-def fit_falling_hazard(lost: Floats, *, survivors: float) -> tuple[Floats, Floats, float]:
-    """Fit the discrete Weibull model: everybody alike, with a hazard of her own that falls (or rises) with age.
-
-    Parameters
-    ----------
-    lost
-        How many of one cohort left at the first, second, … renewal, shape (n,).
-    survivors
-        How many were left after the last of them.
-
-    Returns
-    -------
-    tuple
-        Logarithms of (cumulative hazard at the first renewal, exponent of age), their covariance (2, 2), and the
-        log-likelihood. The share still there after t renewals is exp(-c t^b).
-
-    Raises
-    ------
-    DesignError
-        If nobody left, everybody left at the first renewal, or there are fewer than two renewals.
-
-    References
-    ----------
-    Nakagawa, T. & Osaki, S. (1975). The discrete Weibull distribution. IEEE Transactions on Reliability 24, 300–301.
-    """
-    gone = np.asarray(lost, dtype=np.float64)
-    stayed = survivors + np.concatenate([np.cumsum(gone[::-1])[::-1][1:], [0.0]])
-    if gone.size < 2 or gone.sum() <= 0 or stayed[0] <= 0:
-        raise DesignError(
-            "a falling hazard needs two renewals at least, with departures and with somebody left after the first"
-        )
-    age = np.arange(gone.size + 1, dtype=np.float64)
-
-    def derivatives(theta: Floats) -> Derivatives:
-        scale, shape = np.exp(theta)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.where(age > 0, np.log(age), 0.0)
-        total = np.where(age > 0, scale * age**shape, 0.0)
-        hazard = np.diff(total)
-        relative = np.stack([hazard, np.diff(shape * logs * total)], axis=1) / hazard[:, None]
-        value, slope, _ = cloglog_terms(gone, stayed, np.log(hazard))
-        information = (gone + stayed) * hazard**2 / np.expm1(hazard)
-        return value, slope @ relative, -(relative.T * information) @ relative
-
-    first = -np.log1p(-min(max(gone[0] / (gone[0] + stayed[0]), 1e-6), 1 - 1e-6))
-    best = maximise(derivatives, np.array([np.log(first), 0.0]))
-    if not best.converged:
-        raise DesignError("the losses fit no hazard that falls as a power of age; show the observed retention")
-    return best.theta, best.covariance, best.value
