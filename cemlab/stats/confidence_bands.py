@@ -26,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 #: the middle of the clock and wider at its ends.
 BandKind = Literal["equal precision", "hall-wellner"]
 
+#: The fewest departures and spells under observation with which a band of equal precision begins and ends.
+FEWEST = 10
 # A range of the clock shorter than this is nearly a single time; it is taken to be so long, which widens.
 _SHORTEST = 1e-3
 # Modes of the corridor are added until what is left out is below e to the minus this.
@@ -39,12 +41,12 @@ class Band:
     Parameters
     ----------
     conf_low, conf_high
-        The band at each time of the curve, shape (n_times,); NaN outside of `first` to `last`, but the point
-        itself before anybody left.
+        The band at each time of the curve, shape (n_times,). Before `first` it goes from its own lower end at
+        that time up to 1, after `last` from 0 to its upper end: a curve that only falls is held there too.
     critical
         What the largest deviation was compared with.
     first, last
-        The times within which the band holds.
+        The range whose deviations were compared.
     """
 
     conf_low: Floats
@@ -79,7 +81,8 @@ def simultaneous_band(
     conf_level
         The chance that the curve lies within the band everywhere.
     first, last
-        The range; from the first departure to the last one after which somebody remains, if not given.
+        The range. If not given: of equal precision from when ten have left to where ten are still watched,
+        since with fewer it covers too seldom; of Hall and Wellner from the first departure on.
 
     Returns
     -------
@@ -89,7 +92,8 @@ def simultaneous_band(
     Raises
     ------
     DesignError
-        If nobody left while others remained in the range: there is no curve to hold.
+        If nobody left while others remained in the range, or, with equal precision and no range given, not
+        ten: there is no curve to hold.
     OptionError
         If the kind is not one of those, the level is none, or the range is empty.
 
@@ -108,7 +112,7 @@ def simultaneous_band(
     if kind not in get_args(BandKind):
         raise OptionError(one_of(kind, get_args(BandKind), what="band"))
     check_conf_level(conf_level)
-    inside = _range(table, first, last)
+    inside = _range(table, first, last, fewest=FEWEST if kind == "equal precision" else 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.where(table.survival > 0, (table.std_error / table.survival) ** 2, np.inf)
     start, stop = variance[inside][[0, -1]]
@@ -120,25 +124,33 @@ def simultaneous_band(
         critical = hall_wellner_critical(float(clock[0]), float(clock[-1]), conf_level=conf_level)
         reach = critical * (1 + n * variance) / math.sqrt(n)
     low, high = log_log_limits(table.survival, reach)
-    untouched = table.survival >= 1
+    begin, end = np.flatnonzero(inside)[[0, -1]]
+    before, after = np.arange(len(low)) < begin, np.arange(len(low)) > end
     return Band(
-        conf_low=np.where(inside | untouched, low, np.nan),
-        conf_high=np.where(inside | untouched, high, np.nan),
+        conf_low=np.where(before, low[begin], np.where(after, 0.0, low)),
+        conf_high=np.where(before, 1.0, np.where(after, high[end], high)),
         critical=critical,
-        first=float(table.time[inside][0]),
-        last=float(table.time[inside][-1]),
+        first=float(table.time[begin]),
+        last=float(table.time[end]),
     )
 
 
-def _range(table: LifeTable, first: float | None, last: float | None) -> npt.NDArray[np.bool_]:
+def _range(
+    table: LifeTable, first: float | None, last: float | None, *, fewest: int
+) -> npt.NDArray[np.bool_]:
     """Return which times lie in the range and have left the start without having reached the end."""
     if first is not None and last is not None and not first < last:
         raise OptionError(f"the range is {first:g} to {last:g}; first must lie before last")
     inside = (table.survival < 1) & (table.survival > 0)
-    inside &= table.time >= (-np.inf if first is None else first)
-    inside &= table.time <= (np.inf if last is None else last)
+    inside &= np.cumsum(table.events) >= fewest if first is None else table.time >= first
+    inside &= table.watched >= fewest if last is None else table.time <= last
     if not inside.any():
-        raise DesignError("nobody left while others remained in the range, so there is no curve to hold")
+        many = (
+            "nobody left while others remained"
+            if fewest == 1
+            else f"not {fewest} left while as many remained"
+        )
+        raise DesignError(f"{many}, so there is no curve to hold; ask for pointwise intervals")
     return inside
 
 
