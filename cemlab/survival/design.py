@@ -1,103 +1,188 @@
-"""The model matrix of a hazard model: rows checked, terms under internal names."""
+"""The model matrix of a hazard model: terms under internal names, by period where asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cemlab.data.spells import kinds_of
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
+from cemlab.survival.spell_rows import SpellRows, finite
 
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class SpellRows:
-    """The complete rows: times with the columns t, e and s, and the covariates under their own names."""
-
-    times: pd.DataFrame
-    covariates: pd.DataFrame
-    n_given: int
+#: Cut points by covariate, or for all of them.
+Periods = Sequence[float] | Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HazardDesign:
-    """The columns of the model under internal names c0…, with the terms they stand for."""
+    """The columns of the model under internal names c0…, with the terms they stand for.
+
+    `levels` holds, for each covariate, the level of each of its columns, or None for a number; `reference`
+    the level that stands for none of them. `columns_by_period` holds, for each term with a coefficient by
+    period, its columns in the order of the periods.
+    """
 
     frame: pd.DataFrame
     terms: dict[str, str]
-    references: tuple[str, ...]
+    levels: dict[str, tuple[str | None, ...]]
+    reference: dict[str, str]
+    columns_by_period: dict[str, tuple[int, ...]]
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The levels that others are compared with, in words."""
+        return tuple(f"{name} = {level}" for name, level in self.reference.items())
+
+    def rows(self, frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Return the model's columns for other rows with the same covariates."""
+        columns: list[Any] = []
+        for name, levels in self.levels.items():
+            if name not in frame.columns:
+                told = one_of(name, map(str, frame.columns), what="column in the rows to predict")
+                raise ColumnError(told)
+            if frame[name].isna().any():
+                raise DataError(f"rows to predict, column {name!r}: a value is blank; fill it in")
+            if levels == (None,):
+                columns.append(finite(frame[name], name).to_numpy())
+                continue
+            texts = frame[name].astype(object).map(str)
+            allowed = [self.reference[name], *map(str, levels)]
+            for text in texts:
+                if text not in allowed:
+                    raise OptionError(one_of(text, sorted(allowed), what=f"level of {name!r}"))
+            columns.extend((texts == level).to_numpy(dtype=float) for level in levels)
+        return np.column_stack(columns)
 
 
 def hazard_design(
-    spells: ir.Table | pd.DataFrame,
-    duration: str,
-    event: str,
-    entry: str | None,
-    covariates: Sequence[str],
-    references: Mapping[str, str],
+    rows: SpellRows, *, references: Mapping[str, str], periods: Periods | None = None
 ) -> tuple[SpellRows, HazardDesign]:
-    """Return the complete rows and the model matrix of a hazard model.
+    """Return the model matrix, and the rows it stands for: cut where coefficients differ by period.
 
     Parameters
     ----------
-    spells
-        One row a spell, as a frame or as a table on an engine.
-    duration, event, entry
-        Columns with the length at the end, whether the customer left, and the length when observation began.
-    covariates
-        Columns known at the start; text and categories become one term for each level but the reference.
+    rows
+        Of :func:`cemlab.survival.spell_rows.spell_rows`. Text and categories become one term for each level
+        but the reference.
     references
         The level others are compared with, by column.
+    periods
+        Durations at which coefficients may change.
 
     Raises
     ------
-    ColumnError, DataError, DesignError, OptionError
-        For what :func:`cemlab.survival.hazard_ratios` refuses.
+    DataError, DesignError, OptionError
+        For what :func:`cemlab.survival.hazard_ratios` refuses in a covariate.
     """
-    wanted = [duration, event, *([entry] if entry else []), *covariates]
-    for name in wanted:
-        if name not in spells.columns:
-            raise ColumnError(one_of(name, map(str, spells.columns), what="column in the spells"))
-    if not covariates or len(set(covariates)) < len(covariates):
-        raise OptionError(f"covariates are {list(covariates)}; name at least one column, each once")
-    roles = [name for name in covariates if name in (duration, event, entry)]
-    if roles:
-        raise OptionError(
-            f"the covariate {roles[0]!r} is the duration, event or entry itself, which a model of leaving "
-            "explains; name columns known at the start"
-        )
+    covariates = [str(name) for name in rows.covariates]
     unknown = [name for name in references if name not in covariates]
     if unknown:
         raise OptionError(one_of(unknown[0], covariates, what="covariate (in references)"))
-    given = spells[wanted] if isinstance(spells, pd.DataFrame) else spells.select(wanted).to_pandas()
-    rows = _complete_rows(given, duration, event, entry, covariates)
-    columns: dict[str, Any] = {}
-    terms: dict[str, str] = {}
-    compared = []
+    cuts = _cuts(periods, covariates, rows)
+    columns: list[Any] = []
+    labels: list[tuple[str, str]] = []
+    levels: dict[str, tuple[str | None, ...]] = {}
+    chosen: dict[str, str] = {}
     for name in covariates:
         values = rows.covariates[name]
         _refuse_kinds(values, name)
         if not _has_levels(values):
-            labels = {name: _finite(values, name)}
-        else:
-            values = values.astype(object).map(str)
-            reference = _reference(values, name, references.get(name))
-            compared.append(f"{name} = {reference}")
-            levels = [level for level in sorted(values.unique()) if level != reference]
-            labels = {f"{name} = {level}": (values == level).astype(float) for level in levels}
-        for label, column in labels.items():
-            internal = f"c{len(terms)}"
-            columns[internal], terms[internal] = column.to_numpy(), label
-    frame = pd.DataFrame(columns)
+            levels[name] = (None,)
+            columns.append(finite(values, name).to_numpy())
+            labels.append((name, name))
+            continue
+        values = values.astype(object).map(str)
+        chosen[name] = _reference(values, name, references.get(name))
+        levels[name] = tuple(level for level in sorted(values.unique()) if level != chosen[name])
+        columns.extend((values == level).to_numpy(dtype=float) for level in levels[name])
+        labels.extend((name, f"{name} = {level}") for level in levels[name])
+    grouped: dict[str, tuple[int, ...]] = {}
+    names = [label for _, label in labels]
+    if cuts:
+        rows, columns, names, grouped = _by_period(rows, columns, labels, cuts)
+    terms = {f"c{i}": label for i, label in enumerate(names)}
+    frame = pd.DataFrame(dict(zip(terms, columns, strict=True)), copy=False)
     _refuse_separation(frame, terms, rows.times["e"].to_numpy(dtype=bool))
-    return rows, HazardDesign(frame=frame, terms=terms, references=tuple(compared))
+    design = HazardDesign(
+        frame=frame, terms=terms, levels=levels, reference=chosen, columns_by_period=grouped
+    )
+    return rows, design
+
+
+def _cuts(periods: Periods | None, covariates: Sequence[str], rows: SpellRows) -> dict[str, list[float]]:
+    """Return the cut points of each covariate that has some, ascending."""
+    if periods is None:
+        return {}
+    by_name = periods if isinstance(periods, Mapping) else dict.fromkeys(covariates, periods)
+    left = rows.times["t"][rows.times["e"] == 1]
+    first, last = float(left.min()), float(left.max())
+    cuts = {}
+    for name, points in by_name.items():
+        if name not in covariates:
+            raise OptionError(one_of(name, covariates, what="covariate (in periods)"))
+        cuts[name] = sorted({float(point) for point in points})
+        if not cuts[name] or not all(first <= point < last for point in cuts[name]):
+            raise OptionError(
+                f"periods of {name!r} are cut at {', '.join(f'{p:g}' for p in cuts[name]) or 'no duration'}; "
+                f"departures fall on {first:g} to {last:g}, and each period needs some: cut between them"
+            )
+    return cuts
+
+
+def _by_period(
+    rows: SpellRows, columns: list[Any], labels: list[tuple[str, str]], cuts: dict[str, list[float]]
+) -> tuple[SpellRows, list[Any], list[str], dict[str, tuple[int, ...]]]:
+    """Cut the rows at all points, and give each term a column by period of its covariate."""
+    every = np.array(sorted({point for points in cuts.values() for point in points}))
+    times = rows.times
+    # a row belongs to the pieces from that of its entry to that of its end; a cut itself ends a piece
+    first = np.searchsorted(every, times["s"], side="right")
+    last = np.maximum(first, np.searchsorted(every, times["t"], side="left"))
+    pieces = last - first + 1
+    row = np.repeat(np.arange(len(times)), pieces)
+    piece = np.arange(len(row)) - (np.cumsum(pieces) - pieces)[row] + first[row]
+    edges = np.concatenate([[-np.inf], every, [np.inf]])
+    cut = pd.DataFrame(
+        {
+            "t": np.minimum(times["t"].to_numpy()[row], edges[piece + 1]),
+            "e": times["e"].to_numpy()[row] * (piece == last[row]),
+            "s": np.maximum(times["s"].to_numpy()[row], edges[piece]),
+        }
+    )
+    spread: list[Any] = []
+    names: list[str] = []
+    grouped: dict[str, tuple[int, ...]] = {}
+    for column, (name, label) in zip(columns, labels, strict=True):
+        values = np.asarray(column)[row]
+        if name not in cuts:
+            spread.append(values)
+            names.append(label)
+            continue
+        points = cuts[name]
+        which = np.searchsorted(points, edges[piece], side="right")
+        grouped[label] = tuple(range(len(names), len(names) + len(points) + 1))
+        spread.extend(np.where(which == k, values, 0.0) for k in range(len(points) + 1))
+        names.extend(f"{label} ({period})" for period in _told(points))
+    again = SpellRows(
+        times=cut,
+        covariates=rows.covariates,
+        n_given=rows.n_given,
+        stratum=None if rows.stratum is None else rows.stratum[row],
+        strata=rows.strata,
+        cluster=None if rows.cluster is None else rows.cluster[row],
+    )
+    return again, spread, names, grouped
+
+
+def _told(points: Sequence[float]) -> list[str]:
+    between = [f"{low:g} to {high:g}" for low, high in pairwise(points)]
+    return [f"up to {points[0]:g}", *between, f"after {points[-1]:g}"]
 
 
 def _refuse_kinds(values: pd.Series[Any], name: str) -> None:
@@ -123,63 +208,6 @@ def _has_levels(values: pd.Series[Any]) -> bool:
     return False
 
 
-def _finite(values: pd.Series[Any], name: str) -> pd.Series[float]:
-    """Return a column as finite numbers."""
-    texts = not pd.api.types.is_numeric_dtype(values) and kinds_of(values) not in ([], ["numbers"])
-    told = values.dtype.kind in "mM" or texts or isinstance(values.dtype, pd.StringDtype)
-    try:
-        numbers = pd.to_numeric(values).astype(float)
-    except (TypeError, ValueError):
-        told = True
-    if told and not pd.api.types.is_bool_dtype(values) and kinds_of(values) != ["truth values"]:
-        raise DataError(f"column {name!r} must hold numbers, not {values.iloc[0]!r}; turn them into numbers")
-    infinite = int(np.isinf(numbers).sum())
-    if infinite:
-        raise DataError(
-            f"column {name!r}: {infinite:,} of {len(values):,} values are infinite; leave those rows out"
-        )
-    return numbers
-
-
-def _complete_rows(
-    given: pd.DataFrame, duration: str, event: str, entry: str | None, covariates: Sequence[str]
-) -> SpellRows:
-    """Keep rows with all covariates; refuse impossible or missing durations and events."""
-    n_given = len(given)
-    if not n_given:
-        raise DesignError("there are no spells; hand in at least one row")
-    roles = {"t": duration, "e": event, **({"s": entry} if entry else {})}
-    for name in roles.values():
-        missing = int(given[name].isna().sum())
-        if missing:
-            raise DataError(
-                f"column {name!r}: {missing:,} of {n_given:,} rows are blank; fill or remove them first"
-            )
-    if not given[event].isin([0, 1]).all():
-        raise DataError(
-            f"column {event!r} holds values other than true/false or 1/0; state which ones are events"
-        )
-    times = pd.DataFrame({internal: _finite(given[name], name) for internal, name in roles.items()})
-    times = times.assign(e=times["e"].astype(int), s=times["s"] if entry else 0.0)
-    impossible = int(
-        ((times["t"] < 0) | (times["s"] < 0) | ((times["s"] > 0) & (times["s"] >= times["t"]))).sum()
-    )
-    if impossible:
-        raise DataError(
-            f"column {duration!r}: {impossible:,} of {n_given:,} spells end before they were observed "
-            "(a negative duration, or an entry not before the end); mend or remove them first"
-        )
-    complete = given[list(covariates)].notna().all(axis=1).to_numpy()
-    times = times[complete].reset_index(drop=True)
-    if not times["e"].any():
-        raise DesignError(
-            f"none of the {len(times):,} complete spells ended, so no pace of leaving can be estimated"
-        )
-    return SpellRows(
-        times=times, covariates=given.loc[complete, list(covariates)].reset_index(drop=True), n_given=n_given
-    )
-
-
 def _reference(values: pd.Series[Any], name: str, wanted: object) -> str:
     counts = values.value_counts()
     if len(counts) < 2:
@@ -194,13 +222,14 @@ def _reference(values: pd.Series[Any], name: str, wanted: object) -> str:
 def _refuse_separation(frame: pd.DataFrame, terms: Mapping[str, str], left: Any) -> None:
     for internal, term in terms.items():
         values = frame[internal].to_numpy()
-        if np.ptp(values) == 0:
+        if values.min() == values.max():
             raise DesignError(f"the covariate {term!r} has the same value in all rows; leave it out")
-        if set(np.unique(values)) == {0.0, 1.0}:
-            for side in (0.0, 1.0):
-                here = values == side
-                if not left[here].any():
-                    raise DesignError(
-                        f"nobody left where {term!r} is {side:g} ({int(here.sum()):,} spells), so its ratio "
-                        "cannot be estimated; merge the level with another or leave it out"
-                    )
+        ones = values == 1.0
+        if not (ones | (values == 0.0)).all():
+            continue
+        for side, here in ((0, ~ones), (1, ones)):
+            if not left[here].any():
+                raise DesignError(
+                    f"nobody left where {term!r} is {side} ({int(here.sum()):,} spells), so its ratio "
+                    "cannot be estimated; merge the level with another or leave it out"
+                )

@@ -1,0 +1,211 @@
+"""The rows of a hazard model: complete, possible, and with covariates known when observation began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cemlab.data.spells import kinds_of
+from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
+from cemlab.markup import join_words
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpellColumns:
+    """Which column plays which role; `known` maps a covariate to the column with when it became known."""
+
+    duration: str
+    event: str
+    covariates: Sequence[str]
+    entry: str | None = None
+    strata: Sequence[str] = ()
+    cluster: str | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def times(self) -> dict[str, str]:
+        """The columns under the names t, e and s."""
+        return {"t": self.duration, "e": self.event, **({"s": self.entry} if self.entry else {})}
+
+    def __iter__(self) -> Iterator[str]:
+        """All columns, each once."""
+        cluster = [self.cluster] if self.cluster else []
+        named = [*self.times.values(), *self.covariates, *self.strata, *cluster, *self.known.values()]
+        return iter(dict.fromkeys(named))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SpellRows:
+    """The complete rows: times with the columns t, e and s, and the covariates under their own names.
+
+    `stratum` and `cluster` are whole numbers from 0 for each row, `strata` the names of the strata.
+    """
+
+    times: pd.DataFrame
+    covariates: pd.DataFrame
+    n_given: int
+    stratum: Any = None
+    strata: tuple[str, ...] = ()
+    cluster: Any = None
+
+
+def spell_rows(
+    spells: ir.Table | pd.DataFrame, columns: SpellColumns, *, also: Sequence[str] = ()
+) -> tuple[SpellRows, pd.DataFrame]:
+    """Return the complete rows, and the same rows as they were given, with the columns `also`.
+
+    Raises
+    ------
+    ColumnError, DataError, DesignError, OptionError
+        For what :func:`cemlab.survival.hazard_ratios` refuses, the values of the covariates apart.
+    """
+    wanted = list(dict.fromkeys([*columns, *also]))
+    for name in wanted:
+        if name not in spells.columns:
+            raise ColumnError(one_of(name, map(str, spells.columns), what="column in the spells"))
+    _refuse_roles(columns)
+    given = spells[wanted] if isinstance(spells, pd.DataFrame) else spells.select(wanted).to_pandas()
+    times = _times(given, columns)
+    _refuse_later(given, times, columns.known)
+    kept = given[[*columns.covariates, *columns.strata]].notna().all(axis=1).to_numpy()
+    times, given = times[kept].reset_index(drop=True), given[kept].reset_index(drop=True)
+    if not times["e"].any():
+        raise DesignError(
+            f"none of the {len(times):,} complete spells ended, so no pace of leaving can be estimated"
+        )
+    stratum, strata = _strata(given, columns.strata)
+    rows = SpellRows(
+        times=times,
+        covariates=given[list(columns.covariates)],
+        n_given=len(kept),
+        stratum=stratum,
+        strata=strata,
+        cluster=_cluster(given, columns.cluster),
+    )
+    return rows, given
+
+
+def _refuse_roles(columns: SpellColumns) -> None:
+    covariates = columns.covariates
+    if not covariates or len(set(covariates)) < len(covariates):
+        raise OptionError(f"covariates are {list(covariates)}; name at least one column, each once")
+    roles = [name for name in covariates if name in columns.times.values()]
+    if roles:
+        raise OptionError(
+            f"the covariate {roles[0]!r} is the duration, event or entry itself, which a model of leaving "
+            "explains; name columns known at the start"
+        )
+    both = [name for name in columns.strata if name in covariates]
+    if both:
+        raise OptionError(
+            f"{both[0]!r} is a covariate and a stratum; a stratum has a pace of its own and no ratio, so "
+            "name it once"
+        )
+    unknown = [name for name in columns.known if name not in covariates]
+    if unknown:
+        raise OptionError(one_of(unknown[0], covariates, what="covariate (in known)"))
+
+
+def _times(given: pd.DataFrame, columns: SpellColumns) -> pd.DataFrame:
+    """Return t, e and s; refuse impossible or missing durations and events."""
+    n_given, event = len(given), columns.event
+    if not n_given:
+        raise DesignError("there are no spells; hand in at least one row")
+    for name in columns.times.values():
+        missing = int(given[name].isna().sum())
+        if missing:
+            raise DataError(
+                f"column {name!r}: {missing:,} of {n_given:,} rows are blank; fill or remove them first"
+            )
+    if not given[event].isin([0, 1]).all():
+        raise DataError(
+            f"column {event!r} holds values other than true/false or 1/0; state which ones are events"
+        )
+    times = pd.DataFrame({role: finite(given[name], name) for role, name in columns.times.items()})
+    times = times.assign(e=times["e"].astype(int), s=times["s"] if columns.entry else 0.0)
+    impossible = int(
+        ((times["t"] < 0) | (times["s"] < 0) | ((times["s"] > 0) & (times["s"] >= times["t"]))).sum()
+    )
+    if impossible:
+        raise DataError(
+            f"column {columns.duration!r}: {impossible:,} of {n_given:,} spells end before they were "
+            "observed (a negative duration, or an entry not before the end); mend or remove them first"
+        )
+    return times
+
+
+def _refuse_later(given: pd.DataFrame, times: pd.DataFrame, known: Mapping[str, str]) -> None:
+    """Refuse covariates that became known only after observation of the spell began."""
+    for covariate, name in known.items():
+        since = finite(given[name], name)  # blank: known from the start
+        later = int((since > times["s"]).sum())
+        if later:
+            raise DesignError(
+                f"the covariate {covariate!r} became known after observation began in {later:,} of "
+                f"{len(given):,} spells: who left early had no time to get it (immortal time); cut the "
+                "spells at its date with survival.episodes and use survival.hazard_ratios_over_time"
+            )
+
+
+def _strata(given: pd.DataFrame, names: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
+    if not names:
+        return None, ()
+    texts = given[list(names)].astype(object).map(str)
+    labels = texts.iloc[:, 0].str.cat(texts.iloc[:, 1:], sep=", ") if len(names) > 1 else texts.iloc[:, 0]
+    codes, levels = pd.factorize(labels, sort=True)
+    if len(levels) < 2:
+        raise DesignError(f"strata {join_words(names)}: there is one only ({levels[0]}); leave strata out")
+    return codes, tuple(map(str, levels))
+
+
+def stratum_of(frame: pd.DataFrame, names: Sequence[str], strata: Sequence[str]) -> Any:
+    """Return the number of each row's stratum."""
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise ColumnError(one_of(missing[0], map(str, frame.columns), what="column in the rows to predict"))
+    labels = frame[list(names)].astype(object).map(str).agg(", ".join, axis=1)
+    numbers = {name: number for number, name in enumerate(strata)}
+    unknown = [label for label in labels if label not in numbers]
+    if unknown:
+        raise OptionError(one_of(unknown[0], strata, what="stratum"))
+    return labels.map(numbers).to_numpy()
+
+
+def _cluster(given: pd.DataFrame, name: str | None) -> Any:
+    if name is None:
+        return None
+    missing = int(given[name].isna().sum())
+    if missing:
+        raise DataError(
+            f"column {name!r} (cluster): {missing:,} of {len(given):,} rows are blank; fill or remove them "
+            "first"
+        )
+    codes, levels = pd.factorize(given[name])
+    if len(levels) < 2:
+        raise DesignError(f"column {name!r} (cluster): there is one only; leave cluster out")
+    return codes
+
+
+def finite(values: pd.Series[Any], name: str) -> pd.Series[float]:
+    """Return a column as finite numbers, or refuse it; blanks stay."""
+    texts = not pd.api.types.is_numeric_dtype(values) and kinds_of(values) not in ([], ["numbers"])
+    told = values.dtype.kind in "mM" or texts or isinstance(values.dtype, pd.StringDtype)
+    try:
+        numbers = pd.to_numeric(values).astype(float)
+    except (TypeError, ValueError):
+        told = True
+    if told and not pd.api.types.is_bool_dtype(values) and kinds_of(values) != ["truth values"]:
+        raise DataError(f"column {name!r} must hold numbers, not {values.iloc[0]!r}; turn them into numbers")
+    infinite = int(np.isinf(numbers).sum())
+    if infinite:
+        raise DataError(
+            f"column {name!r}: {infinite:,} of {len(values):,} values are infinite; leave those rows out"
+        )
+    return numbers
