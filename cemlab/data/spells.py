@@ -37,8 +37,9 @@ def spell_counts(
     event: str,
     entry: str | None = None,
     group: str | None = None,
+    strata: str | None = None,
 ) -> pd.DataFrame:
-    """Count spells by group, entry, duration and how they ended.
+    """Count spells by group, entry, duration and how they ended, in one pass over the rows.
 
     Parameters
     ----------
@@ -54,12 +55,15 @@ def spell_counts(
         from the start. A spell can only be seen if it was longer than that.
     group
         Column whose values are kept apart.
+    strata
+        Another such column, within whose values groups are to be compared.
 
     Returns
     -------
     pandas.DataFrame
-        One row is a cell: ``group`` (``"all"`` without one), ``entry`` and ``duration`` [float],
-        ``event`` [bool], ``cause`` where `event` is a text, ``n`` [whole number of spells]; sorted.
+        One row is a cell: ``group`` (``"all"`` without one), ``strata`` (with it), ``entry`` and ``duration``
+        [float], ``event`` [bool], ``cause`` where `event` is a text, ``n`` [whole number of spells]; sorted.
+        A spell of length 0 is counted as one that ended at 0.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def spell_counts(
     0   all    0.0       3.0   True  2
     1   all    0.0       5.0  False  1
     """
-    named = {"duration": duration, "event": event, "entry": entry, "group": group}
+    named = {"duration": duration, "event": event, "entry": entry, "group": group, "strata": strata}
     columns = {role: name for role, name in named.items() if name is not None}
     table = _picked(spells, columns)
     for role in ("duration", "entry"):
@@ -85,20 +89,29 @@ def spell_counts(
             raise DataError(
                 f"spells, column {columns[role]!r}: {role} must be a number, not {table[role].type()}"
             )
-    _refuse_missing(table, columns)
-    _refuse_event_values(table, columns["event"])
-    _refuse_impossible(table, columns)
-    cause = table["event"].type().is_string()
-    cells = {
-        "group": table["group"] if group is not None else ibis.literal("all"),
-        "entry": table["entry"].cast("float64") if entry is not None else ibis.literal(0.0),
-        "duration": table["duration"].cast("float64"),
-        "event": table["event"] != NO_CAUSE if cause else table["event"].cast("boolean"),
-        **({"cause": table["event"]} if cause else {}),
-    }
-    counted = table.select(**cells).group_by(list(cells)).aggregate(n=ibis._.count())
-    frame: pd.DataFrame = counted.to_pandas()
-    return frame.sort_values(list(cells), ignore_index=True)
+    cause = _event_kind(table, columns["event"]) == "cause"
+    lengths = {role: table[role].cast("float64") for role in ("duration", "entry") if role in columns}
+    raw = table.mutate(**lengths).group_by(list(columns)).aggregate(n=ibis._.count())
+    cells: pd.DataFrame = raw.to_pandas()
+    # what is wrong is counted in the cells, so the rows are read once
+    _refuse_missing(cells, columns)
+    _refuse_event_values(cells, columns["event"], cause=cause)
+    _refuse_impossible(cells, columns)
+    return _tidy(cells, cause=cause)
+
+
+def _tidy(cells: pd.DataFrame, *, cause: bool) -> pd.DataFrame:
+    """Return the cells with the columns and kinds of :func:`spell_counts`, sorted."""
+    if "group" not in cells:
+        cells["group"] = "all"
+    if "entry" not in cells:
+        cells["entry"] = 0.0
+    if cause:
+        cells["cause"] = cells["event"].astype(object)
+    cells["event"] = cells["event"] != NO_CAUSE if cause else cells["event"].astype(bool)
+    order = ["group", "strata", "entry", "duration", "event", "cause"]
+    order = [name for name in order if name in cells]
+    return cells[[*order, "n"]].sort_values(order, ignore_index=True)
 
 
 def dated_spells(
@@ -213,75 +226,125 @@ def _column(table: ir.Table | pd.DataFrame, name: str, what: str) -> None:
         raise ColumnError(f"{what}: {one_of(name, [str(c) for c in table.columns], what='column')}")
 
 
-def _refuse_missing(table: ir.Table, columns: dict[str, str]) -> None:
-    missing = {role: _count_where(_is_missing(table[role])) for role in columns}
-    found = _one_row(table.aggregate(n=table.count(), **missing))
+def _refuse_missing(cells: pd.DataFrame, columns: dict[str, str]) -> None:
     for role, name in columns.items():
-        if found[role]:
+        missing = cells[role].isna()
+        if cells[role].dtype.kind == "f":
+            missing |= np.isinf(cells[role])  # infinity is no length of time
+        if missing.any():
             advice = (
-                "give them a name, e.g. 'unknown'" if role == "group" else "leave them out or fill them in"
+                "give them a name, e.g. 'unknown'"
+                if role in ("group", "strata")
+                else "leave them out or fill them in"
             )
             raise DataError(
-                f"spells, column {name!r} ({role}): missing in {found[role]:,} of {found['n']:,} spells; "
-                f"{advice}"
+                f"spells, column {name!r} ({role}): missing in {_share(cells, missing)}; {advice}"
             )
 
 
-def _is_missing(column: Any) -> Any:
-    missing = column.isnull()
-    if column.type().is_floating():
-        # a warehouse keeps NaN apart from NULL, and infinity is no length of time
-        missing = missing | column.isnan() | column.isinf()
-    return missing
+def _share(cells: pd.DataFrame, chosen: Any) -> str:
+    return f"{int(cells['n'][chosen].sum()):,} of {int(cells['n'].sum()):,} spells"
 
 
-def _refuse_event_values(table: ir.Table, name: str) -> None:
-    column = table["event"]
-    kind = column.type()
-    if kind.is_boolean():
-        return
+def _event_kind(table: ir.Table, name: str) -> str:
+    """Return "cause" for a text, and "truth" for what says yes or no; refuse anything else."""
+    kind = table["event"].type()
     if kind.is_string():
-        told = column.strip().lower()
+        return "cause"
+    if kind.is_boolean() or kind.is_numeric():
+        return "truth"
+    raise DataError(f"spells, column {name!r} (event): {kind} is not true or false, 1 or 0, or a cause")
+
+
+def _refuse_event_values(cells: pd.DataFrame, name: str, *, cause: bool) -> None:
+    column = cells["event"]
+    if cause:
+        told = column.str.strip().str.lower()
         wrong = told.isin([*_YES_OR_NO, *_GOES_ON]) | ((told == NO_CAUSE) & (column != NO_CAUSE))
         allowed = "a cause, or 'none' while the spell goes on"
         advice = "turn a yes or no into true or false, and what means 'still there' into 'none'"
-    elif kind.is_numeric():
-        wrong, allowed = column.notin([0, 1]), "true or false, or 1 or 0"
-        advice = "a cause must be a text"
     else:
-        raise DataError(f"spells, column {name!r} (event): {kind} is not true or false, 1 or 0, or a cause")
-    bad = table.filter(wrong)
-    found = (
-        bad.group_by(value=bad["event"]).aggregate(n=ibis._.count()).order_by("value").limit(6).to_pandas()
-    )
-    if len(found):
-        values = ", ".join(repr(value) for value in found["value"].tolist())
+        wrong, allowed = ~column.isin([0, 1]), "true or false, or 1 or 0"
+        advice = "a cause must be a text"
+    if wrong.any():
+        values = ", ".join(repr(value) for value in sorted(column[wrong].unique().tolist())[:6])
         raise DataError(f"spells, column {name!r} (event): {values}; allowed is {allowed}; {advice}")
 
 
-def _refuse_impossible(table: ir.Table, columns: dict[str, str]) -> None:
-    wrong = {"negative": _count_where(table["duration"] < 0)}
-    if "entry" in columns:
-        entry = table["entry"]
-        wrong["before"] = _count_where(entry < 0)
-        wrong["late"] = _count_where((entry > 0) & (entry >= table["duration"]))
-    found = _one_row(table.aggregate(n=table.count(), **wrong))
-    share = f"of {found['n']:,} spells"
-    if found["negative"]:
+def _refuse_impossible(cells: pd.DataFrame, columns: dict[str, str]) -> None:
+    negative = cells["duration"] < 0
+    if negative.any():
         raise DataError(
-            f"spells, column {columns['duration']!r} (duration): negative in {found['negative']:,} {share}; "
+            f"spells, column {columns['duration']!r} (duration): negative in {_share(cells, negative)}; "
             "correct their dates or leave them out"
         )
-    if found.get("before"):
+    if "entry" not in columns:
+        return
+    before, late = cells["entry"] < 0, (cells["entry"] > 0) & (cells["entry"] >= cells["duration"])
+    if before.any():
         raise DataError(
-            f"spells, column {columns['entry']!r} (entry): negative in {found['before']:,} {share}; "
+            f"spells, column {columns['entry']!r} (entry): negative in {_share(cells, before)}; "
             "0 means seen from the start"
         )
-    if found.get("late"):
+    if late.any():
         raise DataError(
             f"spells, column {columns['entry']!r} (entry): not less than {columns['duration']!r} in "
-            f"{found['late']:,} {share}; they ended before anybody looked, leave them out"
+            f"{_share(cells, late)}; they ended before anybody looked, leave them out"
         )
+
+
+def watched_twice(
+    spells: ir.Table | pd.DataFrame, *, customer: str, duration: str, entry: str | None = None
+) -> tuple[int, int]:
+    """Count customers whose spells overlap: who are under observation twice at one duration.
+
+    Parameters
+    ----------
+    spells, duration, entry
+        As in :func:`spell_counts`.
+    customer
+        Column that tells whose spell it is.
+
+    Returns
+    -------
+    tuple of int
+        Customers with spells that overlap, and customers in all.
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing.
+    DataError
+        If a spell has no customer.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> people = pd.DataFrame({"who": ["a", "a", "b"], "from": [0, 3, 0], "to": [3, 9, 5]})
+    >>> watched_twice(people, customer="who", duration="to", entry="from")
+    (0, 2)
+    """
+    columns = {"customer": customer, "duration": duration, **({"entry": entry} if entry else {})}
+    table = _picked(spells, columns)
+    starts = table["entry"] if entry else ibis.literal(0.0)
+    table = table.select(customer=table["customer"], begin=starts.cast("float64"), end=table["duration"])
+    order = [table["begin"], table["end"]]
+    so_far = ibis.window(group_by=table["customer"], order_by=order, preceding=(None, 1))
+    overlaps = (table["end"].max().over(so_far) > table["begin"]).fill_null(False)
+    marked = table.mutate(twice=overlaps)
+    found = _one_row(
+        marked.aggregate(
+            missing=_count_where(marked["customer"].isnull()),
+            n=marked["customer"].nunique(),
+            twice=marked["customer"].nunique(where=marked["twice"]),
+        )
+    )
+    if found["missing"]:
+        raise DataError(
+            f"spells, column {customer!r} (customer): missing in {found['missing']:,} spells; "
+            "leave them out or fill them in"
+        )
+    return found["twice"], found["n"]
 
 
 def _refuse_contradictions(spells: ir.Table) -> None:
