@@ -7,35 +7,38 @@ customers there are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.data.spells import spell_counts
-from cemlab.errors import DesignError, OptionError
+from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Evidence, HypothesisTest
 from cemlab.markup import join_words, percent
 from cemlab.result import Result, check_conf_level
+from cemlab.stats.confidence_bands import simultaneous_band
 from cemlab.stats.lifetable import LifeTable, life_table
 from cemlab.stats.log_rank import log_rank
 from cemlab.stats.restricted_mean import quantiles
+from cemlab.survival.competing import of_causes
+from cemlab.survival.groups import (
+    ALL,
+    INDEPENDENT,
+    LATE,
+    GroupedSpells,
+    grouped_spells,
+    horizons_known,
+)
 from cemlab.survival.watching import risk_set_checks, share_left, still_there
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+#: ``"pointwise"`` intervals hold one time each; a ``"simultaneous"`` band holds the whole curve.
+BandOf = Literal["pointwise", "simultaneous"]
 
-#: Durations at which absolute risks are told, by unit: about one and two years.
-HORIZONS: dict[str, tuple[float, ...]] = {
-    "days": (365, 730),
-    "weeks": (52, 104),
-    "months": (12, 24),
-    "years": (1, 2),
-}
-_ALL = "all customers"
 # more curves than this cannot be told apart in one picture
 _MOST_CURVES = 8
 
@@ -61,6 +64,8 @@ class RetentionCurve(Result):
         The life table of each group.
     left
         How many spells of each group ended, whether or not the curve reaches that far.
+    band
+        Whether an interval holds one time, or all of them hold the whole curve at once.
     """
 
     unit: str
@@ -68,6 +73,7 @@ class RetentionCurve(Result):
     horizons: tuple[float, ...]
     tables: dict[str, LifeTable]
     left: dict[str, int]
+    band: BandOf = "pointwise"
 
     title: ClassVar[str] = "Retention curve (Kaplan–Meier)"
     labels: ClassVar[dict[str, str]] = {
@@ -125,7 +131,7 @@ class RetentionCurve(Result):
         at = self.at(*self.horizons)
         sentences, short = [], []
         for name, rows in at.groupby("group", sort=False, observed=True):
-            whom = _ALL if self.group is None else f"customers with {self.group} {name}"
+            whom = ALL if self.group is None else f"customers with {self.group} {name}"
             risks = [
                 share_left(self.tables[str(name)], row, unit=self.unit, conf_level=self.conf_level)
                 for row in rows.dropna().to_dict("records")
@@ -137,7 +143,17 @@ class RetentionCurve(Result):
             sentences.append(f"Not observed that long: {join_words(short)}.")
         if self.group is not None:
             sentences.append(self._relation())
-        return " ".join([*sentences, f"({100 * self.conf_level:g} % intervals.)"])
+        return " ".join([*sentences, f"({self._intervals})"])
+
+    @property
+    def _intervals(self) -> str:
+        kind = "intervals" if self.band == "pointwise" else "simultaneous bands, each for a whole curve"
+        return f"{100 * self.conf_level:g} % {kind}."
+
+    @property
+    def caption(self) -> str:
+        """The line under the table: confidence level and kind of band, rows used, design grade, source."""
+        return f"{self._intervals} {self.evidence.line()}"
 
     def _relation(self) -> str:
         """Say whether the group goes with leaving, if the log-rank test settles it."""
@@ -206,6 +222,10 @@ def retention_curve(
     event: str,
     entry: str | None = None,
     group: str | None = None,
+    strata: str | None = None,
+    causes: Sequence[str] | None = None,
+    customer: str | None = None,
+    band: BandOf = "pointwise",
     conf_level: float = 0.95,
     unit: str = "months",
     horizons: Sequence[float] | None = None,
@@ -226,8 +246,20 @@ def retention_curve(
         who left before that could not be seen (late entry).
     group
         Column whose values are compared.
+    strata
+        Column within whose values the log-rank test compares the groups, so that a difference in their mix
+        is no difference in pace; the curves stay those of all.
+    causes
+        Where `event` is a cause: those that count as leaving, all of them if not given. Customers who left
+        for another cause are then treated as if they might still leave for these: a failed check says so and
+        tells the cumulative incidence, which is the answer where other causes exist.
+    customer
+        Column that tells whose spell it is; with it, customers under observation twice are noticed.
+    band
+        ``"pointwise"`` intervals, or a ``"simultaneous"`` band of equal precision (Nair 1984) that holds the
+        whole curve of a group at once, from when ten have left to where ten are still watched.
     conf_level
-        Confidence level of the pointwise intervals (complementary log-log scale, Greenwood's variance).
+        Confidence level of the intervals (complementary log-log scale, Greenwood's variance).
     unit
         The unit of time, for titles and words.
     horizons
@@ -243,8 +275,9 @@ def retention_curve(
     Raises
     ------
     ColumnError, DataError, DesignError, OptionError
-        For a missing column, missing or impossible values, no spells, a confidence level outside 0 to 1,
-        or where nobody was under observation just after duration 0 (all entered later).
+        For a missing column, missing or impossible values, a cause that does not occur, no spells, a
+        confidence level outside 0 to 1, where nobody was under observation just after duration 0 (all
+        entered later), or where too few left for a simultaneous band.
 
     Notes
     -----
@@ -261,35 +294,36 @@ def retention_curve(
     0     6      0.75
     """
     check_conf_level(conf_level)
-    if isinstance(spells, pd.DataFrame) and spells.empty:
-        raise DesignError("there are no spells; hand in at least one row")
-    counts = spell_counts(spells, duration=duration, event=event, entry=entry, group=group)
-    if counts.empty:
-        raise DesignError("there are no spells; hand in at least one row")
-    names = _names(spells, counts, group)
-    counts["group"] = counts["group"].astype(str) if group else _ALL
-    parts = {name: counts[counts["group"] == name] for name in names}
+    if band not in get_args(BandOf):
+        raise OptionError(one_of(band, get_args(BandOf), what="band"))
+    counted = grouped_spells(
+        spells,
+        duration=duration,
+        event=event,
+        entry=entry,
+        group=group,
+        strata=strata,
+        customer=customer,
+    )
+    shown, competing = of_causes(counted, event=event, causes=causes, at=(horizons, unit))
+    parts = shown.parts
     tables = {
-        name: _table_of(part, conf_level=conf_level, whom=f"{group} {name}: " if group else "")
+        name: _table_of(part, conf_level=conf_level, whom=shown.whom(name), band=band)
         for name, part in parts.items()
     }
     frames = [_curve_frame(name, tables[name], n=int(part["n"].sum())) for name, part in parts.items()]
     longest = {name: float(part["duration"].max()) for name, part in parts.items()}
-    n_given = int(counts["n"].sum())
     compared = f", compared by {group}" if group else ""
     evidence = Evidence(
         grade="association" if group else "descriptive",
         design=f"Spells followed until the customer left or observation ended{compared}.",
         unit="spells",
-        n_used=n_given,
-        n_given=n_given,
+        n_used=shown.n,
+        n_given=shown.n,
         source=source,
-        assumptions=(
-            "Those still there at the end of observation would leave as the others do.",
-            *(("A spell seen late is like one of the same length seen from the start.",) if entry else ()),
-        ),
-        checks=risk_set_checks(tables, longest),
-        tests=_log_rank(counts, names),
+        assumptions=(INDEPENDENT, *((LATE,) if entry else ())),
+        checks=(*risk_set_checks(tables, longest), *shown.checks, *competing),
+        tests=_log_rank(shown, strata),
     )
     return RetentionCurve(
         table=pd.concat(frames, ignore_index=True),
@@ -297,29 +331,27 @@ def retention_curve(
         conf_level=conf_level,
         unit=unit,
         group=group,
-        horizons=_horizons(
-            horizons, unit, max(float(t.time[-1]) for t in tables.values()), max(longest.values())
+        horizons=horizons_known(
+            horizons,
+            unit=unit,
+            known=max(float(t.time[-1]) for t in tables.values()),
+            longest=max(longest.values()),
         ),
         tables=tables,
         left={name: int(part["n"][part["event"]].sum()) for name, part in parts.items()},
+        band=band,
     )
 
 
-def _names(spells: ir.Table | pd.DataFrame, counts: pd.DataFrame, group: str | None) -> list[str]:
-    """Return the groups in the order of their own type: 10 after 2, categories as declared."""
-    if group is None:
-        return [_ALL]
-    if isinstance(spells, pd.DataFrame) and isinstance(spells[group].dtype, pd.CategoricalDtype):
-        present = set(counts["group"].astype(str))
-        return [str(level) for level in spells[group].cat.categories if str(level) in present]
-    return list(dict.fromkeys(map(str, counts["group"].sort_values().tolist())))
-
-
-def _table_of(part: pd.DataFrame, *, conf_level: float, whom: str) -> LifeTable:
+def _table_of(part: pd.DataFrame, *, conf_level: float, whom: str, band: BandOf) -> LifeTable:
     try:
-        return life_table(
+        table = life_table(
             part["duration"], event=part["event"], n=part["n"], entry=part["entry"], conf_level=conf_level
         )
+        if band == "pointwise":
+            return table
+        whole = simultaneous_band(table, n=int(part["n"].sum()), conf_level=conf_level)
+        return replace(table, conf_low=whole.conf_low, conf_high=whole.conf_high)
     except DesignError as error:
         raise DesignError(f"{whom}{error}") from error
 
@@ -340,32 +372,24 @@ def _curve_frame(name: str, table: LifeTable, *, n: int) -> pd.DataFrame:
     )
 
 
-def _horizons(wanted: Sequence[float] | None, unit: str, known: float, longest: float) -> tuple[float, ...]:
-    """Return the horizons wanted, or those of the unit that the curves reach."""
-    if wanted is None:
-        return tuple(h for h in HORIZONS.get(unit, ()) if h <= known) or (known,)
-    told = list(wanted)
-    if not told or any(not 0 < h <= longest for h in told):
-        raise OptionError(
-            f"horizons are {', '.join(map(str, told)) or 'empty'}; the data allow durations above 0 and "
-            f"up to {longest:g} {unit}, the longest seen"
-        )
-    return tuple(int(h) if float(h).is_integer() else float(h) for h in told)
-
-
-def _log_rank(counts: pd.DataFrame, names: Sequence[str]) -> tuple[HypothesisTest, ...]:
-    if len(names) < 2 or not counts["event"].any():
+def _log_rank(counted: GroupedSpells, strata: str | None) -> tuple[HypothesisTest, ...]:
+    counts = counted.counts
+    if len(counted.names) < 2 or not counts["event"].any():
         return ()
-    codes = counts["group"].map({name: i for i, name in enumerate(names)})
     test = log_rank(
-        counts["duration"], event=counts["event"], n=counts["n"], group=codes, entry=counts["entry"]
+        counts["duration"],
+        event=counts["event"],
+        n=counts["n"],
+        group=counted.codes(),
+        entry=counts["entry"],
+        strata=counted.codes("strata") if strata else None,
     )
     if test.df == 0:
         return ()  # the groups were never at risk together
     return (
         HypothesisTest(
-            name="log-rank test",
-            null="all groups leave at the same pace",
+            name="stratified log-rank test" if strata else "log-rank test",
+            null=f"all groups leave at the same pace{f' within each {strata}' if strata else ''}",
             statistic=test.statistic,
             df=test.df,
             p_value=test.p_value,
