@@ -1,8 +1,20 @@
 """Who leaves, when, and what goes with it: the vocabulary of notebook 04."""
 
 from cemlab.survival.contracts import spells
+from cemlab.survival.episodes import episodes
 from cemlab.survival.hazard_result import HazardRatios
 from cemlab.survival.hazards import hazard_ratios
+from cemlab.survival.over_time import hazard_ratios_over_time
+from cemlab.survival.predicted import PredictedRetention
 from cemlab.survival.retention import RetentionCurve, retention_curve
 
-__all__ = ["HazardRatios", "RetentionCurve", "hazard_ratios", "retention_curve", "spells"]
+__all__ = [
+    "HazardRatios",
+    "PredictedRetention",
+    "RetentionCurve",
+    "episodes",
+    "hazard_ratios",
+    "hazard_ratios_over_time",
+    "retention_curve",
+    "spells",
+]

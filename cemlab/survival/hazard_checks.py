@@ -26,6 +26,7 @@ def hazard_evidence(
     fit: HazardFit,
     *,
     n_used: int,
+    n_given: int,
     unit: str,
     what: str,
     clustered: str | None,
@@ -49,7 +50,7 @@ def hazard_evidence(
         design=f"{what}; {len(design.terms)} recorded terms.{compared}{strata}{errors}",
         unit=unit,
         n_used=n_used,
-        n_given=rows.n_given,
+        n_given=n_given,
         source=source,
         assumptions=(
             "Those still there at the end of observation would leave as the others do.",

@@ -119,6 +119,7 @@ def hazard_ratios(
         design,
         fit,
         n_used=len(rows.times),
+        n_given=rows.n_given,
         unit="spells",
         what="Spells followed until the customer left",
         clustered=cluster,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +57,15 @@ class SpellRows:
 
 
 def spell_rows(
-    spells: ir.Table | pd.DataFrame, columns: SpellColumns, *, also: Sequence[str] = ()
+    spells: ir.Table | pd.DataFrame,
+    columns: SpellColumns,
+    *,
+    also: Sequence[str] = (),
+    check: Callable[[pd.DataFrame], None] | None = None,
 ) -> tuple[SpellRows, pd.DataFrame]:
     """Return the complete rows, and the same rows as they were given, with the columns `also`.
+
+    `check` sees all rows, before those with a missing covariate are left out.
 
     Raises
     ------
@@ -73,6 +79,8 @@ def spell_rows(
     _refuse_roles(columns)
     given = spells[wanted] if isinstance(spells, pd.DataFrame) else spells.select(wanted).to_pandas()
     times = _times(given, columns)
+    if check is not None:
+        check(given)
     _refuse_later(given, times, columns.known)
     kept = given[[*columns.covariates, *columns.strata]].notna().all(axis=1).to_numpy()
     times, given = times[kept].reset_index(drop=True), given[kept].reset_index(drop=True)
