@@ -83,7 +83,8 @@ def spell_roles(
     names = {"t": duration, "e": event, **({"s": entry} if entry else {})}
     _check_covariates(covariates, names)
     named = {**names, **{f"x{i}": name for i, name in enumerate(covariates)}, **(extra or {})}
-    table = _under_roles(spells, named)
+    # several questions are asked of a few columns: joins and dates behind them are worked out once
+    table = _under_roles(spells, named).cache()
     for role in ("t", "s"):
         if role in names and not table[role].type().is_numeric():
             raise DataError(f"spells, column {named[role]!r}: a length must be a number, not {table[role].type()}")

@@ -211,7 +211,14 @@ def onboarding_effect(
     check_conf_level(conf_level)
     cuts = check_periods(periods)
     _check_options(cuts, share)
-    roles = spell_roles(spells, duration=duration, event=event, causes=causes, covariates=[treated, *balance])
+    roles = spell_roles(
+        spells,
+        duration=duration,
+        event=event,
+        causes=causes,
+        covariates=[treated, *balance],
+        extra={"ended": event},
+    )
     roles = _with_flag(roles, treated)
     checks, believed = lot_checks(roles, balance, share)
     grade: Grade = "experiment" if by_lot and believed else "association"
@@ -238,7 +245,7 @@ def onboarding_effect(
         table=_bands_table(hazards),
         evidence=_evidence(hazards, checks, grade, believed, by_lot, source),
         conf_level=conf_level,
-        gained=_gained(spells, treated, duration, event, horizon, conf_level),
+        gained=_gained(roles, horizon, conf_level),
         horizon=horizon,
         unit=unit,
         frailty=_frailty_table(fit, conf_level),
@@ -285,16 +292,9 @@ def _bands_table(hazards: PeriodHazards) -> pd.DataFrame:
     return frame
 
 
-def _gained(
-    spells: ir.Table | pd.DataFrame,
-    treated: str,
-    duration: str,
-    event: str,
-    horizon: float,
-    conf_level: float,
-) -> pd.DataFrame:
+def _gained(roles: SpellRoles, horizon: float, conf_level: float) -> pd.DataFrame:
     """Return restricted means of both arms and their difference, all causes of leaving together."""
-    counts = spell_counts(spells, duration=duration, event=event, group=treated)
+    counts = spell_counts(roles.table, duration="t", event="ended", group="x0")
     flag = counts["group"].astype(float).to_numpy()
     means = []
     for value in (1.0, 0.0):

@@ -170,9 +170,14 @@ class PeriodHazards(Result):
 
     @property
     def baseline_chart(self) -> Chart:
-        """Bars of the chance to leave in each period, at the reference levels."""
-        frame = self.baseline.assign(period=[f"{a:g}–{b:g}" for a, b in self.baseline[["start", "end"]].to_numpy()])
-        top = frame.loc[frame["estimate"].idxmax()]
+        """Bars of the chance to leave within one unit of time, by period, at the reference levels."""
+        frame = self.baseline.assign(
+            period=[f"{a:g}–{b:g}" for a, b in self.baseline[["start", "end"]].to_numpy()]
+        )
+        for name in ("estimate", "conf_low", "conf_high"):
+            # periods may differ in length: per unit of time they can be compared
+            frame[name] = 1 - (1 - frame[name]) ** (1 / self._widths())
+        top, one = frame.loc[frame["estimate"].idxmax()], self.unit.removesuffix("s")
         return Chart(
             kind="bar",
             frame=frame[["period", "estimate", "conf_low", "conf_high"]],
@@ -181,8 +186,8 @@ class PeriodHazards(Result):
             low="conf_low",
             high="conf_high",
             x_label=f"Period since the start [{self.unit}]",
-            y_label="Share of those who reach the period that leave in it [%]",
-            claim=f"Most of those who reach a period leave from {top['start']:g} to {top['end']:g} {self.unit}",
+            y_label=f"Chance to leave within one {one} [%]",
+            claim=f"The pace of leaving is highest from {top['start']:g} to {top['end']:g} {self.unit}",
             grade=self.evidence.grade,
             note=self.caption,
             percent=True,
