@@ -46,8 +46,8 @@ class SignalCounts:
         One row a lead: ``lead`` [days from the last alarm to leaving by a controllable cause; missing where
         none in the window], ``n``; leavers who had been observed for a whole window.
     ever
-        One row each of customers who ever signalled and who never did: ``signalled``, ``days``, ``left``: what
-        a table without dates would show.
+        One row each of customers who ever signalled and who never did: ``signalled``, ``days``, ``left``:
+        what a table without dates would show.
     window_days
         Days for which an alarm stands.
     bands
@@ -171,8 +171,8 @@ def _check(
 ) -> None:
     if when is None or (when == "date" and when not in signals.columns):
         raise DesignError(
-            "signals have no date: an exposure that starts after entry needs its date, or the time before it, "
-            "which nobody could have left in, counts for it (immortal time); name the column, when='…'"
+            "signals have no date: an exposure that starts after entry needs its date, or the time before "
+            "it, which nobody could have left in, counts for it (immortal time); name the column, when='…'"
         )
     for column in ("customer", when):
         if column not in signals.columns:
@@ -274,11 +274,15 @@ def _daily(spells: ir.Table, alarms: ir.Table, bands: tuple[int, ...], first: da
         kind=ibis.literal("started"),
     )
     stops = every.select(state=every["state"], day=days_between(origin, every["end"]), kind=ended)
-    counted = ibis.union(starts, stops).group_by("state", "day").aggregate(
-        started=_.count(where=_["kind"] == "started"),
-        stopped=_.count(where=_["kind"] != "started"),
-        left=_.count(where=_["kind"] == _CONTROLLABLE),
-        other=_.count(where=_["kind"] == _OTHER),
+    counted = (
+        ibis.union(starts, stops)
+        .group_by("state", "day")
+        .aggregate(
+            started=_.count(where=_["kind"] == "started"),
+            stopped=_.count(where=_["kind"] != "started"),
+            left=_.count(where=_["kind"] == _CONTROLLABLE),
+            other=_.count(where=_["kind"] == _OTHER),
+        )
     )
     frame: pd.DataFrame = counted.order_by("state", "day").to_pandas()
     return frame

@@ -179,7 +179,7 @@ def _with_own(known: ir.Table, own: ir.Table, cues: Sequence[str]) -> ir.Table:
     late = rows(joined.aggregate(n=joined.count(where=_["cue_day"] >= _["date"])))[0]["n"]
     if late:
         raise DesignError(
-            f"own_cues: {late:,} are dated on the day of their offer or later; what is known only then cannot "
-            "decide who gets one"
+            f"own_cues: {late:,} are dated on the day of their offer or later; what is known only then "
+            "cannot decide who gets one"
         )
     return joined.mutate(**{cue: joined[cue].fill_null(MISSING) for cue in cues}).drop("cue_day")

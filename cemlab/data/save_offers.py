@@ -315,8 +315,8 @@ def _with_outcome(told: ir.Table, spells: ir.Table, window: int, controllable: S
     twice = met.group_by("customer").aggregate(n=_.count()).filter(_["n"] > 1)
     if _count(twice):
         raise DataError(
-            f"subscriptions: {_count(twice):,} customers have two contracts in force on the day of the offer; "
-            "say which one counts"
+            f"subscriptions: {_count(twice):,} customers have two contracts in force on the day of the "
+            "offer; say which one counts"
         )
     ended = (met["exit"].notnull() & (days_between(met["date"], met["exit"]) <= window)).fill_null(False)
     willing = met["cause"].isin(list(controllable)).fill_null(False)

@@ -1,4 +1,4 @@
-"""Learners of what an offer changes: cross-fitted, on cells weighted by their customers, as exact as on rows."""
+"""Learners of what an offer changes: cross-fitted, on cells weighted by their customers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ Floats = NDArray[np.float64]
 
 Learner = Literal["doubly robust", "two models", "x", "interactions"]
 
-# Guessed SD of what a value of a cue adds to the effect, as a share of the mean share that leaves, and how many
-# values the guess counts as: the class of risk sums up what the company knows, and single cues add little.
+# Guessed SD of what a value of a cue adds to the effect, as a share of the mean share that leaves, and how
+# many values the guess counts as: the class of risk sums up what the company knows, and single cues add
+# little.
 _CLASS_GUESS, _CLASS_WEIGHT = 0.3, 1.0
 _CUE_GUESS, _CUE_WEIGHT = 0.05, 10.0
 _PAIR_GUESS, _PAIR_WEIGHT = 0.02, 10.0

@@ -1,4 +1,4 @@
-"""Whom to make a save offer under budget and capacity: by risk, by uplift, to everyone, to nobody, at random."""
+"""Whom to make a save offer under budget and capacity: by risk, by uplift, or otherwise."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ class SavePolicies(Result):
         else:
             verdict = "Which of the two earns more cannot be told from this trial."
         text = (
-            f"With offers to at most {percent(self.reach, digits=0)} of {self.considered:,} customers considered, "
-            f"those with the highest uplift bring {_money(value[BY_UPLIFT])} per customer considered, those with "
-            f"the highest risk {_money(value[BY_RISK])}; the difference is {_money(gap)}. {verdict} Offers to "
-            f"everyone would bring {_money(value[EVERYONE])}."
+            f"With offers to at most {percent(self.reach, digits=0)} of {self.considered:,} customers "
+            f"considered, those with the highest uplift bring {_money(value[BY_UPLIFT])} per customer "
+            f"considered, those with the highest risk {_money(value[BY_RISK])}; the difference is "
+            f"{_money(gap)}. {verdict} Offers to everyone would bring {_money(value[EVERYONE])}."
         )
         if self.evidence.failed:
             text += f" Checks that failed: {join_words(check.name for check in self.evidence.failed)}."
@@ -101,10 +101,7 @@ class SavePolicies(Result):
     @property
     def chart(self) -> Chart:
         """Profit curves by the share offered."""
-        best = {}
-        for rule, rows in self.curve.groupby("rule", sort=False):
-            best[str(rule)] = rows.loc[rows["estimate"].idxmax()]
-        top = best[BY_UPLIFT]
+        value = self.of("value").set_index("rule")["estimate"]
         return Chart(
             kind="line",
             frame=self.curve,
@@ -116,9 +113,8 @@ class SavePolicies(Result):
             x_label="Share of those considered who get an offer",
             y_label="Profit per customer considered",
             claim=(
-                f"By uplift, profit peaks at {number(float(top['estimate']))} per customer with offers to "
-                f"{percent(float(top['share_offered']), digits=0)}; by risk at "
-                f"{number(float(best[BY_RISK]['estimate']))}"
+                f"With at most {percent(self.reach, digits=0)} offered, uplift earns "
+                f"{number(float(value[BY_UPLIFT]))} per customer, risk {number(float(value[BY_RISK]))}"
             ),
             grade=self.evidence.grade,
             note=self.caption,
@@ -168,9 +164,10 @@ def save_policies(
     Notes
     -----
     Rules are learned without each fold and valued on it, doubly robust; the errors allow for that a rule of
-    uplift learned from one trial is in doubt (Luedtke & van der Laan 2016). ``"everyone"`` knows neither budget
-    nor capacity. ``"by uplift"`` makes no offer that is expected to lose money, even with hands free; the
-    curve goes on, to show what further offers would cost. It is valued for customers like those of the trial.
+    uplift learned from one trial is in doubt (Luedtke & van der Laan 2016). ``"everyone"`` knows neither
+    budget nor capacity. ``"by uplift"`` makes no offer that is expected to lose money, even with hands free;
+    the curve goes on, to show what further offers would cost. It is valued for customers like those of the
+    trial.
 
     References
     ----------

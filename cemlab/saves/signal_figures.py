@@ -80,8 +80,8 @@ def base_rate(
 ) -> tuple[Interval, int]:
     """Return the chance to leave within so many days without an alarm, from the days of the alarms on.
 
-    Aalen–Johansen by calendar day among those without a standing alarm, averaged over the days on which alarms
-    were given; and how many leavers it rests on.
+    Aalen–Johansen by calendar day among those without a standing alarm, averaged over the days on which
+    alarms were given; and how many leavers it rests on.
     """
     from scipy.special import ndtri
 
@@ -138,7 +138,7 @@ def inverse(precision: Interval, kept_share: float) -> Interval:
 
 
 def immortal(counts: SignalCounts, conf_level: float) -> pd.DataFrame:
-    """Return the ratio of rates with the signal's date, and without it: who ever signalled, from the start."""
+    """Return the ratio of rates with the signal's date, and without: ever signalled, from the start."""
     at_risk, left, _other = daily_arrays(counts)
     time, events = at_risk.sum(axis=1), left.sum(axis=1)
     ever = counts.ever.set_index("signalled").reindex([False, True]).fillna(0)

@@ -122,7 +122,10 @@ class LeavingSignals(Result):
             high="conf_high",
             x_label="Rate of leaving against customers without a signal in the same month [ratio]",
             y_label="Days after the signal",
-            claim=f"In the {first['period']} customers leave {first['estimate']:.2f} times as fast as without a signal",
+            claim=(
+                f"In the {first['period']} customers leave {first['estimate']:.2f} times as fast as "
+                "without a signal"
+            ),
             grade=self.evidence.grade,
             note=self.caption,
             log=bool((frame[["conf_low"]] > 0).all(axis=None)),
@@ -143,8 +146,8 @@ class LeavingSignals(Result):
             x_label="Rate of leaving, with a signal against without [ratio]",
             y_label="Time with a signal begins",
             claim=(
-                f"Counted from its date the signal goes with {right['estimate']:.2f} times the rate of leaving; "
-                f"counted from entry it seems to be {wrong['estimate']:.2f}"
+                f"Counted from its date the signal goes with {right['estimate']:.2f} times the rate of "
+                f"leaving; counted from entry it seems to be {wrong['estimate']:.2f}"
             ),
             grade="association",
             note=f"{self.caption} To give a signal, a customer must first stay that long: immortal time.",
@@ -213,7 +216,8 @@ def leaving_signals(
     days = counts.window_days if within_days is None else within_days
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= counts.window_days:
         raise OptionError(
-            f"within_days is {within_days!r}; give whole days from 1 to {counts.window_days}, which were counted"
+            f"within_days is {within_days!r}; give whole days from 1 to {counts.window_days}, which were "
+            "counted"
         )
     if isinstance(kept_share, bool) or not isinstance(kept_share, (int, float)) or not 0 < kept_share <= 1:
         raise OptionError(f"kept_share is {kept_share!r}; give a share over 0 and up to 1, e.g. 0.25")
@@ -227,7 +231,7 @@ def leaving_signals(
         raise DesignError("signals: nobody left by a controllable cause, so no signal can be judged")
     true = complete[(complete["outcome"] == "left") & (complete["lead"] <= days)]
     n, hits = int(complete["n"].sum()), int(true["n"].sum())
-    leads = true.groupby("lead", as_index=False)["n"].sum()
+    leads = true.groupby("lead")["n"].sum().reset_index()
     return LeavingSignals(
         table=_table(counts, complete, leads, n, hits, days, float(kept_share), conf_level),
         evidence=_evidence(counts, n, hits, days),
@@ -281,8 +285,9 @@ def _evidence(counts: SignalCounts, n: int, hits: int, days: int) -> Evidence:
     return Evidence(
         grade="association",
         design=(
-            f"{counts.n_customers:,} customers followed from {counts.first} to {counts.as_of}; a customer counts "
-            "as signalling from the day of the signal on, and is held against those without one at that time."
+            f"{counts.n_customers:,} customers followed from {counts.first} to {counts.as_of}; a customer "
+            "counts as signalling from the day of the signal on, and is held against those without one at "
+            "that time."
         ),
         unit="alarms",
         n_used=n,
@@ -299,15 +304,15 @@ def _evidence(counts: SignalCounts, n: int, hits: int, days: int) -> Evidence:
                 null="every alarm has its whole window inside the data",
                 passed=None if n < counts.n_alarms else True,
                 detail=f"{counts.n_alarms - n:,} of {counts.n_alarms:,} alarms lie in the last "
-                f"{counts.window_days} days and do not count, whatever came of them; for rates they do, as long "
-                "as they were observed.",
+                f"{counts.window_days} days and do not count, whatever came of them; for rates they do, "
+                "as long as they were observed.",
             ),
             Check(
                 name="dated exposure",
                 null="nobody counts as signalling before the signal",
                 passed=True,
-                detail=f"Time before a signal counts as {BEFORE}. {counts.n_outside:,} signals of customers not "
-                "under observation were left out.",
+                detail=f"Time before a signal counts as {BEFORE}. {counts.n_outside:,} signals of customers "
+                "not under observation were left out.",
             ),
             Check(
                 name="true alarms",

@@ -23,6 +23,9 @@ from cemlab.stats.off_policy import EffectFit, Scores, doubly_robust_scores
 Floats = NDArray[np.float64]
 
 
+_DRAWS = 80  # of noise, from which follows what learning adds to the error of a rule's value
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trial:
     """One offer against none, learned.
@@ -47,6 +50,9 @@ class Trial:
         The models of each arm.
     fits
         How the share that leaves changes by the cues: without each fold, and from all folds last.
+    noise, noise_learned
+        Draws of the error of the scores' sums, and of what it does to the effects learned without each fold,
+        of shape (x, f, draws).
     design
         How cells become columns.
     learner
@@ -63,6 +69,8 @@ class Trial:
     kept_all: Floats
     learned: Learned
     fits: tuple[EffectFit, ...]
+    noise: Floats
+    noise_learned: Floats
     design: CellDesign
     learner: Learner
 
@@ -105,6 +113,7 @@ def learn_trial(cells: SaveCells, *, offer: str | None, learner: Learner, seed: 
     predicted = learned.predicted(index)
     own = doubly_robust_scores(n, left, predicted, share=learned.share)
     fits = effect_fits(learned, own, index)
+    noise = learned.noise[..., :_DRAWS]
     kept, kept_all = effects_by(learner, learned, fits, index)
     return Trial(
         offer=name,
@@ -117,9 +126,17 @@ def learn_trial(cells: SaveCells, *, offer: str | None, learner: Learner, seed: 
         kept_all=kept_all,
         learned=learned,
         fits=fits,
+        noise=-noise,
+        noise_learned=-_learned_noise(noise, fits, design.full(index)),
         design=design,
         learner=learner,
     )
+
+
+def _learned_noise(noise: Floats, fits: tuple[EffectFit, ...], full: Floats) -> Floats:
+    others = noise.sum(axis=1, keepdims=True) - noise
+    without = [fit.smoother(full) @ others[:, fold] for fold, fit in enumerate(fits[:-1])]
+    return np.stack(without, axis=1)
 
 
 def chosen_offer(cells: SaveCells, offer: str | None) -> str:
@@ -152,15 +169,15 @@ def _refuse_one_arm(n: Floats, index: pd.DataFrame, offer: str) -> None:
     if (arms == 0).any():
         which = "got no offer" if arms[0] == 0 else f"got the offer {offer!r}"
         raise DesignError(
-            f"save offers: nobody {which}, so there is nothing to compare; what an offer changes takes customers "
-            "with and without it, by lot"
+            f"save offers: nobody {which}, so there is nothing to compare; what an offer changes takes "
+            "customers with and without it, by lot"
         )
     by_class = pd.DataFrame(n.sum(axis=1)).groupby(index["class"].to_numpy()).sum()
     alone = [str(name) for name in by_class.index[(by_class == 0).any(axis=1)]]
     if alone:
         raise DesignError(
-            f"save offers: no overlap in the class {join_words(alone)}: all or none of it got the offer, so that "
-            "nothing can be compared; leave the class out or merge it"
+            f"save offers: no overlap in the class {join_words(alone)}: all or none of it got the offer, "
+            "so that nothing can be compared; leave the class out or merge it"
         )
     by_fold = n.sum(axis=0)
     if (by_fold.sum(axis=1) == 0).any() or (by_fold.sum(axis=0) == by_fold).any():

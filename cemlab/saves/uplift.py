@@ -39,10 +39,10 @@ class SaveUplift(Result):
     Parameters
     ----------
     table
-        One row over all (feature ``"all"``), one a class of risk (``"class"``), one a value of a cue: feature,
-        level, estimate, conf_low, conf_high (change of the share that leaves by a controllable cause within
-        the window; below 0 is good), share_with, share_without, n_with, n_without, n_other (ended by other
-        causes).
+        One row over all (feature ``"all"``), one a class of risk (``"class"``), one a value of a cue:
+        feature, level, estimate, conf_low, conf_high (change of the share that leaves by a controllable cause
+        within the window; below 0 is good), share_with, share_without, n_with, n_without, n_other (ended by
+        other causes).
     curve
         What offering to the first so many keeps: rule (``"by uplift"``, ``"by risk"``, ``"at random"``),
         share_offered, estimate, conf_low, conf_high (share of all considered that is kept by it).
@@ -53,8 +53,9 @@ class SaveUplift(Result):
         Bands of predicted uplift, learned without the fold: band, predicted, estimate, conf_low, conf_high
         (share kept), n.
     sleeping_dogs
-        One row a class: class, share (of those considered), estimate, conf_low, conf_high (change of the share
-        that leaves), p_value (one-sided, that the offer drives nobody away), p_adjusted (Holm), harmful.
+        One row a class: class, share (of those considered), estimate, conf_low, conf_high (change of the
+        share that leaves), p_value (one-sided, that the offer drives nobody away), p_adjusted (Holm),
+        harmful.
     trial
         The counts and models, for rules to be priced without a new fit.
     cells
@@ -90,8 +91,8 @@ class SaveUplift(Result):
         Returns
         -------
         pandas.DataFrame
-            ``class``, the cues, ``estimate`` (share kept by the offer), ``conf_low``, ``conf_high`` (posterior
-            intervals of the doubly robust learner; missing for the others), ``n``.
+            ``class``, the cues, ``estimate`` (share kept by the offer), ``conf_low``, ``conf_high``
+            (posterior intervals of the doubly robust learner; missing for the others), ``n``.
         """
         from scipy.special import ndtri
 
@@ -130,7 +131,8 @@ class SaveUplift(Result):
         dogs = self.sleeping_dogs[self.sleeping_dogs["harmful"]]
         if len(dogs):
             asleep = (
-                f"Sleeping dogs: {join_words(map(str, dogs['class']))}, {percent(float(dogs['share'].sum()))} of "
+                f"Sleeping dogs: {join_words(map(str, dogs['class']))}, "
+                f"{percent(float(dogs['share'].sum()))} of "
                 "those considered, leave more often with an offer."
             )
         else:
@@ -138,9 +140,9 @@ class SaveUplift(Result):
         qini = self.qini.set_index("rule").loc["by uplift"]
         ranked = "better than chance" if qini["conf_low"] > 0 else "not shown to be better than chance"
         return (
-            f"Among {self.evidence.n_used:,} customers considered, the offer {word} the share that leaves within "
-            f"{self.cells.window_days} days by {told}. {asleep} Ranking by predicted uplift is {ranked} (Qini "
-            f"{qini['estimate']:.3f}, {qini['conf_low']:.3f} to {qini['conf_high']:.3f})."
+            f"Among {self.evidence.n_used:,} customers considered, the offer {word} the share that leaves "
+            f"within {self.cells.window_days} days by {told}. {asleep} Ranking by predicted uplift is "
+            f"{ranked} (Qini {qini['estimate']:.3f}, {qini['conf_low']:.3f} to {qini['conf_high']:.3f})."
             + (
                 f" Checks that failed: {join_words(check.name for check in self.evidence.failed)}."
                 if self.evidence.failed
@@ -186,7 +188,9 @@ class SaveUplift(Result):
             group="rule",
             x_label="Share of those considered who get an offer",
             y_label="Kept by it, of all considered [%]",
-            claim=f"Ranked by uplift the Qini is {qini['by uplift']:.3f}, ranked by risk {qini['by risk']:.3f}",
+            claim=(
+                f"Ranked by uplift the Qini is {qini['by uplift']:.3f}, ranked by risk {qini['by risk']:.3f}"
+            ),
             grade=self.evidence.grade,
             note=self.caption,
             percent=True,
@@ -307,7 +311,7 @@ def save_uplift(
         curve=curve,
         qini=qini,
         calibration=calibration(trial, bands, conf_level),
-        sleeping_dogs=sleeping_dogs(table, trial, conf_level),
+        sleeping_dogs=sleeping_dogs(table, conf_level),
         trial=trial,
         cells=cells,
     )
@@ -321,9 +325,9 @@ def _evidence(cells: SaveCells, trial: Trial, table: pd.DataFrame, treated_share
     return Evidence(
         grade="experiment" if all(check.passed is not False for check in lot) else "adjusted",
         design=(
-            f"Customers considered from {cells.first} to {cells.last}, offered “{trial.offer}” or held back by lot; "
-            f"leaving by {join_words(cells.controllable)} within {cells.window_days} days. Other causes "
-            f"({join_words(cells.uncontrollable) or 'none'}) compete."
+            f"Customers considered from {cells.first} to {cells.last}, offered “{trial.offer}” or held "
+            f"back by lot; leaving by {join_words(cells.controllable)} within {cells.window_days} days. "
+            f"Other causes ({join_words(cells.uncontrollable) or 'none'}) compete."
         ),
         unit="customers",
         n_used=n_used,

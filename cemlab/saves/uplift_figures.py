@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -111,29 +114,10 @@ def calibration(trial: Trial, bands: int, conf_level: float) -> pd.DataFrame:
     return frame[frame["n"] > 0].reset_index(drop=True)
 
 
-def sleeping_dogs(table: pd.DataFrame, trial: Trial, conf_level: float) -> pd.DataFrame:
+def sleeping_dogs(table: pd.DataFrame, conf_level: float) -> pd.DataFrame:
     """Return for each class whether an offer drives customers away, allowing for all classes being tested."""
-    from scipy.stats import fisher_exact
-
     own = table[table["feature"] == "class"].reset_index(drop=True)
-    p = np.array(
-        [
-            fisher_exact(
-                [
-                    [
-                        round(row["share_with"] * row["n_with"]),
-                        round((1 - row["share_with"]) * row["n_with"]),
-                    ],
-                    [
-                        round(row["share_without"] * row["n_without"]),
-                        round((1 - row["share_without"]) * row["n_without"]),
-                    ],
-                ],
-                alternative="greater",
-            ).pvalue
-            for row in own.to_dict("records")
-        ]
-    )
+    p = np.array([_harm(row) for row in own.to_dict("records")])
     adjusted = holm(p)
     size = (own["n_with"] + own["n_without"]).to_numpy()
     return pd.DataFrame(
@@ -148,6 +132,17 @@ def sleeping_dogs(table: pd.DataFrame, trial: Trial, conf_level: float) -> pd.Da
             "harmful": adjusted < 1 - conf_level,
         }
     )
+
+
+def _harm(row: Mapping[Any, Any]) -> float:
+    """Return Fisher's one-sided p-value that no more leave with an offer than without."""
+    from scipy.stats import fisher_exact
+
+    arms = [
+        [round(row[f"share_{arm}"] * row[f"n_{arm}"]), round((1 - row[f"share_{arm}"]) * row[f"n_{arm}"])]
+        for arm in ("with", "without")
+    ]
+    return float(fisher_exact(np.array(arms), alternative="greater").pvalue)
 
 
 def holm(p_values: Floats) -> Floats:

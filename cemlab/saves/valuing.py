@@ -1,4 +1,4 @@
-"""Offers as arms of one experiment, priced: what rules that give them out are worth, and what learning adds."""
+"""Offers as arms of one experiment, priced: what rules that give them out are worth."""
 
 from __future__ import annotations
 
@@ -64,15 +64,10 @@ class Arms:
             Errors of the sums of scores, and of the effects learned on the other folds, each of shape (x, f,
             offers, draws). Arms without an offer are shared by all offers, which is left out here.
         """
-        own, learned = [], []
-        for trial in self.trials:
-            noise = trial.learned.noise
-            others = noise.sum(axis=1, keepdims=True) - noise
-            full = trial.design.full(trial.index)
-            without = [fit.smoother(full) @ others[:, fold] for fold, fit in enumerate(trial.fits[:-1])]
-            own.append(-noise)
-            learned.append(-np.stack(without, axis=1))
-        return np.stack(own, axis=2), np.stack(learned, axis=2)
+        return (
+            np.stack([trial.noise for trial in self.trials], axis=2),
+            np.stack([trial.noise_learned for trial in self.trials], axis=2),
+        )
 
 
 def arms_of(trials: Sequence[Trial]) -> Arms:
@@ -103,7 +98,8 @@ def margins(trial: Trial, margin: float | Mapping[str, float]) -> Floats:
         missing, unknown = [n for n in names if n not in margin], [n for n in margin if n not in names]
         if missing or unknown:
             raise OptionError(
-                f"margin lacks {join_words(missing) or 'nothing'} and names {join_words(map(str, unknown)) or 'no'} "
+                f"margin lacks {join_words(missing) or 'nothing'} and names "
+                f"{join_words(map(str, unknown)) or 'no'} "
                 f"further class; the classes are {join_words(names)}"
             )
         each = {name: money(margin[name], f"margin of {name}") for name in names}

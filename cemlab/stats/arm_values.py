@@ -1,7 +1,7 @@
 """What rules that give out several treatments are worth: doubly robust, from counts of an experiment.
 
-Throughout, ``x`` is the number of cells, ``f`` of folds, ``k`` of treatments besides none, ``r`` of rules; the
-last axis of counts is the arm, none first.
+Throughout, ``x`` is the number of cells, ``f`` of folds, ``k`` of treatments besides none, ``r`` of rules;
+the last axis of counts is the arm, none first.
 """
 
 from __future__ import annotations

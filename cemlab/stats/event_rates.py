@@ -58,8 +58,7 @@ def rate_ratio(
     parts = [np.atleast_1d(np.asarray(x, dtype=float)) for x in (events, time, events_else, time_else)]
     if len({part.shape for part in parts}) > 1 or any(not (part >= 0).all() for part in parts):
         raise DataError("events and times at risk must be numbers from 0 and of one shape")
-    here, at_risk, there, at_risk_else = parts
-    both = (at_risk > 0) & (at_risk_else > 0)
+    both = (parts[1] > 0) & (parts[3] > 0)
     if not both.any():
         raise DesignError("nobody is at risk on both sides at the same time, so there is nothing to compare")
     d, t, d2, t2 = (part[both] for part in parts)

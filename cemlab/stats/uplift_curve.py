@@ -1,9 +1,9 @@
 """Uplift and Qini curves from counted rows of an experiment with a yes-or-no outcome.
 
 Rows are ranked by a score that did not see them; the curve says what treating the first so many would change.
-Ties stand for chance: of rows with one score any share is taken as if drawn at random, so that no order of the
-rows moves the curve. Throughout, ``g`` is the number of groups of rows, the last axis of counts is the arm:
-0 untreated, 1 treated.
+Ties stand for chance: of rows with one score any share is taken as if drawn at random, so that no order of
+the rows moves the curve. Throughout, ``g`` is the number of groups of rows, the last axis of counts is the
+arm: 0 untreated, 1 treated.
 """
 
 from __future__ import annotations
@@ -150,6 +150,8 @@ def _gain(counted: Floats, share: Floats) -> Floats:
 
 def _qini(counted: Floats) -> Floats:
     n, yes = counted[..., :2], counted[..., 2:]
-    expected = np.divide(yes[..., 0] * n[..., 1], n[..., 0], out=np.zeros_like(yes[..., 0]), where=n[..., 0] > 0)
+    expected = np.divide(
+        yes[..., 0] * n[..., 1], n[..., 0], out=np.zeros_like(yes[..., 0]), where=n[..., 0] > 0
+    )
     curve: Floats = np.where((n > 0).all(axis=-1), yes[..., 1] - expected, 0.0) / n[:, -1:, 1]
     return curve

@@ -1,0 +1,369 @@
+"""Situational selling: which offer, or none, by what is known of the customer at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cemlab.chart import Chart
+from cemlab.data.save_offers import NO_OFFER
+from cemlab.errors import DesignError, OptionError
+from cemlab.evidence import Check, Evidence
+from cemlab.markup import join_words, number, percent
+from cemlab.result import Result
+from cemlab.saves.uplift import SaveUplift
+from cemlab.saves.valuing import Arms, arms_of, considered_or_trial, margins, money
+from cemlab.segmentation.allocation import allocate
+from cemlab.stats.arm_values import top_share
+
+Floats = NDArray[np.float64]
+
+#: The rules that are always valued; "everyone: …" stands for each offer.
+NOBODY, BEST_SINGLE, BY_CUES = "nobody", "best single offer", "by cues"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SituationalOffers(Result):
+    """Which offer to make by the cues, and what that earns.
+
+    Parameters
+    ----------
+    table
+        One row a rule (quantity ``"value"``), and the difference of ``"by cues"`` to each other one
+        (``"difference"``): rule, quantity, estimate, conf_low, conf_high (currency of the margin per customer
+        considered, cost taken off), share_offered, n.
+    plan
+        What to offer by cell: class, cues, offer (``"none"`` for none; the one that most of the cell get), n,
+        worth (predicted, of that offer to one customer), share_offered.
+    cues
+        The cues.
+    considered
+        Customers that the rules are for.
+    """
+
+    plan: pd.DataFrame
+    cues: tuple[str, ...]
+    considered: int
+
+    title: ClassVar[str] = "Offers by the situation"
+    labels: ClassVar[dict[str, str]] = {
+        "rule": "Rule",
+        "value": "Profit per customer considered",
+        "share_offered": "Offered",
+        "difference": "By cues earns more by",
+    }
+
+    def of(self, quantity: str) -> pd.DataFrame:
+        """Return the rows of one quantity, ``"value"`` or ``"difference"``."""
+        return self.table[self.table["quantity"] == quantity].drop(columns="quantity").reset_index(drop=True)
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a rule: what it earns, whom it serves, and what the cues earn more."""
+        gaps = {row["rule"]: _money(row) for row in self.of("difference").to_dict("records")}
+        values = self.of("value").to_dict("records")
+        return pd.DataFrame(
+            {
+                "rule": [row["rule"] for row in values],
+                "value": [_money(row) for row in values],
+                "share_offered": [percent(row["share_offered"], digits=0) for row in values],
+                "difference": [gaps.get(row["rule"], "–") for row in values],
+            }
+        )
+
+    def narrative(self) -> str:
+        """Tell what choosing by cues earns, and whether it is more than one offer for all or none."""
+        value = {row["rule"]: row for row in self.of("value").to_dict("records")}
+        gaps = {row["rule"]: row for row in self.of("difference").to_dict("records")}
+        told = [
+            f"{'more than' if gaps[rule]['conf_low'] > 0 else 'less than'} {name} ({_money(gaps[rule])})"
+            if gaps[rule]["conf_low"] > 0 or gaps[rule]["conf_high"] < 0
+            else f"not shown to be other than {name} ({_money(gaps[rule])})"
+            for rule, name in (
+                (NOBODY, "no offer"),
+                *((rule, rule.replace("everyone: ", "“") + "” for everyone") for rule in self._everyone),
+            )
+        ]
+        return (
+            f"Choosing an offer or none by {join_words(self.cues)} earns {_money(value[BY_CUES])} per "
+            f"customer considered: {join_words(told)}."
+        )
+
+    @property
+    def _everyone(self) -> list[str]:
+        return [rule for rule in self.of("value")["rule"] if rule.startswith("everyone: ")]
+
+    @property
+    def chart(self) -> Chart:
+        """Forest of the rules, the poorest first."""
+        frame = self.of("value").sort_values("estimate", kind="stable", ignore_index=True)
+        value = frame.set_index("rule")["estimate"]
+        return Chart(
+            kind="forest",
+            frame=frame,
+            x="estimate",
+            y="rule",
+            low="conf_low",
+            high="conf_high",
+            x_label="Profit per customer considered",
+            y_label="Rule",
+            claim=(
+                f"Offers by cues earn {number(float(value[BY_CUES]))} per customer considered, "
+                f"one for everyone {number(float(value[self._everyone].max()))}"
+            ),
+            grade=self.evidence.grade,
+            note=self.caption,
+            reference=0.0,
+        )
+
+
+def _everyone(offer: str) -> str:
+    return f"everyone: {offer}"
+
+
+def _money(row: Mapping[Any, Any]) -> str:
+    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
+
+
+def situational_offers(
+    uplift: SaveUplift | Mapping[str, SaveUplift],
+    *,
+    margin: float | Mapping[str, float],
+    costs: Mapping[str, float] | None = None,
+    capacity: Mapping[str, int] | None = None,
+    considered: int | None = None,
+) -> SituationalOffers:
+    """Answer which offer to make in which situation, if any, and what choosing earns.
+
+    Parameters
+    ----------
+    uplift
+        From :func:`cemlab.saves.save_uplift`; where there are several offers, offer → what it changes, all
+        from the same cells.
+    margin
+        Worth of a customer kept [currency], one for all or by class of risk.
+    costs
+        Offer → price of one [currency]; by default what one cost in the trial.
+    capacity
+        Offer → most customers it can be made to, of those considered; without an entry there is no limit.
+    considered
+        Customers that the rules are for; by default those of the trial.
+
+    Returns
+    -------
+    SituationalOffers
+        Its table has rule, quantity, estimate, conf_low, conf_high, share_offered, n.
+
+    Raises
+    ------
+    OptionError
+        If an amount is none, or an offer is unknown.
+    DesignError
+        If the offers do not come from the same cells.
+
+    Notes
+    -----
+    Rules are learned without each fold and valued on it, doubly robust. ``"best single offer"`` is chosen
+    without the fold, too, and may be none, which makes it look a little worse than it is; it is valued where
+    there are several. It knows no capacity, nor do the rules for everyone. Errors take a
+    rule as it was learned; how much more they are for being learned from one trial is added for each offer.
+
+    References
+    ----------
+    Dudík, M., Erhan, D., Langford, J. & Li, L. (2014). Doubly robust policy evaluation and optimization.
+    Statistical Science 29, 485–511.
+    """
+    given = {uplift.trial.offer: uplift} if isinstance(uplift, SaveUplift) else dict(uplift)
+    first = _checked(given)
+    arms = arms_of([one.trial for one in given.values()])
+    names = [one.trial.offer for one in given.values()]
+    worth = margins(first.trial, margin)
+    price = _prices(first, names, costs)
+    size = considered_or_trial(considered, int(arms.rows.sum()))
+    limits = _limits(names, capacity, size)
+    gains = np.stack(
+        [worth[:, None] * trial.kept - c for trial, c in zip(arms.trials, price, strict=True)], axis=2
+    )
+    gives = _rules(arms, gains, limits)
+    single = [BEST_SINGLE] if len(names) > 1 else []
+    rules = [NOBODY, *(_everyone(name) for name in names), *single, BY_CUES]
+    return SituationalOffers(
+        table=_table(first, arms, rules, gives, worth, price, _learning_adds(arms, worth, price, limits)),
+        evidence=_evidence(first, arms, given),
+        conf_level=first.conf_level,
+        plan=_plan(arms, names, worth, price, limits),
+        cues=first.cells.cues,
+        considered=size,
+    )
+
+
+def _checked(given: Mapping[str, SaveUplift]) -> SaveUplift:
+    if not given:
+        raise OptionError("uplift names no offer; give what save_uplift returned, or offer → that")
+    first = next(iter(given.values()))
+    for one in given.values():
+        if one.cells is not first.cells:
+            raise DesignError(
+                "the offers come from different cells; learn all from the same save_offer_cells"
+            )
+    if len({one.trial.offer for one in given.values()}) < len(given):
+        raise OptionError("uplift holds one offer twice; give each once")
+    # without the arm of an offer its customers would be missing from those considered
+    missing = [name for name in first.cells.offers if name not in {one.trial.offer for one in given.values()}]
+    if missing:
+        raise OptionError(f"uplift lacks the offer {join_words(missing)}; give all offers of the trial")
+    if not all(one.trial.index.equals(first.trial.index) for one in given.values()):
+        raise DesignError(
+            "not every offer was tried in every cell of the cues, so they cannot be compared; use fewer cues"
+        )
+    return first
+
+
+def _prices(first: SaveUplift, names: list[str], costs: Mapping[str, float] | None) -> Floats:
+    each = first.cells.costs.set_index("offer")["each"]
+    if costs is not None:
+        unknown = [name for name in costs if name not in names]
+        missing = [name for name in names if name not in costs]
+        if unknown or missing:
+            raise OptionError(
+                f"costs are of {join_words(map(str, costs))}; the offers are {join_words(names)}"
+            )
+    return np.array([float(each[n]) if costs is None else money(costs[n], f"cost of {n}") for n in names])
+
+
+def _limits(names: list[str], capacity: Mapping[str, int] | None, size: int) -> Floats:
+    """Return the largest share of those considered that can get each offer."""
+    limits = np.ones(len(names))
+    for name, most in (capacity or {}).items():
+        if name not in names:
+            raise OptionError(f"capacity names {name!r}; the offers are {join_words(names)}")
+        if isinstance(most, bool) or not isinstance(most, (int, np.integer)) or most < 0:
+            raise OptionError(f"capacity is {most!r} for {name}; give a whole number of customers from 0")
+        limits[names.index(name)] = min(1.0, int(most) / size)
+    return limits
+
+
+def _rules(arms: Arms, gains: Floats, limits: Floats) -> Floats:
+    """Return what each rule gives to whom, learned without the fold, of shape (rules, x, f, offers)."""
+    rows, offers = arms.rows, gains.shape[2]
+    none = np.zeros_like(gains)
+    every = [none + (np.arange(offers) == k) for k in range(offers)]
+    # of the other folds' customers, what each offer would earn if all got it
+    others = rows.sum(axis=1, keepdims=True) - rows
+    mean = (others[..., None] * gains).sum(axis=0) / others.sum(axis=0)[:, None]
+    best = (mean == mean.max(axis=1, keepdims=True)) & (mean > 0)
+    single = none + best[None]
+    cues = np.stack([_assigned(gains[:, f], rows[:, f], limits) for f in range(rows.shape[1])], axis=1)
+    return np.stack([none, *every, *([single] if offers > 1 else []), cues])
+
+
+def _assigned(gain: Floats, rows: Floats, limits: Floats) -> Floats:
+    """Return the share of each cell that gets each offer, of shape (x, offers): the most worthy first."""
+    if gain.shape[1] == 1:
+        return top_share(gain[:, 0], rows, float(limits[0]), at_least=0.0)[:, None]
+    most = np.where(limits < 1, np.floor(limits * rows.sum() + 1e-9), np.inf)
+    plan = allocate(gain, np.zeros(gain.shape[1]), rows.astype(np.int64), capacity=most)
+    given: Floats = plan.assigned / np.maximum(rows, 1)[:, None]
+    return given
+
+
+def _learning_adds(arms: Arms, worth: Floats, price: Floats, limits: Floats) -> float:
+    """Return what having learned the rule by cues adds to the variance of its value."""
+    own, learned = arms.redrawn()
+    rows = arms.rows
+    kept = np.stack([trial.kept_all for trial in arms.trials], axis=1)[:, None, :, None]
+    errors = worth[:, None, None, None] * own / rows.sum()
+    spread = []
+    for moved in (np.zeros((*learned.shape[:3], 1)), learned):
+        gain = worth[:, None, None, None] * (kept + moved) - price[:, None]
+        best = gain == gain.max(axis=2, keepdims=True)
+        parts = [
+            top_share(
+                np.where(best[:, :, k], gain[:, :, k], -np.inf), rows[..., None], float(most), at_least=0.0
+            )
+            for k, most in enumerate(limits)
+        ]
+        spread.append(float((np.stack(parts, axis=2) * errors).sum(axis=(0, 1, 2)).var()))
+    return max(spread[1] - spread[0], 0.0)
+
+
+def _table(
+    first: SaveUplift, arms: Arms, rules: list[str], gives: Floats, worth: Floats, price: Floats, added: float
+) -> pd.DataFrame:
+    from scipy.special import ndtri
+
+    eye = np.eye(len(rules))
+    contrast = np.vstack([eye, eye[-1] - eye[:-1]])
+    found = arms.values(gives, worth, price)
+    estimate = contrast @ found.value
+    variance = np.maximum(np.einsum("cr,rs,cs->c", contrast, found.covariance, contrast), 0)
+    half = float(ndtri((1 + first.conf_level) / 2)) * np.sqrt(variance + added * (contrast[:, -1] != 0))
+    share = np.einsum("rxfk,xf->r", gives, arms.rows) / arms.rows.sum()
+    return pd.DataFrame(
+        {
+            "rule": [*rules, *rules[:-1]],
+            "quantity": ["value"] * len(rules) + ["difference"] * (len(rules) - 1),
+            "estimate": estimate,
+            "conf_low": estimate - half,
+            "conf_high": estimate + half,
+            "share_offered": [*share, *share[:-1]],
+            "n": int(arms.rows.sum()),
+        }
+    )
+
+
+def _plan(arms: Arms, names: list[str], worth: Floats, price: Floats, limits: Floats) -> pd.DataFrame:
+    """Return the rule to use from now on, learned from all folds."""
+    gain = np.column_stack([worth * t.kept_all - c for t, c in zip(arms.trials, price, strict=True)])
+    rows = arms.rows.sum(axis=1)
+    given = _assigned(gain, rows, limits)
+    most = given.argmax(axis=1)
+    offered = given.sum(axis=1)
+    some = offered > 0
+    return arms.index.assign(
+        offer=np.where(some, np.array(names, dtype=object)[most], NO_OFFER),
+        n=rows.astype(np.int64),
+        worth=np.where(some, gain[np.arange(len(gain)), most], 0.0),
+        share_offered=offered,
+    )
+
+
+def _evidence(first: SaveUplift, arms: Arms, given: Mapping[str, SaveUplift]) -> Evidence:
+    failed = {one.trial.offer: one.evidence.failed for one in given.values()}
+    grades = {one.evidence.grade for one in given.values()}
+    bad = [
+        f"{name}: {join_words(check.name for check in checks)}" for name, checks in failed.items() if checks
+    ]
+    return Evidence(
+        grade="experiment" if grades == {"experiment"} else "adjusted",
+        design=f"{first.evidence.design} The offer is chosen by {join_words(first.cells.cues)}.",
+        unit="customers",
+        n_used=int(arms.rows.sum()),
+        n_given=first.cells.n_given,
+        source=first.cells.source,
+        assumptions=(
+            *first.evidence.assumptions,
+            "Customers considered from now on are like those of the trial.",
+            "Margins and costs are as stated.",
+        ),
+        checks=(
+            Check(
+                name="offers by lot",
+                null="each offer's lot passes its checks",
+                passed=not bad,
+                detail=f"Failed: {'; '.join(bad)}." if bad else "Each does.",
+                remedy="See the evidence of save_uplift." if bad else "",
+            ),
+            Check(
+                name="cues before the offer",
+                null="every cue was known on the day before the offer",
+                passed=True,
+                detail="What is dated on the day or later was not counted.",
+            ),
+        ),
+    )
