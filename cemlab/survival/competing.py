@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from cemlab.errors import DataError, OptionError, one_of
-from cemlab.evidence import Check
+from cemlab.evidence import Check, HypothesisTest
 from cemlab.markup import join_words, percent
 from cemlab.stats.competing_risks import aalen_johansen
+from cemlab.stats.gray import gray_test
 from cemlab.stats.lifetable import life_table
+from cemlab.stats.log_rank import log_rank
 from cemlab.survival.groups import GroupedSpells, horizons_known
 
 
@@ -118,7 +120,44 @@ def _competing(
         null="nobody leaves for another cause",
         passed=False,
         detail=f"Customers also leave for {join_words(list(others))}. One minus this curve, "
-        f"{percent(told[0])} after {horizon:g} {at[1]}, is the share that would leave for {join_words(causes)} "
-        f"if nobody left for anything else; {percent(told[1])} really do (cumulative incidence).",
+        f"{percent(told[0])} after {horizon:g} {at[1]}, is the share that would leave for "
+        f"{join_words(causes)} if nobody left for anything else; {percent(told[1])} really do "
+        "(cumulative incidence).",
         remedy="Use cumulative_incidence for the share that leaves for each cause.",
     )
+
+
+def cause_tests(counted: GroupedSpells, causes: Sequence[str]) -> tuple[HypothesisTest, ...]:
+    """Test for each cause whether groups differ: Gray's test, or with late entry the log-rank test.
+
+    Parameters
+    ----------
+    counted
+        Spells with their causes.
+    causes
+        The causes that are tested; one for which nobody left is not.
+    """
+    counts = counted.counts
+    if len(counted.names) < 2:
+        return ()
+    late = bool((counts["entry"] > 0).any())
+    duration, n, group = counts["duration"], counts["n"], counted.codes()
+    found = []
+    for k, cause in enumerate(causes, start=1):
+        own = counts["cause"] == cause
+        if not own.any():
+            continue
+        if late:
+            test = log_rank(duration, event=own, entry=counts["entry"], n=n, group=group)
+            name, null = "log-rank test", f"all groups leave for {cause} at the same pace"
+        else:
+            code = np.where(own, k, np.where(counts["event"], k + 1, 0))
+            test = gray_test(duration, cause=code, of=k, n=n, group=group)
+            name, null = "Gray's test", f"the same share of all groups leaves for {cause}"
+        if test.df:
+            found.append(
+                HypothesisTest(
+                    name=name, null=null, statistic=test.statistic, df=test.df, p_value=test.p_value
+                )
+            )
+    return tuple(found)

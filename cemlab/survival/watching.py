@@ -9,6 +9,7 @@ import numpy as np
 
 from cemlab.evidence import Check
 from cemlab.markup import percent, percent_range
+from cemlab.stats.competing_risks import CompetingRisks
 from cemlab.stats.lifetable import LifeTable
 
 
@@ -65,7 +66,9 @@ def share_left(table: LifeTable, row: Mapping[Any, Any], *, unit: str, conf_leve
     return f"{percent(1 - row['estimate'])} ({interval}) left {when}"
 
 
-def risk_set_checks(tables: Mapping[str, LifeTable], longest: Mapping[str, float]) -> tuple[Check, ...]:
+def risk_set_checks(
+    tables: Mapping[str, LifeTable | CompetingRisks], longest: Mapping[str, float]
+) -> tuple[Check, ...]:
     """Return failed checks where late entry leaves nobody under observation, or so few that one empties it.
 
     Parameters
@@ -81,9 +84,10 @@ def risk_set_checks(tables: Mapping[str, LifeTable], longest: Mapping[str, float
                 f"{name}: observation breaks off after {last:g}, where nobody was watched, though the "
                 f"longest duration is {longest[name]:g}; nothing is known from there on"
             )
-        emptied = np.flatnonzero((table.events == table.at_risk) & (table.events > 0))[:1]
+        events = np.atleast_2d(table.events).sum(axis=0)
+        emptied = np.flatnonzero((events == table.at_risk) & (events > 0))[:1]
         found += [
-            f"{name}: {int(table.events[i])} of {int(table.at_risk[i])} at risk left at {table.time[i]:g}; "
+            f"{name}: {int(events[i])} of {int(table.at_risk[i])} at risk left at {table.time[i]:g}; "
             "the curve stays at zero from there on"
             for i in emptied
             if i < len(table.time) - 1
