@@ -69,8 +69,8 @@ def episodes(
     ColumnError, DataError, DesignError, OptionError
         For a missing column, two changes of one customer on one day that contradict each other, spells of one
         customer that overlap, a covariate without first value, and a change without its date or a fixed
-        column that became known after observation began: told of the whole spell, they make who left early look
-        unexposed (immortal time).
+        column that became known after observation began: told of the whole spell, they make who left early
+        look unexposed (immortal time).
 
     Examples
     --------
