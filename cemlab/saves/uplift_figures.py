@@ -65,7 +65,8 @@ def ranked_curves(trial: Trial, conf_level: float, seed: int) -> tuple[pd.DataFr
     some = n.sum(axis=1) > 0
     curves, coefficients = [], []
     for rule, score in (("by uplift", trial.kept), ("by risk", trial.risk)):
-        curve = uplift_curve(score.ravel()[some], n[some], kept[some], share=_GRID, seed=seed)
+        place = _ranks(score, trial.rows).ravel()
+        curve = uplift_curve(place[some], n[some], kept[some], share=_GRID, seed=seed)
         half = reach * curve.gain_error
         curves.append(_curve(rule, curve.gain, curve.gain - half, curve.gain + half))
         spread = reach * curve.qini_error
@@ -75,6 +76,20 @@ def ranked_curves(trial: Trial, conf_level: float, seed: int) -> tuple[pd.DataFr
             line = _curve("at random", curve.at_random, curve.at_random - end, curve.at_random + end)
     table = pd.DataFrame(coefficients, columns=["rule", "estimate", "conf_low", "conf_high"])
     return pd.concat([*curves, line], ignore_index=True), table
+
+
+def _ranks(score: Floats, rows: Floats) -> Floats:
+    """Return the share of a fold's customers that lie below each cell, half of its own among them, (x, f).
+
+    Folds are never ranked against each other: whatever made one fold's effect large by chance is missing from
+    what the others taught about it, so that a common ranking would seem worse than chance.
+    """
+    place = np.empty_like(score)
+    for fold in range(score.shape[1]):
+        tied = np.unique(score[:, fold], return_inverse=True)[1]
+        size = np.bincount(tied, rows[:, fold])
+        place[:, fold] = ((np.cumsum(size) - size / 2) / size.sum())[tied]
+    return place
 
 
 def _curve(rule: str, gain: Floats, low: Floats, high: Floats) -> pd.DataFrame:
@@ -92,10 +107,8 @@ def calibration(trial: Trial, bands: int, conf_level: float) -> pd.DataFrame:
     predicted, total, squares = (
         part.ravel() for part in (trial.kept, trial.scores.total, trial.scores.squares)
     )
-    order = np.argsort(predicted, kind="stable")
-    middle = np.cumsum(rows[order]) - rows[order] / 2
-    band = np.empty(len(rows), dtype=np.int64)
-    band[order] = np.minimum((bands * middle / rows.sum()).astype(np.int64), bands - 1)
+    place = _ranks(trial.kept, trial.rows).ravel()
+    band = np.minimum((bands * place).astype(np.int64), bands - 1)
     n = np.bincount(band, rows, minlength=bands)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(band, total, minlength=bands) / n
