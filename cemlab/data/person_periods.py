@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
+from itertools import pairwise
 from operator import add
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +175,7 @@ def check_periods(periods: Sequence[float]) -> tuple[float, ...]:
         cuts = tuple(float(cut) for cut in periods)
     except (TypeError, ValueError) as error:
         raise OptionError(f"periods are {periods!r}; give cut points, e.g. [0, 1, 2, 3, 6, 12]") from error
-    rising = all(a < b for a, b in zip(cuts[:-1], cuts[1:], strict=True))
+    rising = all(a < b for a, b in pairwise(cuts))
     if not 2 <= len(cuts) <= _MOST_PERIODS + 1 or not rising or cuts[0] < 0 or not math.isfinite(cuts[-1]):
         told = ", ".join(f"{cut:g}" for cut in cuts[:6])
         raise OptionError(
@@ -245,6 +246,7 @@ def _added_up(
         )
     patterns.columns = list(roles.covariates)
     a, b, n = (frame[name].to_numpy(dtype=np.int64) for name in ("a", "b", "n"))
+    code = np.asarray(code, dtype=np.int64)
     event = frame["e"].to_numpy(dtype=bool)
     shape = (len(patterns), len(cuts) - 1)
     border, width = np.asarray(cuts), np.diff(cuts)
@@ -253,8 +255,8 @@ def _added_up(
     late = (frame["s"].to_numpy() - n * border[a]) / width[a]
     past = (frame["t"].to_numpy() - n * border[b]) / width[b]
     stayed = whole.astype(np.float64)
-    # who left in the period of entry was observed for a part u of it: log(1 - exp(-u h)) is, but for a constant
-    # and the square of h, log(1 - exp(-h)) + (1 - u) h / 2, which is exposure taken back
+    # who left in the period of entry was observed for a part u of it: log(1 - exp(-u h)) is, but for a
+    # constant and the square of h, log(1 - exp(-h)) + (1 - u) h / 2, which is exposure taken back
     np.add.at(stayed, (code, a), np.where(event & (a == b), -late / 2, -late))
     np.add.at(stayed, (code, b), np.where(event, 0.0, past))
     events, partial = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)

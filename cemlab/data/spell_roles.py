@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,9 @@ def spell_roles(
     table = _under_roles(spells, named).cache()
     for role in ("t", "s"):
         if role in names and not table[role].type().is_numeric():
-            raise DataError(f"spells, column {named[role]!r}: a length must be a number, not {table[role].type()}")
+            raise DataError(
+                f"spells, column {named[role]!r}: a length must be a number, not {table[role].type()}"
+            )
     n = _refuse_missing(table, names)
     happened = _happened(table, event, causes)
     if entry is None:
@@ -95,10 +97,12 @@ def spell_roles(
     _refuse_impossible(table, duration, entry, n)
     table = table.mutate(e=happened)
     _refuse_dates(table, covariates)
-    blank = ibis.or_(*(_is_missing(table[f"x{i}"]) for i in range(len(covariates))), ibis.literal(False))
-    kept = table.filter(~blank)
-    n_blank = _one_row(table.aggregate(n=_where(blank)))["n"]
-    return SpellRoles(table=kept, covariates=tuple(covariates), n_given=n, n_blank=n_blank)
+    n_blank = 0
+    if covariates:
+        blank = ibis.or_(*(_is_missing(table[f"x{i}"]) for i in range(len(covariates))))
+        n_blank = _one_row(table.aggregate(n=_where(blank)))["n"]
+        table = table.filter(~blank)
+    return SpellRoles(table=table, covariates=tuple(covariates), n_given=n, n_blank=n_blank)
 
 
 def _check_covariates(covariates: Sequence[str], names: dict[str, str]) -> None:
@@ -160,7 +164,9 @@ def _happened(table: ir.Table, name: str, causes: Sequence[str] | None) -> Any:
         return column
     if not column.type().is_numeric():
         raise DataError(f"spells, column {name!r}: {column.type()} is not true or false, 1 or 0, or a cause")
-    _refuse_values(table.filter(column.notin([0, 1])), name, "true or false, or 1 or 0; a cause must be a text")
+    _refuse_values(
+        table.filter(column.notin([0, 1])), name, "true or false, or 1 or 0; a cause must be a text"
+    )
     return column == 1
 
 
@@ -173,7 +179,7 @@ def _cause_happened(table: ir.Table, name: str, causes: Sequence[str] | None) ->
         return column != NO_CAUSE
     if isinstance(causes, str) or not causes or NO_CAUSE in causes:
         raise OptionError(f"causes are {causes!r}; give a list of causes, e.g. ['price'], without 'none'")
-    present: Collection[str] = set(table.select(cause=column).distinct().to_pandas()["cause"])
+    present: set[str] = set(table.select(cause=column).distinct().to_pandas()["cause"])
     for cause in causes:
         if cause not in present:
             known = sorted(present - {NO_CAUSE})

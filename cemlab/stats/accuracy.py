@@ -1,8 +1,8 @@
 """How good predicted risks are where some observations break off: Brier score and AUC with censoring weights.
 
-Rows may stand for several customers (counts ``n``). Who was censored before the horizon tells nothing; those who
-were not stand for them, weighted by one over the chance of not being censored up to then (inverse probability of
-censoring weights). ``x`` is the number of rows.
+Rows may stand for several customers (counts ``n``). Who was censored before the horizon tells nothing; those
+who were not stand for them, weighted by one over the chance of not being censored up to then (inverse
+probability of censoring weights). ``x`` is the number of rows.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Outcomes:
     Parameters
     ----------
     case, control
-        Whether the event came by the horizon, and whether the row was observed beyond it without; neither where it
-        was censored before, shape (x,).
+        Whether the event came by the horizon, and whether the row was observed beyond it without; neither
+        where it was censored before, shape (x,).
     weight
         Inverse probability of censoring weight of one customer of the row, shape (x,); 0 where neither.
     """
@@ -86,14 +86,20 @@ def outcomes_by(
         here = (groups == group) & (n > 0)
         if not (control & here).any():
             raise DesignError(
-                f"nobody was observed for {horizon:g} after the prediction without leaving; choose a shorter horizon"
+                f"nobody was observed for {horizon:g} after the prediction without leaving; choose a "
+                "shorter horizon"
             )
         weight[here] = _weights(time[here], event[here], n[here], horizon, case[here], control[here])
     return Outcomes(case=case, control=control, weight=weight)
 
 
 def _weights(
-    time: Floats, event: NDArray[np.bool_], n: Ints, horizon: float, case: NDArray[np.bool_], control: NDArray[np.bool_]
+    time: Floats,
+    event: NDArray[np.bool_],
+    n: Ints,
+    horizon: float,
+    case: NDArray[np.bool_],
+    control: NDArray[np.bool_],
 ) -> Floats:
     times, place = np.unique(time, return_inverse=True)
     died = np.bincount(place, weights=np.where(event, n, 0), minlength=len(times))
@@ -145,8 +151,8 @@ def time_dependent_auc(risk: Floats, outcomes: Outcomes, *, n: Ints) -> float:
 
     References
     ----------
-    Uno, H., Cai, T., Tian, L. & Wei, L. J. (2007). Evaluating prediction rules for t-year survivors with censored
-    regression models. Journal of the American Statistical Association 102, 527–537.
+    Uno, H., Cai, T., Tian, L. & Wei, L. J. (2007). Evaluating prediction rules for t-year survivors with
+    censored regression models. Journal of the American Statistical Association 102, 527–537.
     """
     place = np.unique(risk, return_inverse=True)[1]
     weight = outcomes.weight * n

@@ -1,9 +1,9 @@
 """Gamma frailty in grouped durations: hazards that fall because the likely leavers go first.
 
-Each customer's hazard is the model's times a factor of her own, gamma distributed with mean 1 and variance v at
-duration 0. Those with covariates x who reach period j leave in it with chance 1 - exp(-g), where g is the increase
-of log(1 + v H) / v and H the cumulative hazard of a customer with factor 1 (Meyer 1990). ``x`` is the number of
-patterns, ``j`` of periods, ``k`` of coefficients.
+Each customer's hazard is the model's times a factor of her own, gamma distributed with mean 1 and variance v
+at duration 0. Those with covariates x who reach period j leave in it with chance 1 - exp(-g), where g is the
+increase of log(1 + v H) / v and H the cumulative hazard of a customer with factor 1 (Meyer 1990). ``x`` is
+the number of patterns, ``j`` of periods, ``k`` of coefficients.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class FrailtyFit:
     Parameters
     ----------
     variance, conf_low, conf_high
-        Variance of the frailty with its interval by profile likelihood; 0 where the likelihood is highest without
-        frailty, and infinity for an upper end beyond 20.
+        Variance of the frailty with its interval by profile likelihood; 0 where the likelihood is highest
+        without frailty, and infinity for an upper end beyond 20.
     coefficient, std_error
         Logarithms of the hazard ratios given the frailty, shape (k,).
     baseline
@@ -38,8 +38,8 @@ class FrailtyFit:
     log_likelihood
         At the maximum.
     statistic, p_value
-        Likelihood ratio against no frailty, and its p-value (half a chi-squared on 1 df: the variance cannot be
-        negative).
+        Likelihood ratio against no frailty, and its p-value (half a chi-squared on 1 df: the variance cannot
+        be negative).
     """
 
     variance: float
@@ -82,8 +82,8 @@ def fit_frailty(
 
     Notes
     -----
-    With a free baseline the variance is identified by the covariates alone: by how their ratios shrink with time,
-    as they do where customers differ. One curve without covariates says nothing about it.
+    With a free baseline the variance is identified by the covariates alone: by how their ratios shrink with
+    time, as they do where customers differ. One curve without covariates says nothing about it.
 
     References
     ----------
@@ -124,7 +124,7 @@ class _Frail:
     spread: NDArray[np.float64]  # (x, j, k)
 
     def free(self, theta: Floats) -> Derivatives:
-        """Return value, gradient and expected information with the logarithm of the variance as last entry."""
+        """Return value, gradient and expected information; the logarithm of the variance comes last."""
         return self._derivatives(theta[:-1], float(np.exp(theta[-1])), free=True)
 
     def held(self, theta: Floats, variance: float) -> Derivatives:
@@ -182,7 +182,7 @@ def _profile(
 
 
 def _border(above: Callable[[float], bool], *, inside: float, outside: float) -> float:
-    """Return where the likelihood crosses the floor, on the logarithmic scale; infinity if not up to the last."""
+    """Return where the likelihood crosses the floor; infinity if not up to the last."""
     if outside > inside and above(outside):
         return float("inf")
     for _ in range(_BISECTIONS):

@@ -94,8 +94,8 @@ def fit_grouped_hazard(
 
     References
     ----------
-    Prentice, R. L. & Gloeckler, L. A. (1978). Regression analysis of grouped survival data with application to
-    breast cancer data. Biometrics 34, 57–67.
+    Prentice, R. L. & Gloeckler, L. A. (1978). Regression analysis of grouped survival data with application
+    to breast cancer data. Biometrics 34, 57–67.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def fit_grouped_hazard(
     return GroupedHazardFit(
         baseline=theta[:j],
         coefficient=theta[j:],
-        covariance=np.linalg.inv(-hessian),
+        covariance=np.asarray(np.linalg.inv(-hessian), dtype=np.float64),
         log_likelihood=value,
     )
 

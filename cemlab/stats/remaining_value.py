@@ -39,7 +39,8 @@ class RemainingTime:
     @property
     def std_error(self) -> Floats:
         """Standard errors of `value` by the delta method, shape (n_tenures,)."""
-        return np.sqrt((self.slope**2 * self.variance).sum(axis=1))
+        error: Floats = np.sqrt((self.slope**2 * self.variance).sum(axis=1))
+        return error
 
     def total(self, weights: Floats) -> tuple[float, float]:
         """Return a weighted sum over tenures and its standard error."""
@@ -92,7 +93,8 @@ def remaining_time(
     --------
     One in ten leaves in each of two periods: 0.95 + 0.9 * 0.95 periods are to come.
 
-    >>> found = remaining_time(np.array([10, 9]), stayed=np.array([90.0, 81.0]), tenures=np.array([0]), horizon=2)
+    >>> stayed, start = np.array([90.0, 81.0]), np.array([0])
+    >>> found = remaining_time(np.array([10, 9]), stayed=stayed, tenures=start, horizon=2)
     >>> found.value.round(4)
     array([1.805])
     """
@@ -108,7 +110,7 @@ def remaining_time(
     leave = np.where(known, chance[np.minimum(index, j - 1)], steady if beyond == "steady" else 0.0)
     alive = np.cumprod(1 - leave, axis=1)
     before = np.concatenate([np.ones((len(index), 1)), alive[:, :-1]], axis=1)
-    money = factor ** (steps + 0.5)
+    money = np.power(factor, steps + 0.5, dtype=np.float64)
     counted = known if beyond == "stop" else np.ones_like(known)
     gain = money * (before + alive) / 2 * counted
     slope = _slopes(leave, before, money * counted, gain)

@@ -86,12 +86,17 @@ class FallingHazard(Result):
         }
         alpha, beta = self.fit.alpha, self.fit.beta
         return (
-            f"The share that leaves at a renewal falls from {percent(alpha / (alpha + beta))} at the first to "
+            f"The share that leaves at a renewal falls from {percent(alpha / (alpha + beta))} at the "
+            "first to "
             f"{percent(alpha / (alpha + beta + end - 1))} at renewal {end:g} (fitted: alpha {alpha:.4f}, "
-            f"beta {beta:.4f}). Two readings give this very curve and the same likelihood: customers who differ and "
-            "never change, or customers who are alike and whose chance to leave falls. The curve of one cohort "
-            "cannot tell them apart; an experiment can. What hangs on it: of those kept from leaving at the first "
-            f"renewal, {told[_DIFFER]} are still there {end:g} renewals later if customers differ, {told[_SETTLE]} "
+            f"beta {beta:.4f}). Two readings give this very curve and the same likelihood: customers who "
+            "differ and "
+            "never change, or customers who are alike and whose chance to leave falls. The curve of one "
+            "cohort "
+            "cannot tell them apart; an experiment can. What hangs on it: of those kept from leaving at "
+            "the first "
+            f"renewal, {told[_DIFFER]} are still there {end:g} renewals later if customers differ, "
+            f"{told[_SETTLE]} "
             f"if everybody settles in. ({100 * self.conf_level:g} % intervals.)"
         )
 
@@ -133,9 +138,9 @@ def falling_hazard(
 ) -> FallingHazard:
     """Answer what a cohort's rising retention can and cannot say.
 
-    The shifted-beta-geometric model lets customers differ in a chance to leave that never changes. A cohort of
-    customers who are all alike, and whose chance to leave at renewal t is alpha / (alpha + beta + t - 1), has the
-    same curve and the same likelihood: the two are not identified from one curve.
+    The shifted-beta-geometric model lets customers differ in a chance to leave that never changes. A cohort
+    of customers who are all alike, and whose chance to leave at renewal t is alpha / (alpha + beta + t - 1),
+    has the same curve and the same likelihood: the two are not identified from one curve.
 
     Parameters
     ----------
@@ -162,8 +167,8 @@ def falling_hazard(
 
     References
     ----------
-    Fader, P. S. & Hardie, B. G. S. (2007). How to project customer retention. Journal of Interactive Marketing
-    21, 76–90.
+    Fader, P. S. & Hardie, B. G. S. (2007). How to project customer retention. Journal of Interactive
+    Marketing 21, 76–90.
 
     Examples
     --------
@@ -186,7 +191,7 @@ def falling_hazard(
         left, age = (1, 0) if reading == _DIFFER else (0, 1)
         saved = _curve(fit, horizon, left, age, conf_level)
         frames.append(_frame("saved still there", reading, *saved, np.full(horizon + 1, np.nan)))
-    n = int(round(gone.sum() + survivors))
+    n = round(float(gone.sum() + survivors))
     return FallingHazard(
         table=pd.concat(frames, ignore_index=True),
         evidence=Evidence(
@@ -210,7 +215,7 @@ def falling_hazard(
 def _curve(
     fit: SBGFit, horizon: int, left: int, age: int, conf_level: float
 ) -> tuple[Floats, Floats, Floats]:
-    """Return a curve with its interval: of those who began `age` renewals old, the beta law moved by `left`."""
+    """Return a curve with its interval, for customers `age` renewals old and the beta law moved by `left`."""
     from scipy.special import ndtri
 
     alpha, beta = fit.alpha, fit.beta

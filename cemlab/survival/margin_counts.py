@@ -1,10 +1,10 @@
-"""What the remaining margin is worked out from: departures by tenure, and today's customers with their margin."""
+"""What the remaining margin rests on: departures by tenure, and today's customers with their margin."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -162,15 +162,17 @@ def _segment(counted: PersonPeriods, row: int, mine: pd.DataFrame, name: str) ->
     known = int(watched[0]) if watched.size else len(events)
     if known == 0:
         raise DesignError(
-            f"{name}: nobody was observed in the first period of tenure, so a tenure's chance to leave is not "
+            f"{name}: nobody was observed in the first period of tenure, so a tenure's chance to leave is "
+            "not "
             "known from the start; widen the period or merge the segment"
         )
     if not events[:known].any():
         raise DesignError(
-            f"{name}: nobody left in {known} periods of tenure, so no pace of leaving can be estimated; merge the "
+            f"{name}: nobody left in {known} periods of tenure, so no pace of leaving can be estimated; "
+            "merge the "
             "segment with another"
         )
-    n, margin = mine["n"].to_numpy(dtype=np.int64), mine["margin"].astype(float).to_numpy()
+    n, margin = mine["n"].to_numpy(dtype=np.int64), np.asarray(mine["margin"], dtype=np.float64)
     total = int(n.sum())
     variance = (float(mine["square"].sum()) - margin.sum() ** 2 / total) / max(total - 1, 1)
     return SegmentCounts(

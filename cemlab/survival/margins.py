@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -32,8 +32,8 @@ class RemainingMargin(Result):
     table
         One row a segment: segment, estimate (money per customer), conf_low, conf_high, total, total_low,
         total_high (money, all customers of the segment), n (customers still there), margin (mean margin a
-        period of a customer), periods (expected discounted periods to come), extrapolated (whether a part lies
-        beyond the tenures observed), share_extrapolated (of the estimate).
+        period of a customer), periods (expected discounted periods to come), extrapolated (whether a part
+        lies beyond the tenures observed), share_extrapolated (of the estimate).
     by_tenure
         One row a segment and tenure: segment, tenure [periods reached], estimate (money per customer with the
         segment's mean margin), conf_low, conf_high, n, extrapolated.
@@ -59,7 +59,11 @@ class RemainingMargin(Result):
     }
 
     def moved(
-        self, *, horizon: int | None = None, discount: float | None = None, extrapolate: Extrapolate | None = None
+        self,
+        *,
+        horizon: int | None = None,
+        discount: float | None = None,
+        extrapolate: Extrapolate | None = None,
     ) -> RemainingMargin:
         """Return the same for another horizon, discount rate or extrapolation, from the counts."""
         return margin_of(
@@ -72,29 +76,34 @@ class RemainingMargin(Result):
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row a segment: customers, margin per customer and in all with intervals, share beyond the data."""
+        """One row a segment: customers, margin of each and of all with intervals, share beyond the data."""
         rows = self.table.to_dict("records")
         return pd.DataFrame(
             {
                 "segment": self.table["segment"],
                 "n": self.table["n"],
                 "per customer": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})" for r in rows
+                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
+                    for r in rows
                 ],
                 "all": [f"{r['total']:,.0f} ({r['total_low']:,.0f} to {r['total_high']:,.0f})" for r in rows],
-                "extrapolated": [percent(r["share_extrapolated"]) if r["extrapolated"] else "no" for r in rows],
+                "extrapolated": [
+                    percent(r["share_extrapolated"]) if r["extrapolated"] else "no" for r in rows
+                ],
             }
         )
 
     def narrative(self) -> str:
         """Tell the margin per customer by segment, the terms, and what lies beyond the data."""
         told = [
-            f"{r['segment']} {number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])}) for each "
+            f"{r['segment']} {number(r['estimate'])} ({number(r['conf_low'])} to "
+            f"{number(r['conf_high'])}) for each "
             f"of {r['n']:,} customers"
             for r in self.table.sort_values("estimate", ascending=False).to_dict("records")
         ]
         text = (
-            f"Expected margin of the next {self.horizon} periods, discounted at {percent(self.discount)} a year: "
+            f"Expected margin of the next {self.horizon} periods, discounted at {percent(self.discount)} "
+            "a year: "
             f"{'; '.join(told)}. "
         )
         return f"{text}{self._beyond()}({100 * self.conf_level:g} % intervals.)"
@@ -105,28 +114,34 @@ class RemainingMargin(Result):
         known = f"{self.counts.last:g} {self.counts.unit}"
         if self.extrapolate == "stop":
             return (
-                f"Nothing is counted beyond the longest tenures observed (up to {known}), so for the longest-standing "
+                f"Nothing is counted beyond the longest tenures observed (up to {known}), so for the "
+                "longest-standing "
                 "customers this is a lower bound. "
             )
         worst = self.table["share_extrapolated"].max()
         return (
-            f"EXTRAPOLATED: up to {percent(worst)} of a segment's figure lies beyond the tenures observed (up to "
+            f"EXTRAPOLATED: up to {percent(worst)} of a segment's figure lies beyond the tenures observed "
+            "(up to "
             f"{known}), where the pace of leaving is assumed to stay as in the last year observed. "
         )
+
+    def _mark(self, row: Mapping[Any, Any]) -> str:
+        """Return what stands behind the name of a segment of which a part lies beyond the data."""
+        if not row["extrapolated"]:
+            return ""
+        if self.extrapolate == "stop":
+            return " (lower bound)"
+        return f" ({percent(row['share_extrapolated'])} extrapolated)"
 
     @property
     def chart(self) -> Chart:
         """Forest of the expected remaining margin per customer, by segment; what is extrapolated says so."""
         frame = self.table.sort_values("estimate", ascending=False).reset_index(drop=True)
-        marks = {"steady": " (extrapolated)", "stop": " (lower bound)", None: ""}
-        mark = marks[self.extrapolate]
-        frame["segment"] = [
-            f"{name}{mark if extra else ''}" for name, extra in zip(frame["segment"], frame["extrapolated"], strict=True)
-        ]
+        frame["segment"] = [f"{row['segment']}{self._mark(row)}" for row in frame.to_dict("records")]
         top = frame.iloc[0]
         claim = (
-            f"{top['segment']}: {number(top['estimate'])} expected margin per customer in {self.horizon} periods"
-            + (", the most of all segments" if len(frame) > 1 else "")
+            f"{top['segment']}: {number(top['estimate'])} expected margin per customer in {self.horizon} "
+            "periods" + (", the most of all segments" if len(frame) > 1 else "")
         )
         return Chart(
             kind="forest",
@@ -190,9 +205,9 @@ def remaining_margin(
     Returns
     -------
     RemainingMargin
-        Its table has segment, estimate, conf_low, conf_high, total, total_low, total_high, n, margin, periods,
-        extrapolated, share_extrapolated. A move of horizon or discount (:meth:`RemainingMargin.moved`) is
-        worked out from the counts, whatever the number of customers.
+        Its table has segment, estimate, conf_low, conf_high, total, total_low, total_high, n, margin,
+        periods, extrapolated, share_extrapolated. A move of horizon or discount
+        (:meth:`RemainingMargin.moved`) is worked out from the counts, whatever the number of customers.
 
     Raises
     ------
@@ -208,7 +223,8 @@ def remaining_margin(
 
     References
     ----------
-    Gupta, S., Lehmann, D. R. & Stuart, J. A. (2004). Valuing customers. Journal of Marketing Research 41, 7–18.
+    Gupta, S., Lehmann, D. R. & Stuart, J. A. (2004). Valuing customers. Journal of Marketing Research 41,
+    7–18.
     """
     check_conf_level(conf_level)
     counts = margin_counts(
@@ -290,8 +306,10 @@ def _refuse_beyond(counts: MarginCounts, horizon: int) -> None:
         )
 
 
-def _segment_row(name: str, segment: SegmentCounts, time: RemainingTime, horizon: int, z: float) -> Mapping[str, object]:
-    """Return the row of a segment; each customer's own margin is multiplied by the time her tenure promises."""
+def _segment_row(
+    name: str, segment: SegmentCounts, time: RemainingTime, horizon: int, z: float
+) -> Mapping[str, object]:
+    """Return the row of a segment: each customer's own margin times the time her tenure promises."""
     n = int(segment.n.sum())
     total, error = time.total(segment.margin)
     # margins of customers like these vary around their mean
@@ -315,7 +333,9 @@ def _segment_row(name: str, segment: SegmentCounts, time: RemainingTime, horizon
     }
 
 
-def _tenure_rows(name: str, segment: SegmentCounts, time: RemainingTime, horizon: int, z: float) -> pd.DataFrame:
+def _tenure_rows(
+    name: str, segment: SegmentCounts, time: RemainingTime, horizon: int, z: float
+) -> pd.DataFrame:
     n = int(segment.n.sum())
     mean = float(segment.margin.sum()) / n
     spread = z * np.sqrt(mean**2 * time.std_error**2 + time.value**2 * segment.margin_variance / n)
@@ -344,7 +364,11 @@ def _evidence(counts: MarginCounts, table: pd.DataFrame, extrapolate: str | None
         assumptions=(
             "Customers keep the margin per period that they have now.",
             "Customers of today will leave as those observed at the same tenure did.",
-            *(("Beyond the tenures observed the pace of the last year goes on.",) if extrapolate == "steady" else ()),
+            *(
+                ("Beyond the tenures observed the pace of the last year goes on.",)
+                if extrapolate == "steady"
+                else ()
+            ),
         ),
         checks=(
             Check(
@@ -352,7 +376,8 @@ def _evidence(counts: MarginCounts, table: pd.DataFrame, extrapolate: str | None
                 null="nobody is valued beyond the tenures observed",
                 passed=None if reaches else True,
                 detail=(
-                    f"up to {percent(float(table['share_extrapolated'].max()))} of a segment's figure is extrapolated."
+                    f"up to {percent(float(table['share_extrapolated'].max()))} of a segment's figure is "
+                    "extrapolated."
                     if reaches and extrapolate == "steady"
                     else "what lies beyond is not counted: a lower bound."
                     if reaches

@@ -1,4 +1,4 @@
-"""What onboarding does: hazard ratios by period since joining, time gained, and frailty against a real fall."""
+"""What onboarding does: hazard ratios by period since joining, time gained, and what frailty leaves open."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class OnboardingEffect(Result):
     ----------
     table
         One row a band of periods: period, start, end [unit], estimate (hazard ratio, onboarded against held
-        back), conf_low, conf_high, coefficient, std_error, p_value, and for each arm n_at_risk_… (at the start
-        of the band) and n_events_….
+        back), conf_low, conf_high, coefficient, std_error, p_value, and for each arm n_at_risk_… (at the
+        start of the band) and n_events_….
     gained
         Time as a customer within the horizon, all causes of leaving: arm ("onboarded", "held back",
         "difference"), estimate [unit], std_error, conf_low, conf_high.
     horizon, unit
         The horizon of `gained`, and the unit of time.
     frailty
-        One row a quantity: variance of a gamma frailty, and the hazard ratio of the first band given the frailty;
-        estimate, conf_low, conf_high, p_value.
+        One row a quantity: variance of a gamma frailty, and the hazard ratio of the first band given the
+        frailty; estimate, conf_low, conf_high, p_value.
     hazards
         The period-hazard model behind the ratios.
     """
@@ -98,9 +98,12 @@ class OnboardingEffect(Result):
         high = "no upper bound" if np.isinf(variance["conf_high"]) else f"{variance['conf_high']:.2f}"
         return (
             f"{verb} by: {'; '.join(told)}. Within {self.horizon:g} {self.unit} the onboarded stay "
-            f"{gain['estimate']:+.2f} {self.unit} ({gain['conf_low']:+.2f} to {gain['conf_high']:+.2f}) compared with "
-            "those held back, whatever they leave for. A ratio after the onboarding has ended compares those who "
-            "are left, who are no longer alike by lot if customers differ: there it may pass 1 without any harm "
+            f"{gain['estimate']:+.2f} {self.unit} ({gain['conf_low']:+.2f} to {gain['conf_high']:+.2f}) "
+            "compared with "
+            "those held back, whatever they leave for. A ratio after the onboarding has ended compares "
+            "those who "
+            "are left, who are no longer alike by lot if customers differ: there it may pass 1 without "
+            "any harm "
             f"done. Differences between customers have an estimated variance of {variance['estimate']:.2f} "
             f"({variance['conf_low']:.2f} to {high}). ({100 * self.conf_level:g} % intervals.)"
         )
@@ -170,8 +173,8 @@ def onboarding_effect(
     horizon
         For the time gained, at most the longest duration of each arm.
     causes
-        Causes of leaving that onboarding is meant to change, where `event` is a text; the hazard ratios are of
-        these, the time gained is of all.
+        Causes of leaving that onboarding is meant to change, where `event` is a text; the hazard ratios are
+        of these, the time gained is of all.
     balance
         Text and flags known at joining, in which a lot makes the arms alike.
     share
@@ -199,10 +202,11 @@ def onboarding_effect(
 
     Notes
     -----
-    The ratio of the first band is causal by the lot alone. Later bands compare survivors: where customers differ
-    (frailty), onboarding keeps some likely leavers who then leave later, and the ratio rises above that of the
-    same customers. The gamma frailty reported beside is identified by its form only, through how the ratios change; the curve of one arm cannot tell differences between customers from a hazard that falls for
-    everybody (see :func:`cemlab.survival.falling_hazard`).
+    The ratio of the first band is causal by the lot alone. Later bands compare survivors: where customers
+    differ (frailty), onboarding keeps some likely leavers who then leave later, and the ratio rises above
+    that of the same customers. The gamma frailty reported beside is identified by its form only, through how
+    the ratios change; the curve of one arm cannot tell differences between customers from a hazard that falls
+    for everybody (see :func:`cemlab.survival.falling_hazard`).
 
     References
     ----------
@@ -232,7 +236,13 @@ def onboarding_effect(
     refuse_empty_periods(counted)
     changing = {treated: bands} if bands else {}
     hazards = hazards_of(
-        counted, changing=changing, references={}, conf_level=conf_level, unit=unit, source=source, grade=grade
+        counted,
+        changing=changing,
+        references={},
+        conf_level=conf_level,
+        unit=unit,
+        source=source,
+        grade=grade,
     )
     fit = fit_frailty(
         counted.events,
@@ -255,7 +265,9 @@ def onboarding_effect(
 
 def _check_options(cuts: tuple[float, ...], share: float | None) -> None:
     if cuts[0] != 0:
-        raise OptionError(f"periods begin at {cuts[0]:g}; an onboarding is followed from joining on, begin at 0")
+        raise OptionError(
+            f"periods begin at {cuts[0]:g}; an onboarding is followed from joining on, begin at 0"
+        )
     if share is not None and not 0 < share < 1:
         raise OptionError(f"share is {share!r}; allowed: the share treated, between 0 and 1, e.g. 0.5")
 
@@ -288,7 +300,9 @@ def _bands_table(hazards: PeriodHazards) -> pd.DataFrame:
     for arm, flag in (("onboarded", 1.0), ("held_back", 0.0)):
         row = int(np.flatnonzero(flags == flag)[0])
         frame[f"n_at_risk_{arm}"] = counted.at_risk[row, first]
-        frame[f"n_events_{arm}"] = [int(counted.events[row, bands == band].sum()) for band in range(len(first))]
+        frame[f"n_events_{arm}"] = [
+            int(counted.events[row, bands == band].sum()) for band in range(len(first))
+        ]
     return frame
 
 

@@ -1,4 +1,4 @@
-"""Who was onboarded by lot: the spells of a company with their arm, and whether the lot made the arms alike."""
+"""Who was onboarded by lot: spells with their arm, and whether the lot made the arms alike."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def onboarding_spells(company: Company) -> ir.Table:
         )
     if found["n"] > found["customers"]:
         raise DataError(
-            f"campaigns: {int(found['n'] - found['customers']):,} customers stand in the onboarding more than "
+            f"campaigns: {int(found['n'] - found['customers']):,} customers stand in the onboarding more "
+            "than "
             "once; keep one row each"
         )
     return contract_spells(company).inner_join(lot, "customer")
@@ -83,7 +84,8 @@ def lot_checks(
     arms = _counts(roles, "x0")
     if len(arms) < 2:
         raise DesignError(
-            f"all {int(arms['n'].sum()):,} customers are in one arm (treated = {label(arms['x0'].iloc[0])}); an "
+            f"all {int(arms['n'].sum()):,} customers are in one arm (treated = "
+            f"{label(arms['x0'].iloc[0])}); an "
             "effect needs customers held back by lot"
         )
     records = []

@@ -19,9 +19,7 @@ _EVENTS_PER_TERM = 5
 _LITTLE = 0.01
 
 
-def proportional_periods(
-    counted: PersonPeriods, design: PeriodDesign, fit: GroupedHazardFit
-) -> pd.DataFrame:
+def proportional_periods(counted: PersonPeriods, design: PeriodDesign, fit: GroupedHazardFit) -> pd.DataFrame:
     """Test for each covariate whether its ratio drifts with time, by likelihood ratio.
 
     Parameters
@@ -57,7 +55,7 @@ def proportional_periods(
 
 
 def _clock(counted: PersonPeriods) -> Floats:
-    """Return the share that has left by the middle of each period, centred: the scale on which drift is seen."""
+    """Return the share that has left by the middle of each period, centred: the clock of drift."""
     events = counted.events.sum(axis=0).astype(float)
     hazard = events / (events + counted.stayed.sum(axis=0))
     stayed = np.concatenate([[1.0], np.cumprod(1 - hazard)])
@@ -67,7 +65,7 @@ def _clock(counted: PersonPeriods) -> Floats:
 
 
 def period_checks(
-    counted: PersonPeriods, design: PeriodDesign, fit: GroupedHazardFit, proportional: pd.DataFrame
+    counted: PersonPeriods, design: PeriodDesign, proportional: pd.DataFrame
 ) -> tuple[Check, ...]:
     """Return the checks: drift of the ratios, departures for each term, parts of periods."""
     return (_proportionality(proportional), _events_per_term(counted, design), _parts(counted))
@@ -108,8 +106,8 @@ def _events_per_term(counted: PersonPeriods, design: PeriodDesign) -> Check:
 def _parts(counted: PersonPeriods) -> Check:
     """Bound what it can matter that some were observed in a part of a period only.
 
-    Who left in a period in which she would have been censored counts as if she could have been seen to its end:
-    u (1 - u) / 2 of the hazard, a twelfth on average, times the share observed in part.
+    Who left in a period in which she would have been censored counts as if she could have been seen to its
+    end: u (1 - u) / 2 of the hazard, a twelfth on average, times the share observed in part.
     """
     at_risk = counted.at_risk.sum(axis=0)
     events = counted.events.sum(axis=0)
@@ -121,6 +119,7 @@ def _parts(counted: PersonPeriods) -> Check:
         name="parts of periods",
         null="that some were observed in a part of a period only moves no hazard by 1 %",
         passed=moved < _LITTLE,
-        detail=f"{percent(total)} of person-periods were observed in part; hazards move by about {percent(moved)}.",
+        detail=f"{percent(total)} of person-periods were observed in part; hazards move by about "
+        f"{percent(moved)}.",
         remedy="Use narrower periods.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,9 +71,11 @@ class PeriodDesign:
             told = values.map(label)
             for found in told.unique():
                 if f"{name} = {found}" not in known:
-                    levels = [text.split(" = ", 1)[1] for text in sorted(known) if text.startswith(f"{name} = ")]
+                    levels = [
+                        text.split(" = ", 1)[1] for text in sorted(known) if text.startswith(f"{name} = ")
+                    ]
                     raise OptionError(one_of(found, levels, what=f"level of {name!r}"))
-            parts.append((told == level).to_numpy(dtype=float))
+            parts.append(np.asarray(told == level, dtype=np.float64))
         return np.column_stack(parts)
 
     def spread(self, plain: Floats) -> Floats:
@@ -201,7 +204,7 @@ def _columns(
 
 def _numbers(values: pd.Series[Any], name: str) -> Floats:
     try:
-        return values.astype(float).to_numpy()
+        return np.asarray(values.astype(float), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise OptionError(f"the covariate {name!r} must hold numbers, not {values.iloc[0]!r}") from error
 
@@ -212,7 +215,8 @@ def _inner(counted: PersonPeriods, changing: Mapping[str, Sequence[float]]) -> l
     if wrong or any(len(cuts) == 0 for cuts in changing.values()):
         allowed = ", ".join(f"{cut:g}" for cut in counted.cuts[1:-1][:12])
         raise OptionError(
-            f"changing ratios at {', '.join(f'{cut:g}' for cut in wrong) or 'no cut'}; give inner cut points of "
+            f"changing ratios at {', '.join(f'{cut:g}' for cut in wrong) or 'no cut'}; give inner cut "
+            "points of "
             f"the periods: {allowed}"
         )
     if len({tuple(sorted(map(float, cuts))) for cuts in changing.values()}) > 1:
@@ -222,10 +226,7 @@ def _inner(counted: PersonPeriods, changing: Mapping[str, Sequence[float]]) -> l
 
 def _spans(counted: PersonPeriods, inner: Sequence[float]) -> list[tuple[str, range]]:
     borders = [counted.cuts[0], *inner, counted.cuts[-1]]
-    return [
-        (f", {a:g} to {b:g}", range(i, i + 1))
-        for i, (a, b) in enumerate(zip(borders[:-1], borders[1:], strict=True))
-    ]
+    return [(f", {a:g} to {b:g}", range(i, i + 1)) for i, (a, b) in enumerate(pairwise(borders))]
 
 
 def _refuse_separation(counted: PersonPeriods, term: str, column: Floats, periods: Any) -> None:

@@ -1,4 +1,4 @@
-"""Hazards by period: who leaves in which month, from counts, in a time that does not depend on the customers."""
+"""Hazards by period: who leaves in which month, from counts, whatever the number of customers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from cemlab.result import Result, check_conf_level
 from cemlab.stats.grouped_hazard import GroupedHazardFit, fit_grouped_hazard
 from cemlab.survival.period_checks import PROPORTIONAL, period_checks, proportional_periods
 from cemlab.survival.period_design import PeriodDesign, period_design
+from cemlab.survival.period_tables import baseline_table, ratio_table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -114,7 +115,7 @@ class PeriodHazards(Result):
         )
 
     def narrative(self) -> str:
-        """Say which terms go with a slower and a faster pace of leaving, which are open, and when most leave."""
+        """Say which terms go with a slower and a faster pace, which are open, and when the pace is highest."""
         relation = f"{self.evidence.relation.capitalize()}"
         slower: list[str] = []
         faster: list[str] = []
@@ -132,9 +133,10 @@ class PeriodHazards(Result):
         ]
         if unsettled:
             sentences.append(f"Not settled by these data: {join_words(unsettled)}.")
-        top = self.baseline.loc[(self.baseline["estimate"] / self._widths()).idxmax()]
+        top = self.baseline.iloc[int((self.baseline["estimate"] / self._widths()).argmax())]
         sentences.append(
-            f"At the reference levels the pace is highest from {top['start']:g} to {top['end']:g} {self.unit}: "
+            f"At the reference levels the pace is highest from {top['start']:g} to {top['end']:g} "
+            f"{self.unit}: "
             f"{percent(top['estimate'])} ({percent_range(top['conf_low'], top['conf_high'])}) of those who "
             "reach that period leave in it."
         )
@@ -177,7 +179,7 @@ class PeriodHazards(Result):
         for name in ("estimate", "conf_low", "conf_high"):
             # periods may differ in length: per unit of time they can be compared
             frame[name] = 1 - (1 - frame[name]) ** (1 / self._widths())
-        top, one = frame.loc[frame["estimate"].idxmax()], self.unit.removesuffix("s")
+        top, one = frame.iloc[int(frame["estimate"].argmax())], self.unit.removesuffix("s")
         return Chart(
             kind="bar",
             frame=frame[["period", "estimate", "conf_low", "conf_high"]],
@@ -254,13 +256,14 @@ def period_hazards(
     Notes
     -----
     Assumes independent censoring and, unless `changing`, a ratio that is the same in all periods; that is
-    tested by likelihood ratio against one that drifts with the share that has left. Who was observed in a part of a period (late entry or
-    censoring within it) counts as that part; the check "parts of periods" says how much that can matter.
+    tested by likelihood ratio against one that drifts with the share that has left. Who was observed in a
+    part of a period (late entry or censoring within it) counts as that part; the check "parts of periods"
+    says how much that can matter.
 
     References
     ----------
-    Prentice, R. L. & Gloeckler, L. A. (1978). Regression analysis of grouped survival data with application to
-    breast cancer data. Biometrics 34, 57–67.
+    Prentice, R. L. & Gloeckler, L. A. (1978). Regression analysis of grouped survival data with application
+    to breast cancer data. Biometrics 34, 57–67.
 
     Examples
     --------
@@ -318,10 +321,10 @@ def hazards_of(
     )
     proportional = proportional_periods(counted, design, fit)
     return PeriodHazards(
-        table=_table(fit, design, conf_level),
-        evidence=_evidence(counted, design, fit, proportional, source=source, grade=grade),
+        table=ratio_table(fit, design, conf_level=conf_level),
+        evidence=_evidence(counted, design, proportional, source=source, grade=grade),
         conf_level=conf_level,
-        baseline=_baseline(counted, design, fit, conf_level),
+        baseline=baseline_table(counted, design, fit, conf_level=conf_level),
         proportional=proportional,
         log_likelihood=fit.log_likelihood,
         unit=unit,
@@ -331,63 +334,9 @@ def hazards_of(
     )
 
 
-def _table(fit: GroupedHazardFit, design: PeriodDesign, conf_level: float) -> pd.DataFrame:
-    from scipy.special import ndtr, ndtri
-
-    n_periods, z = fit.baseline.size, float(ndtri((1 + conf_level) / 2))
-    error = np.sqrt(np.diag(fit.covariance)[n_periods:])
-    statistic = fit.coefficient / error
-    with np.errstate(over="ignore"):  # per unit of a very small unit: beyond all numbers
-        return pd.DataFrame(
-            {
-                "term": list(design.terms),
-                "estimate": np.exp(fit.coefficient),
-                "conf_low": np.exp(fit.coefficient - z * error),
-                "conf_high": np.exp(fit.coefficient + z * error),
-                "coefficient": fit.coefficient,
-                "std_error": error,
-                "statistic": statistic,
-                "p_value": 2 * ndtr(-np.abs(statistic)),
-            }
-        )
-
-
-def _baseline(
-    counted: PersonPeriods, design: PeriodDesign, fit: GroupedHazardFit, conf_level: float
-) -> pd.DataFrame:
-    """Return the chance to leave in each period at the reference levels and the mean of numbers."""
-    from scipy.special import ndtri
-
-    exposure = (counted.stayed + counted.events).sum(axis=1)
-    typical = np.array(
-        [
-            0.0 if level is not None else np.average(design.plain[:, i], weights=exposure)
-            for i, (_, level) in enumerate(design.columns)
-        ]
-    )
-    terms = design.spread(typical[None])[0]
-    eta = fit.baseline + terms @ fit.coefficient
-    parts = np.concatenate([np.eye(fit.baseline.size), terms], axis=1)
-    error = np.sqrt(np.einsum("jp,pq,jq->j", parts, fit.covariance, parts))
-    z = float(ndtri((1 + conf_level) / 2))
-    return pd.DataFrame(
-        {
-            "period": counted.labels,
-            "start": counted.cuts[:-1],
-            "end": counted.cuts[1:],
-            "estimate": -np.expm1(-np.exp(eta)),
-            "conf_low": -np.expm1(-np.exp(eta - z * error)),
-            "conf_high": -np.expm1(-np.exp(eta + z * error)),
-            "n_at_risk": counted.at_risk.sum(axis=0),
-            "n_events": counted.events.sum(axis=0),
-        }
-    )
-
-
 def _evidence(
     counted: PersonPeriods,
     design: PeriodDesign,
-    fit: GroupedHazardFit,
     proportional: pd.DataFrame,
     *,
     source: str,
@@ -414,5 +363,5 @@ def _evidence(
                 else ()
             ),
         ),
-        checks=period_checks(counted, design, fit, proportional),
+        checks=period_checks(counted, design, proportional),
     )

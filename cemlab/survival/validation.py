@@ -1,4 +1,4 @@
-"""How good predictions of leaving are on customers they were not learned from, and what a plain classifier loses."""
+"""How good predictions of leaving are on held-out customers, and what a plain classifier loses."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class HeldOutPredictions(Result):
     ----------
     table
         One row a model, horizon and measure: model ("period hazards", "churned yes/no"), horizon [unit],
-        measure ("AUC", "Brier score", "predicted minus observed"), estimate, conf_low, conf_high (bootstrap by
-        customer), n (spells held out).
+        measure ("AUC", "Brier score", "predicted minus observed"), estimate, conf_low, conf_high (bootstrap
+        by customer), n (spells held out).
     calibration
         One row a model, horizon and risk band: model, horizon, band, predicted (mean risk), estimate (share
         that left, Kaplan–Meier), conf_low, conf_high, n.
@@ -84,17 +84,21 @@ class HeldOutPredictions(Result):
                 for model, measure in ((HAZARDS, AUC), (HAZARDS, LARGE), (NAIVE, LARGE))
             )
             sentences.append(
-                f"Within {horizon:g} {self.unit}: of a customer who leaves and one who stays, the model gives the "
+                f"Within {horizon:g} {self.unit}: of a customer who leaves and one who stays, the model "
+                "gives the "
                 f"higher risk to the first in {percent(auc['estimate'])} "
-                f"({percent_range(auc['conf_low'], auc['conf_high'])}) of pairs; predicted minus observed is {points(large["estimate"])} "
+                f"({percent_range(auc['conf_low'], auc['conf_high'])}) of pairs; predicted minus observed "
+                f"is {points(large['estimate'])} "
                 f"({100 * large['conf_low']:+.1f} to {100 * large['conf_high']:+.1f}), the "
                 f"yes/no classifier {points(naive['estimate'])} ({100 * naive['conf_low']:+.1f} to "
                 f"{100 * naive['conf_high']:+.1f})."
             )
         short, full = self.exposure.iloc[0], self.exposure.iloc[-1]
         sentences.append(
-            f"A classifier of “churned” has no horizon: it learns {percent(short['churned'])} if observation stops "
-            f"after {short['window']:g} {self.unit} and {percent(full['churned'])} with all of it, because it counts "
+            f"A classifier of “churned” has no horizon: it learns {percent(short['churned'])} if "
+            "observation stops "
+            f"after {short['window']:g} {self.unit} and {percent(full['churned'])} with all of it, "
+            "because it counts "
             "those whose observation broke off as staying."
         )
         return " ".join([*sentences, f"({100 * self.conf_level:g} % intervals.)"])
@@ -110,8 +114,8 @@ class HeldOutPredictions(Result):
         columns = list(exact.columns)
         gaps = [abs(float(self.of(model, LARGE).iloc[0]["estimate"])) for model in (HAZARDS, NAIVE)]
         claim = (
-            f"Within {self.horizons[0]:g} {self.unit} the hazard model is off by {percent(gaps[0])}, "
-            f"the yes/no classifier by {percent(gaps[1])}"
+            f"Within {self.horizons[0]:g} {self.unit} the hazard model is off by {100 * gaps[0]:.1f} points, "
+            f"the yes/no classifier by {100 * gaps[1]:.1f}"
         )
         return Chart(
             kind="line",
@@ -152,9 +156,10 @@ def predictions_held_out(
     """Answer how good predictions of leaving are on customers they were not learned from.
 
     Customers are parted by a hash of their name and the seed. The model of
-    :func:`cemlab.survival.period_hazards` is learned from one part; for the other, the chance to leave within each
-    horizon is predicted from the day observation began, given the tenure reached by then, and held against what
-    happened. Beside it stands what is often done instead: a logistic classifier of "churned, yes or no".
+    :func:`cemlab.survival.period_hazards` is learned from one part; for the other, the chance to leave within
+    each horizon is predicted from the day observation began, given the tenure reached by then, and held
+    against what happened. Beside it stands what is often done instead: a logistic classifier of "churned, yes
+    or no".
 
     Parameters
     ----------
@@ -190,14 +195,14 @@ def predictions_held_out(
 
     Notes
     -----
-    With late entry a prediction is made at entry, so the time from there on is not cut off on the left. Censoring is
-    assumed to be independent of risk, separately among those seen from the start and those who entered late.
-    Spells for which a horizon lies beyond the periods are left out and counted.
+    With late entry a prediction is made at entry, so the time from there on is not cut off on the left.
+    Censoring is assumed to be independent of risk, separately among those seen from the start and those who
+    entered late. Spells for which a horizon lies beyond the periods are left out and counted.
 
     References
     ----------
-    Uno et al. (2007), Journal of the American Statistical Association 102, 527–537; Graf et al. (1999), Statistics
-    in Medicine 18, 2529–2545.
+    Uno et al. (2007), Journal of the American Statistical Association 102, 527–537; Graf et al. (1999),
+    Statistics in Medicine 18, 2529–2545.
     """
     check_conf_level(conf_level)
     cuts = check_periods(periods)
@@ -221,7 +226,8 @@ def predictions_held_out(
     usable = np.isfinite(furthest)
     if not usable.any():
         raise DesignError(
-            f"a horizon of {max(ahead):g} {unit} lies beyond the periods (up to {cuts[-1]:g}) for all held-out "
+            f"a horizon of {max(ahead):g} {unit} lies beyond the periods (up to {cuts[-1]:g}) for all "
+            "held-out "
             "spells; shorten it, or let the periods reach further"
         )
     cells = data.cells[usable].reset_index(drop=True)
@@ -350,7 +356,8 @@ def _evidence(
     return Evidence(
         grade="descriptive",
         design=(
-            f"Customers parted by a hash with seed {seed}, {percent(share)} held out; the model was learned from "
+            f"Customers parted by a hash with seed {seed}, {percent(share)} held out; the model was "
+            "learned from "
             "the others."
         ),
         unit="held-out spells",
@@ -358,10 +365,12 @@ def _evidence(
         n_given=data.n_held_out,
         source=source,
         assumptions=(
-            "Whose observation breaks off would leave as others of the same kind do, whatever the risk predicted.",
+            "Whose observation breaks off would leave as others of the same kind do, whatever the risk "
+            "predicted.",
             *(
                 (
-                    "Those who entered late are predicted from their entry on, given the tenure reached; their "
+                    "Those who entered late are predicted from their entry on, given the tenure reached; "
+                    "their "
                     "observation breaks off at a pace of their own.",
                 )
                 if late

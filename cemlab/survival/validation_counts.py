@@ -1,4 +1,4 @@
-"""Learning and held-out customers, counted: a seeded split by customer, and predictions for those held out."""
+"""Learning and held-out customers, counted: a seeded split, and predictions for those held out."""
 
 from __future__ import annotations
 
@@ -129,7 +129,10 @@ def held_out(
             f"a share of {share:g} of these customers leaves nobody on one side of the split; hand in more"
         )
     part = SpellRoles(
-        table=learning.drop("customer", "held"), covariates=roles.covariates, n_given=roles.n_given, n_blank=roles.n_blank
+        table=learning.drop("customer", "held"),
+        covariates=roles.covariates,
+        n_given=roles.n_given,
+        n_blank=roles.n_blank,
     )
     model = hazards_of(
         count_person_periods(part, cuts), changing={}, references={}, conf_level=conf_level, unit=unit
