@@ -331,7 +331,7 @@ def test_gaps_and_spells_of_those_who_come_back_may_be_declared():
     again = ROWS["customer"].duplicated() & ROWS["customer"].duplicated(keep="last")
     gap = ROWS.drop(index=ROWS.index[again][0])  # between two others
     options = {"customer": "customer", "covariates": ["x1"], **INTERVALS}
-    with pytest.raises(DataError, match="1 intervals .* leave a gap"):
+    with pytest.raises(DataError, match=r"1 intervals .* leave a gap"):
         survival.hazard_ratios_over_time(gap, **options)
     assert survival.hazard_ratios_over_time(gap, gaps=True, **options).evidence.n_used == 400
     back = pd.concat([ROWS.assign(spell=1), ROWS[ROWS["customer"] <= 5].assign(spell=2)])

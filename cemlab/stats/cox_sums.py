@@ -175,7 +175,7 @@ class CoxSums:
     d is gone (Efron), or nobody (Breslow: s = 0). `one` to `share2_square` are the sums over k of 1/T, s/T,
     1/T², s/T² and s²/T², shape (n_times,); `weight` is each row's hazard relative to that of a row of zeros,
     shape (n_rows,); `risk` and `departed` the weighted sums of the terms over those at risk and over those
-    who depart, shape (n_times, n_terms).
+    who depart (0 where no s is above 0), shape (n_times, n_terms).
     """
 
     weight: Floats
@@ -218,14 +218,16 @@ def cox_sums(x: Floats, sets: RiskSets, coefficient: Floats, *, ties: Ties = "ef
     gone_weight = weight[sets.left]
     n_terms = x.shape[1]
     risk, departed = np.empty((n_terms, len(sets.time))), np.empty((n_terms, len(sets.time)))
+    d = sets.departures
+    tied = ties == "efron" and len(sets.left) > len(d)  # or else nobody is gone when another departs
     for j in range(n_terms):
         product = weight * x[:, j]
-        risk[j], departed[j] = sets.at_risk(product), sets.gone(product[sets.left])
-    d = sets.departures
+        risk[j] = sets.at_risk(product)
+        departed[j] = sets.gone(product[sets.left]) if tied else 0.0
     at = np.repeat(np.arange(len(d)), d)
     first = np.cumsum(d) - d
     total, share = sets.at_risk(weight)[at], np.zeros(len(at))
-    if ties == "efron":
+    if tied:
         share = (np.arange(len(at)) - first[at]) / d[at]
         total -= share * sets.gone(gone_weight)[at]
     one, square = 1 / total, 1 / total**2
@@ -249,8 +251,10 @@ def cox_sums(x: Floats, sets: RiskSets, coefficient: Floats, *, ties: Ties = "ef
 def score(x: Floats, sets: RiskSets, sums: CoxSums, clock: Floats | None = None) -> Floats:
     """Return the first derivatives of the log-likelihood, times a function of time, shape (n_terms,)."""
     g = np.ones(len(sets.time)) if clock is None else clock
-    seen = np.array([x[sets.left, j] @ g[sets.at] for j in range(x.shape[1])])
-    return np.asarray(seen - g @ sums.expected, dtype=float)
+    seen = np.zeros(len(x))
+    seen[sets.left] = g[sets.at]
+    expected = (g * sums.one) @ sums.risk - (g * sums.share) @ sums.departed
+    return np.asarray(seen @ x - expected, dtype=float)
 
 
 def information(x: Floats, sets: RiskSets, sums: CoxSums, clock: Floats | None = None) -> Floats:
@@ -264,6 +268,8 @@ def information(x: Floats, sets: RiskSets, sums: CoxSums, clock: Floats | None =
         part = x[begin : begin + _BLOCK]
         second += part.T @ (part * exposure[begin : begin + _BLOCK, None])
     risk, departed = sums.risk, sums.departed
+    if not sums.share.any():
+        return np.asarray(second - risk.T @ (risk * (g * sums.square)[:, None]), dtype=float)
     mixed = risk.T @ (departed * (g * sums.share_square)[:, None])
     centres = (
         risk.T @ (risk * (g * sums.square)[:, None])

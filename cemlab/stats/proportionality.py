@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from cemlab.stats.cox_fit import CoxFit
 from cemlab.stats.cox_sums import CoxSums, RiskSets, Ties, cox_sums, information, risk_sets, score
-from cemlab.stats.lifetable import product_limit
-from cemlab.stats.lifetable import risk_sets as risk_sets_of_counts
 
 Floats = npt.NDArray[np.float64]
 
@@ -91,25 +89,27 @@ def proportionality_test(
     scaled = np.asfortranarray((design - design.mean(axis=0)) / spread)
     sets = risk_sets(ends, event=left, entry=starts, stratum=stratum)
     sums = cox_sums(scaled, sets, np.asarray(coefficient, dtype=float) * spread, ties=ties)
-    return _tested(scaled, sets, sums, _clock(ends, left, starts, sets.time))
+    inverse = np.asarray(np.linalg.pinv(information(scaled, sets, sums), hermitian=True), dtype=float)
+    pooled = sets if stratum is None else risk_sets(ends, event=left, entry=starts)
+    return _tested(scaled, sets, sums, inverse, _clock(pooled, sets.time))
 
 
 def proportionality_of(
     fit: CoxFit, *, duration: npt.ArrayLike, event: npt.ArrayLike, entry: npt.ArrayLike | None = None
 ) -> ProportionalityTest:
     """Test a model just fitted, from the sums that it holds; as :func:`proportionality_test` otherwise."""
-    ends, left = np.asarray(duration, dtype=float), np.asarray(event, dtype=bool)
-    starts = np.zeros_like(ends) if entry is None else np.asarray(entry, dtype=float)
-    return _tested(fit.x, fit.sets, fit.sums, _clock(ends, left, starts, fit.sets.time))
+    one = len(fit.sets.bounds) == 2
+    pooled = fit.sets if one else risk_sets(duration, event=event, entry=entry)
+    inverse = fit.covariance * np.outer(fit.scale, fit.scale)
+    return _tested(fit.x, fit.sets, fit.sums, inverse, _clock(pooled, fit.sets.time))
 
 
-def _tested(x: Floats, sets: RiskSets, sums: CoxSums, clock: Floats) -> ProportionalityTest:
+def _tested(x: Floats, sets: RiskSets, sums: CoxSums, inverse: Floats, clock: Floats) -> ProportionalityTest:
     from scipy.special import chdtrc
 
     slope = score(x, sets, sums, clock)
-    plain, mixed = information(x, sets, sums), information(x, sets, sums, clock)
-    squared = information(x, sets, sums, clock**2)
-    variance = squared - mixed @ np.linalg.pinv(plain, hermitian=True) @ mixed
+    mixed, squared = information(x, sets, sums, clock), information(x, sets, sums, clock**2)
+    variance = squared - mixed @ inverse @ mixed
     # with all departures at one time nothing varies; what rounding leaves of it is no variance
     own, of = np.diag(variance), np.diag(squared)
     tested = own > 1e-12 * of
@@ -127,12 +127,9 @@ def _tested(x: Floats, sets: RiskSets, sums: CoxSums, clock: Floats) -> Proporti
     )
 
 
-def _clock(ends: Floats, left: npt.NDArray[np.bool_], starts: Floats, times: Floats) -> Floats:
+def _clock(pooled: RiskSets, times: Floats) -> Floats:
     """Return one minus the Kaplan–Meier curve just before each departure time, of all strata together."""
-    distinct = np.unique(times)
-    at_risk, events = risk_sets_of_counts(
-        ends, event=left, n=np.ones(len(ends), dtype=np.int64), entry=starts, times=distinct
-    )
-    survival, _ = product_limit(at_risk, events)
+    at_risk = pooled.at_risk(np.ones(len(pooled.end)))
+    survival = np.cumprod(1.0 - pooled.departures / at_risk)
     before = 1.0 - np.append(1.0, survival[:-1])
-    return np.asarray(before[np.searchsorted(distinct, times)], dtype=float)
+    return np.asarray(before[np.searchsorted(pooled.time, times)], dtype=float)

@@ -1,4 +1,4 @@
-"""The model matrix of a hazard model: terms under internal names, by period where asked for."""
+"""The model matrix of a hazard model: numbers and levels as terms, by period where asked for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cemlab.data.spells import kinds_of
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 from cemlab.survival.spell_rows import SpellRows, finite
+
+Floats = npt.NDArray[np.float64]
 
 #: Cut points by covariate, or for all of them.
 Periods = Sequence[float] | Mapping[str, Sequence[float]]
@@ -21,15 +24,14 @@ Periods = Sequence[float] | Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HazardDesign:
-    """The columns of the model under internal names c0…, with the terms they stand for.
+    """What the columns of a model stand for: `terms` in words; no rows.
 
     `levels` holds, for each covariate, the level of each of its columns, or None for a number; `reference`
     the level that stands for none of them. `columns_by_period` holds, for each term with a coefficient by
     period, its columns in the order of the periods.
     """
 
-    frame: pd.DataFrame
-    terms: dict[str, str]
+    terms: tuple[str, ...]
     levels: dict[str, tuple[str | None, ...]]
     reference: dict[str, str]
     columns_by_period: dict[str, tuple[int, ...]]
@@ -39,7 +41,7 @@ class HazardDesign:
         """The levels that others are compared with, in words."""
         return tuple(f"{name} = {level}" for name, level in self.reference.items())
 
-    def rows(self, frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def rows(self, frame: pd.DataFrame) -> Floats:
         """Return the model's columns for other rows with the same covariates."""
         columns: list[Any] = []
         for name, levels in self.levels.items():
@@ -62,8 +64,8 @@ class HazardDesign:
 
 def hazard_design(
     rows: SpellRows, *, references: Mapping[str, str], periods: Periods | None = None
-) -> tuple[SpellRows, HazardDesign]:
-    """Return the model matrix, and the rows it stands for: cut where coefficients differ by period.
+) -> tuple[SpellRows, Floats, HazardDesign]:
+    """Return the rows, cut where coefficients differ by period, their model matrix, and what it stands for.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ def hazard_design(
     DataError, DesignError, OptionError
         For what :func:`cemlab.survival.hazard_ratios` refuses in a covariate.
     """
-    covariates = [str(name) for name in rows.covariates]
+    covariates = list(rows.covariates)
     unknown = [name for name in references if name not in covariates]
     if unknown:
         raise OptionError(one_of(unknown[0], covariates, what="covariate (in references)"))
@@ -106,13 +108,12 @@ def hazard_design(
     names = [label for _, label in labels]
     if cuts:
         rows, columns, names, grouped = _by_period(rows, columns, labels, cuts)
-    terms = {f"c{i}": label for i, label in enumerate(names)}
-    frame = pd.DataFrame(dict(zip(terms, columns, strict=True)), copy=False)
-    _refuse_separation(frame, terms, rows.times["e"].to_numpy(dtype=bool))
-    design = HazardDesign(
-        frame=frame, terms=terms, levels=levels, reference=chosen, columns_by_period=grouped
-    )
-    return rows, design
+    x = np.empty((len(rows.times), len(names)), order="F")
+    for j, column in enumerate(columns):
+        x[:, j] = column
+    _refuse_separation(x, names, rows.times["e"].to_numpy(dtype=bool))
+    design = HazardDesign(terms=tuple(names), levels=levels, reference=chosen, columns_by_period=grouped)
+    return rows, x, design
 
 
 def _cuts(periods: Periods | None, covariates: Sequence[str], rows: SpellRows) -> dict[str, list[float]]:
@@ -219,9 +220,8 @@ def _reference(values: pd.Series[Any], name: str, wanted: object) -> str:
     return str(wanted)
 
 
-def _refuse_separation(frame: pd.DataFrame, terms: Mapping[str, str], left: Any) -> None:
-    for internal, term in terms.items():
-        values = frame[internal].to_numpy()
+def _refuse_separation(x: Floats, terms: Sequence[str], left: Any) -> None:
+    for term, values in zip(terms, x.T, strict=True):
         if values.min() == values.max():
             raise DesignError(f"the covariate {term!r} has the same value in all rows; leave it out")
         ones = values == 1.0

@@ -33,7 +33,7 @@ def hazard_evidence(
     source: str,
 ) -> Evidence:
     """Return what hazard ratios rest on; `what` is the first words of the design, `unit` what is counted."""
-    terms = pd.Series(list(design.terms.values()))
+    terms = pd.Series(list(design.terms))
     compared = f" Levels are compared with {join_words(design.references)}." if design.references else ""
     strata = f" {len(rows.strata)} strata, each with its own pace." if rows.strata else ""
     errors = f" Errors allow for likeness within each {clustered}." if clustered else ""

@@ -59,8 +59,8 @@ class HazardFit:
         )
 
 
-def hazard_fit(rows: SpellRows, design: HazardDesign, *, ties: Ties) -> HazardFit:
-    """Fit the model.
+def hazard_fit(rows: SpellRows, x: Floats, design: HazardDesign, *, ties: Ties) -> HazardFit:
+    """Fit the model of :func:`cemlab.survival.design.hazard_design`.
 
     Raises
     ------
@@ -69,11 +69,9 @@ def hazard_fit(rows: SpellRows, design: HazardDesign, *, ties: Ties) -> HazardFi
     """
     t, e, s = (rows.times[name].to_numpy() for name in ("t", "e", "s"))
     try:
-        fit = cox_fit(
-            design.frame.to_numpy(dtype=float), duration=t, event=e, entry=s, stratum=rows.stratum, ties=ties
-        )
+        fit = cox_fit(x, duration=t, event=e, entry=s, stratum=rows.stratum, ties=ties)
     except NoMaximumError as error:
-        raise DesignError(_why(error, list(design.terms.values()), bool(rows.strata))) from None
+        raise DesignError(_why(error, list(design.terms), bool(rows.strata))) from None
     covariance = fit.covariance if rows.cluster is None else clustered_covariance(fit, rows.cluster)
     _refuse_too_few_clusters(fit, covariance, rows)
     return HazardFit(

@@ -112,8 +112,8 @@ def hazard_ratios(
         known=known or {},
     )
     rows, _ = spell_rows(spells, columns)
-    cut, design = hazard_design(rows, references=references or {}, periods=periods)
-    fit = hazard_fit(cut, design, ties=ties)
+    cut, x, design = hazard_design(rows, references=references or {}, periods=periods)
+    fit = hazard_fit(cut, x, design, ties=ties)
     evidence = hazard_evidence(
         rows,
         design,
@@ -133,7 +133,7 @@ def ratios_of(
     fit: HazardFit, design: HazardDesign, evidence: Evidence, *, model: HazardModel | None, conf_level: float
 ) -> HazardRatios:
     """Return the result of a fitted model."""
-    terms = list(design.terms.values())
+    terms = list(design.terms)
     test = fit.proportional
     return HazardRatios(
         table=fit.table(terms, conf_level=conf_level),

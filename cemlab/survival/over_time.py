@@ -106,8 +106,8 @@ def hazard_ratios_over_time(
     whose = [customer, spell] if spell else [customer]
     given = episodes if isinstance(episodes, pd.DataFrame) else _picked(episodes, [*columns, *whose])
     rows, kept = spell_rows(given, columns, also=whose, check=lambda f: _refuse(f, whose, columns, gaps))
-    cut, design = hazard_design(rows, references=references or {}, periods=periods)
-    fit = hazard_fit(cut, design, ties=ties)
+    cut, x, design = hazard_design(rows, references=references or {}, periods=periods)
+    fit = hazard_fit(cut, x, design, ties=ties)
     evidence = hazard_evidence(
         rows,
         design,

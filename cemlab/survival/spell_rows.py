@@ -43,13 +43,13 @@ class SpellColumns:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SpellRows:
-    """The complete rows: times with the columns t, e and s, and the covariates under their own names.
+    """The complete rows: times with the columns t, e and s, and the covariates by their own names.
 
     `stratum` and `cluster` are whole numbers from 0 for each row, `strata` the names of the strata.
     """
 
     times: pd.DataFrame
-    covariates: pd.DataFrame
+    covariates: Mapping[str, pd.Series[Any]]
     n_given: int
     stratum: Any = None
     strata: tuple[str, ...] = ()
@@ -77,13 +77,16 @@ def spell_rows(
         if name not in spells.columns:
             raise ColumnError(one_of(name, map(str, spells.columns), what="column in the spells"))
     _refuse_roles(columns)
-    given = spells[wanted] if isinstance(spells, pd.DataFrame) else spells.select(wanted).to_pandas()
+    given = spells if isinstance(spells, pd.DataFrame) else spells.select(wanted).to_pandas()
     times = _times(given, columns)
     if check is not None:
         check(given)
     _refuse_later(given, times, columns.known)
-    kept = given[[*columns.covariates, *columns.strata]].notna().all(axis=1).to_numpy()
-    times, given = times[kept].reset_index(drop=True), given[kept].reset_index(drop=True)
+    kept = np.ones(len(given), dtype=bool)
+    for name in (*columns.covariates, *columns.strata):
+        kept &= given[name].notna().to_numpy()
+    if not kept.all():  # many rows are not copied for nothing
+        times, given = times[kept], given.loc[kept, wanted]
     if not times["e"].any():
         raise DesignError(
             f"none of the {len(times):,} complete spells ended, so no pace of leaving can be estimated"
@@ -91,7 +94,7 @@ def spell_rows(
     stratum, strata = _strata(given, columns.strata)
     rows = SpellRows(
         times=times,
-        covariates=given[list(columns.covariates)],
+        covariates={name: given[name] for name in columns.covariates},
         n_given=len(kept),
         stratum=stratum,
         strata=strata,
@@ -136,7 +139,7 @@ def _times(given: pd.DataFrame, columns: SpellColumns) -> pd.DataFrame:
         raise DataError(
             f"column {event!r} holds values other than true/false or 1/0; state which ones are events"
         )
-    times = pd.DataFrame({role: finite(given[name], name) for role, name in columns.times.items()})
+    times = pd.DataFrame({role: finite(given[name], name).to_numpy() for role, name in columns.times.items()})
     times = times.assign(e=times["e"].astype(int), s=times["s"] if columns.entry else 0.0)
     impossible = int(
         ((times["t"] < 0) | (times["s"] < 0) | ((times["s"] > 0) & (times["s"] >= times["t"]))).sum()
@@ -153,7 +156,7 @@ def _refuse_later(given: pd.DataFrame, times: pd.DataFrame, known: Mapping[str, 
     """Refuse covariates that became known only after observation of the spell began."""
     for covariate, name in known.items():
         since = finite(given[name], name)  # blank: known from the start
-        later = int((since > times["s"]).sum())
+        later = int((since.to_numpy() > times["s"].to_numpy()).sum())
         if later:
             raise DesignError(
                 f"the covariate {covariate!r} became known after observation began in {later:,} of "
@@ -206,7 +209,7 @@ def finite(values: pd.Series[Any], name: str) -> pd.Series[float]:
     texts = not pd.api.types.is_numeric_dtype(values) and kinds_of(values) not in ([], ["numbers"])
     told = values.dtype.kind in "mM" or texts or isinstance(values.dtype, pd.StringDtype)
     try:
-        numbers = pd.to_numeric(values).astype(float)
+        numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
         told = True
     if told and not pd.api.types.is_bool_dtype(values) and kinds_of(values) != ["truth values"]:
@@ -216,4 +219,4 @@ def finite(values: pd.Series[Any], name: str) -> pd.Series[float]:
         raise DataError(
             f"column {name!r}: {infinite:,} of {len(values):,} values are infinite; leave those rows out"
         )
-    return numbers
+    return pd.Series(numbers, index=values.index, copy=False)
