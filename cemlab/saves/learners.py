@@ -20,8 +20,8 @@ Learner = Literal["doubly robust", "two models", "x", "interactions"]
 # many values the guess counts as: the class of risk sums up what the company knows, and single cues add
 # little.
 _CLASS_GUESS, _CLASS_WEIGHT = 0.3, 1.0
-_CUE_GUESS, _CUE_WEIGHT = 0.05, 10.0
-_PAIR_GUESS, _PAIR_WEIGHT = 0.02, 10.0
+_CUE_GUESS, _CUE_WEIGHT = 0.05, 3.0
+_PAIR_GUESS, _PAIR_WEIGHT = 0.02, 1.0
 
 _STIFF = 30.0  # customers that the ridge penalty of the X-learner counts as
 
