@@ -136,7 +136,7 @@ def aalen_johansen(
     else:
         terms = {"greenwood": _greenwood, "aalen": _aalen}[variance]
         variances = [_summed(terms(events[k], incidence[k], steps), incidence[k]) for k in range(causes)]
-    std_error = np.sqrt(np.maximum(variances, 0.0))
+    std_error = np.sqrt(np.array(variances))
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(incidence < 1, std_error / (1 - incidence), 0.0)
     high, low = (1 - side for side in log_log_interval(1 - incidence, relative**2, conf_level))
@@ -184,8 +184,14 @@ class _Steps:
 def _summed(terms: tuple[Floats, Floats, Floats], incidence: Floats) -> Floats:
     """Sum over times a quadratic in the incidence at the end, given by its coefficients at each time."""
     constant, linear, square = (np.cumsum(term) for term in terms)
-    total: Floats = constant + linear * incidence + square * incidence**2
-    return total
+    total = constant + linear * incidence + square * incidence**2
+    return _without_rounding(total, constant + square * incidence**2)
+
+
+def _without_rounding(total: Floats, parts: Floats) -> Floats:
+    """Return 0 where a variance is but the rounding of its parts: where all have left for the one cause."""
+    cleaned: Floats = np.where(total > 1e-13 * parts, total, 0.0)
+    return cleaned
 
 
 # An event at a time adds to the incidence at once, by the share `before`; any departure then lessens what
@@ -256,8 +262,8 @@ class _Cells:
             self._sum_of_products(*pair)
             for pair in ((p, p, p_end, p_end), (p, q, p_end, q_end), (q, q, q_end, q_end))
         ]
-        total: Floats = products[0] - 2 * incidence * products[1] + incidence**2 * products[2]
-        return total
+        square = products[0] + incidence**2 * products[2]
+        return _without_rounding(square - 2 * incidence * products[1], square)
 
     def _sum_of_products(self, x: Floats, y: Floats, x_end: Floats, y_end: Floats) -> Floats:
         """Sum products of what each spell has gathered by each time: fixed once ended, else still growing."""
