@@ -223,3 +223,9 @@ def test_no_maximum_is_refused():
         fit_grouped_hazard(
             np.array([[5, 5], [0, 0]]), stayed=np.full((2, 2), 50.0), design=np.array([[0.0], [1.0]])
         )
+
+
+def test_cuts_keep_their_digits():
+    frame = pd.DataFrame({"t": [0.0004, 0.0006, 1.0], "left": True})
+    counted = person_periods(frame, duration="t", event="left", periods=[0, 0.0005, 0.0006, 1])
+    assert counted.events.tolist() == [[1, 1, 1]]

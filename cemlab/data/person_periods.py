@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import reduce
 from itertools import pairwise
 from operator import add
@@ -201,8 +200,8 @@ def count_person_periods(roles: SpellRoles, cuts: tuple[float, ...]) -> PersonPe
         a=_place(seen["s"], inner, inclusive=True),
         b=_place(seen["t"], inner, inclusive=False),
         e=seen["e"] & (seen["t"] <= last),
-        s=ibis.greatest(seen["s"], ibis.literal(first).cast(_EXACT)),
-        t=ibis.least(seen["t"], ibis.literal(last).cast(_EXACT)),
+        s=ibis.greatest(seen["s"], _cut(first)),
+        t=ibis.least(seen["t"], _cut(last)),
     )
     cells = placed.mutate(inside=_inside(placed["s"], cuts), short=_inside(placed["t"], cuts) & ~placed["e"])
     counted = cells.group_by([*keys, "a", "b", "e", "inside", "short"]).aggregate(
@@ -227,7 +226,8 @@ def _inside(column: Any, cuts: Sequence[float]) -> Any:
 
 
 def _cut(cut: float) -> Any:
-    return ibis.literal(Decimal(str(cut))).cast(_EXACT)
+    # by way of its digits: a decimal literal without a scale is cut to three decimals by some engines
+    return ibis.literal(f"{cut:.9f}").cast(_EXACT)
 
 
 def _added_up(
@@ -284,7 +284,7 @@ def _rows_only(n: int) -> pd.DataFrame:
     return pd.DataFrame(index=range(n))
 
 
-def _between(code: Ints, start: Ints, stop: Ints, n: Ints, shape: tuple[int, int]) -> Ints:
+def _between(code: Any, start: Ints, stop: Ints, n: Ints, shape: tuple[int, int]) -> Ints:
     """Count cells over the periods from start up to, but without, stop."""
     steps = np.zeros((shape[0], shape[1] + 1), dtype=np.int64)
     np.add.at(steps, (code, start), n)

@@ -104,8 +104,8 @@ class OnboardingEffect(Result):
             "those who "
             "are left, who are no longer alike by lot if customers differ: there it may pass 1 without "
             "any harm "
-            f"done. Differences between customers have an estimated variance of {variance['estimate']:.2f} "
-            f"({variance['conf_low']:.2f} to {high}). ({100 * self.conf_level:g} % intervals.)"
+            "done. If onboarding acts in the first period only, differences between customers have an estimated "
+            f"variance of {variance['estimate']:.2f} ({variance['conf_low']:.2f} to {high}). ({100 * self.conf_level:g} % intervals.)"
         )
 
     @property
@@ -203,10 +203,11 @@ def onboarding_effect(
     Notes
     -----
     The ratio of the first band is causal by the lot alone. Later bands compare survivors: where customers
-    differ (frailty), onboarding keeps some likely leavers who then leave later, and the ratio rises above
-    that of the same customers. The gamma frailty reported beside is identified by its form only, through how
-    the ratios change; the curve of one arm cannot tell differences between customers from a hazard that falls
-    for everybody (see :func:`cemlab.survival.falling_hazard`).
+    differ (frailty), onboarding keeps some likely leavers who then leave later, and the ratio rises above that
+    of the same customers. The gamma frailty reported beside assumes that onboarding acts on a customer in the
+    first band only, and reads differences between customers from how the ratio rises afterwards. The curve of
+    one arm cannot tell differences between customers from a hazard that falls for everybody (see
+    :func:`cemlab.survival.falling_hazard`).
 
     References
     ----------
@@ -247,7 +248,8 @@ def onboarding_effect(
     fit = fit_frailty(
         counted.events,
         stayed=counted.stayed,
-        design=hazards.design.layers,
+        # only where onboarding acts: a free ratio afterwards would leave nothing to tell frailty by
+        design=hazards.design.layers[:, :, :1],
         bands=hazards.design.bands.tolist(),
         conf_level=conf_level,
     )

@@ -115,7 +115,7 @@ class PeriodHazards(Result):
         )
 
     def narrative(self) -> str:
-        """Say which terms go with a slower and a faster pace, which are open, and when the pace is highest."""
+        """Say which terms go with a slower or faster pace, which are open, and when the pace is highest."""
         relation = f"{self.evidence.relation.capitalize()}"
         slower: list[str] = []
         faster: list[str] = []
