@@ -111,7 +111,7 @@ def test_refusals():
         simultaneous_band(few, n=13, kind="nair")
     with pytest.raises(OptionError, match="first must lie before last"):
         simultaneous_band(few, n=13, first=3, last=1)
-    with pytest.raises(OptionError, match="ratio is 0.5"):
+    with pytest.raises(OptionError, match=r"ratio is 0\.5"):
         equal_precision_critical(0.5)
-    with pytest.raises(OptionError, match="the range is 0.6 to 0.2"):
+    with pytest.raises(OptionError, match=r"the range is 0\.6 to 0\.2"):
         hall_wellner_critical(0.6, 0.2)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cemlab.data.spells import dated_spells, spell_counts
+from cemlab.data.spells import dated_spells, spell_counts, watched_twice
 from cemlab.errors import CemlabError, ColumnError, DataError, LeftOutWarning
 
 EXAMPLES = settings(max_examples=30, deadline=None)
@@ -277,3 +277,32 @@ def test_contradictory_dates_are_refused_with_their_number(case: str) -> None:
 def test_a_column_of_observation_that_was_named_must_be_there() -> None:
     with pytest.raises(ColumnError, match="no column named 'seen'"):
         dated_spells(dated(*LATE), as_of=AS_OF, observed_from="seen")
+
+
+def test_strata_are_counted_apart() -> None:
+    frame = spells_with(region=["north", "south", "south"])
+    counts = spell_counts(frame, duration="t", event="e", group="g", strata="region")
+    assert counts.columns.tolist() == ["group", "strata", "entry", "duration", "event", "n"]
+    assert set(zip(counts["group"], counts["strata"], strict=True)) == {
+        ("a", "north"),
+        ("b", "south"),
+    }
+    with pytest.raises(DataError, match="missing in 1 of 3 spells; give them a name"):
+        spell_counts(spells_with(region=["n", None, "s"]), duration="t", event="e", strata="region")
+
+
+piece = st.tuples(st.sampled_from("abc"), st.integers(0, 8), st.integers(1, 4))
+
+
+@EXAMPLES
+@given(st.lists(piece, min_size=1, max_size=12))
+def test_overlaps_are_those_found_pair_by_pair(pieces: Any) -> None:
+    frame = pd.DataFrame([(who, s, s + length) for who, s, length in pieces], columns=["who", "s", "t"])
+    slow = {
+        one[0]
+        for i, one in enumerate(pieces)
+        for other in pieces[:i]
+        if one[0] == other[0] and one[1] < other[1] + other[2] and other[1] < one[1] + one[2]
+    }
+    found = watched_twice(frame, customer="who", duration="t", entry="s")
+    assert found == (len(slow), frame["who"].nunique())
