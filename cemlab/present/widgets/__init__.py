@@ -3,6 +3,15 @@
 from cemlab.present.widgets.controls import Control, choice, slider
 from cemlab.present.widgets.explorer import Explorer
 from cemlab.present.widgets.loyalty import loyalty_explorer
+from cemlab.present.widgets.saves import save_explorer
 from cemlab.present.widgets.strategies import strategy_explorer
 
-__all__ = ["Control", "Explorer", "choice", "loyalty_explorer", "slider", "strategy_explorer"]
+__all__ = [
+    "Control",
+    "Explorer",
+    "choice",
+    "loyalty_explorer",
+    "save_explorer",
+    "slider",
+    "strategy_explorer",
+]
