@@ -310,12 +310,12 @@ def test_options_of_rules_that_are_none(learned, options, match):
 def test_each_situation_gets_its_offer(two_offers):
     found = saves.situational_offers(two_offers, margin=MARGIN)
     plan = found.plan.set_index(["risk", "plan"])["offer"]
-    # the gift keeps a tenth of high-risk Flex, worth 100 less 40; the call keeps the middle class
+    # the gift keeps 16 points of high-risk Flex, worth 160 less 40; the call keeps the middle class
     assert plan[("high", "Flex")] == "gift"
     assert plan[("middle", "Flex")] == plan[("middle", "Plus")] == "call"
     assert plan[("low", "Flex")] == plan[("low", "Plus")] == "none"
     value = found.of("value").set_index("rule")
-    true = 0.1 * 60 + 0.3 * 70
+    true = 0.1 * 120 + 0.3 * 70
     assert value.loc[BY_CUES, "conf_low"] <= true <= value.loc[BY_CUES, "conf_high"]
     gaps = found.of("difference").set_index("rule")
     assert (gaps.loc[["nobody", "everyone: call", "everyone: gift", BEST_SINGLE], "conf_low"] > 0).all()
