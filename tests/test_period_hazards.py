@@ -55,7 +55,9 @@ def test_a_saturated_model_predicts_kaplan_meier():
 
 
 def test_baseline_is_the_share_that_leaves():
-    frame = pd.DataFrame({"months": [1] * 20 + [2] * 80, "left": [True] * 20 + [False] * 80, "x": [0, 1] * 50})
+    frame = pd.DataFrame(
+        {"months": [1] * 20 + [2] * 80, "left": [True] * 20 + [False] * 80, "x": [0, 1] * 50}
+    )
     frame.loc[90:, "left"] = True
     found = hazards(frame, covariates=["x"], periods=[0, 1, 2])
     # both values of x fare alike, so that the ratio is 1 and the baseline the plain shares
@@ -78,7 +80,9 @@ def test_a_ratio_that_drifts_is_told_and_can_be_let_change():
 
 
 def test_the_test_of_drift_keeps_its_level():
-    p = [hazards(customers(seed, n=1500), covariates=["arm"]).proportional["p_value"][0] for seed in range(15)]
+    p = [
+        hazards(customers(seed, n=1500), covariates=["arm"]).proportional["p_value"][0] for seed in range(15)
+    ]
     # of 15 draws at 5 %, four or more have a chance below .01
     assert np.sum(np.asarray(p) < 0.05) < 4
 

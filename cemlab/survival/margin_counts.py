@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import ibis
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -144,7 +145,7 @@ def _today(roles: SpellRoles, margin: str, period: float) -> pd.DataFrame:
     money = here["m"].cast("decimal(18, 4)")
     exact = here["t"].cast("decimal(38, 9)").cast("float64")
     placed = here.mutate(
-        segment=here["x0"].cast("string") if roles.covariates else "",
+        segment=here["x0"].cast("string") if roles.covariates else ibis.literal(ALL),
         tenure=(exact / period + 1e-9).floor().cast("int64"),
         m=money,
         square=money.cast("float64") ** 2,

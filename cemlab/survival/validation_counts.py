@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cemlab.data.person_periods import count_person_periods
 from cemlab.data.spell_roles import SpellRoles, spell_roles
 from cemlab.errors import DesignError, OptionError
+from cemlab.stats.maximum_likelihood import Derivatives, maximise
 from cemlab.survival.periods import PeriodHazards, hazards_of
 
 if TYPE_CHECKING:
@@ -65,14 +66,30 @@ class HeldOut:
 
     def naive(self) -> Floats:
         """Return the chance of "churned" by a logistic classifier that knows no time, by cell."""
-        import statsmodels.api as sm
-
         design = self.model.design
-        x = sm.add_constant(design.rows(self.learned), has_constant="add")
         left, n = self.learned["left"].to_numpy(dtype=float), self.learned["n"].to_numpy(dtype=float)
-        fit = sm.GLM(np.column_stack([left, n - left]), x, family=sm.families.Binomial()).fit(tol=1e-10)
-        predicted: Floats = fit.predict(sm.add_constant(design.rows(self.cells), has_constant="add"))
-        return predicted
+        slopes = _logistic(_with_constant(design.rows(self.learned)), left, n)
+        return _share(_with_constant(design.rows(self.cells)) @ slopes)
+
+
+def _with_constant(x: Floats) -> Floats:
+    return np.column_stack([np.ones(len(x)), x])
+
+
+def _share(eta: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-eta)), dtype=np.float64)
+
+
+def _logistic(x: Floats, left: Floats, n: Floats) -> Floats:
+    """Return the coefficients of a logistic regression on counts, at the maximum of its likelihood."""
+
+    def derivatives(theta: Floats) -> Derivatives:
+        eta = x @ theta
+        share = _share(eta)
+        value = float(left @ eta - n @ np.logaddexp(0, eta))
+        return value, x.T @ (left - n * share), -(x.T * (n * share * (1 - share))) @ x
+
+    return maximise(derivatives, np.zeros(x.shape[1])).theta
 
 
 def _between(cuts: Floats, steps: Floats, code: Any, at: Floats) -> Floats:
