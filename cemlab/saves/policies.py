@@ -175,6 +175,18 @@ def save_policies(
     Marketing Research 55, 80–98.
     Luedtke, A. R. & van der Laan, M. J. (2016). Statistical inference for the mean outcome under a possibly
     non-unique optimal treatment strategy. Annals of Statistics 44, 713–742.
+
+    Examples
+    --------
+    >>> from cemlab import simulate
+    >>> from cemlab.data.save_offers import save_offer_cells
+    >>> from cemlab.saves import save_uplift
+    >>> company = simulate.company(customers=2000)
+    >>> cells = save_offer_cells(company.table("save_offers"), subscriptions=company.table("subscriptions"),
+    ...                          as_of=company.info.as_of, cues=("risk", "plan"))
+    >>> rules = save_policies(save_uplift(cells), margin=3600, capacity=100)
+    >>> rules.of("value")["rule"].tolist()
+    ['nobody', 'everyone', 'at random', 'by risk', 'by uplift']
     """
     trial = uplift.trial
     arms = arms_of([trial])

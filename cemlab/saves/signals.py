@@ -211,6 +211,18 @@ def leaving_signals(
     ----------
     Suissa, S. (2008). Immortal time bias in pharmacoepidemiology. American Journal of Epidemiology 167,
     492–499.
+
+    Examples
+    --------
+    >>> from cemlab import simulate
+    >>> from cemlab.data.leaving_signals import signal_counts
+    >>> company = simulate.company(customers=2000)
+    >>> contacts = company.table("contacts")
+    >>> asked = contacts.filter(contacts["reason"] == "cancellation enquiry")
+    >>> counts = signal_counts(asked, subscriptions=company.table("subscriptions"), when="time",
+    ...                        as_of=company.info.as_of, observed_from=company.info.as_of.replace(2022, 1, 1))
+    >>> leaving_signals(counts).of("rate ratio")["period"].tolist()
+    ['first 30 days', '31 to 90 days', '91 to 180 days', 'over 180 days']
     """
     check_conf_level(conf_level)
     days = counts.window_days if within_days is None else within_days

@@ -177,6 +177,17 @@ def situational_offers(
     ----------
     Dudík, M., Erhan, D., Langford, J. & Li, L. (2014). Doubly robust policy evaluation and optimization.
     Statistical Science 29, 485–511.
+
+    Examples
+    --------
+    >>> from cemlab import simulate
+    >>> from cemlab.data.save_offers import save_offer_cells
+    >>> from cemlab.saves import save_uplift
+    >>> company = simulate.company(customers=2000)
+    >>> cells = save_offer_cells(company.table("save_offers"), subscriptions=company.table("subscriptions"),
+    ...                          as_of=company.info.as_of, cues=("risk", "plan"))
+    >>> situational_offers(save_uplift(cells), margin=3600).of("value")["rule"].tolist()
+    ['nobody', 'everyone: offer', 'by cues']
     """
     given = {uplift.trial.offer: uplift} if isinstance(uplift, SaveUplift) else dict(uplift)
     first = _checked(given)

@@ -291,6 +291,16 @@ def save_uplift(
     Marketing Research 55, 80–98.
     Kennedy, E. H. (2023). Towards optimal doubly robust estimation of heterogeneous causal effects.
     Electronic Journal of Statistics 17, 3008–3049.
+
+    Examples
+    --------
+    >>> from cemlab import simulate
+    >>> from cemlab.data.save_offers import save_offer_cells
+    >>> company = simulate.company(customers=2000)
+    >>> cells = save_offer_cells(company.table("save_offers"), subscriptions=company.table("subscriptions"),
+    ...                          as_of=company.info.as_of, cues=("risk", "plan"))
+    >>> save_uplift(cells).by_class["class"].tolist()
+    ['high risk', 'low risk', 'middle risk']
     """
     check_conf_level(conf_level)
     if isinstance(bands, bool) or not isinstance(bands, int) or not 2 <= bands <= 20:
