@@ -1,5 +1,6 @@
 """Who leaves, when, and what goes with it: the vocabulary of notebook 04."""
 
+from cemlab.survival.beside import experience_changes, parts_possible, valued_spells
 from cemlab.survival.contracts import spells
 from cemlab.survival.episodes import episodes
 from cemlab.survival.falling_hazard import FallingHazard, falling_hazard
@@ -14,6 +15,7 @@ from cemlab.survival.periods import PeriodHazards, period_hazards
 from cemlab.survival.predicted import PredictedRetention
 from cemlab.survival.restricted import RestrictedMeans, restricted_mean
 from cemlab.survival.retention import RetentionCurve, retention_curve
+from cemlab.survival.shifted import shifted_margin
 from cemlab.survival.validation import HeldOutPredictions, predictions_held_out
 
 __all__ = [
@@ -29,15 +31,19 @@ __all__ = [
     "RetentionCurve",
     "cumulative_incidence",
     "episodes",
+    "experience_changes",
     "falling_hazard",
     "hazard_ratios",
     "hazard_ratios_over_time",
     "onboarding_effect",
     "onboarding_spells",
+    "parts_possible",
     "period_hazards",
     "predictions_held_out",
     "remaining_margin",
     "restricted_mean",
     "retention_curve",
+    "shifted_margin",
     "spells",
+    "valued_spells",
 ]

@@ -5,12 +5,14 @@ from cemlab.present.widgets.explorer import Explorer
 from cemlab.present.widgets.loyalty import loyalty_explorer
 from cemlab.present.widgets.saves import save_explorer
 from cemlab.present.widgets.strategies import strategy_explorer
+from cemlab.present.widgets.survival import margin_explorer
 
 __all__ = [
     "Control",
     "Explorer",
     "choice",
     "loyalty_explorer",
+    "margin_explorer",
     "save_explorer",
     "slider",
     "strategy_explorer",
