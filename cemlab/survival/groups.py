@@ -120,7 +120,7 @@ def _names(spells: ir.Table | pd.DataFrame, counts: pd.DataFrame, group: str | N
     if isinstance(spells, pd.DataFrame) and isinstance(spells[group].dtype, pd.CategoricalDtype):
         present = set(counts["group"].astype(str))
         return [str(level) for level in spells[group].cat.categories if str(level) in present]
-    return list(dict.fromkeys(map(str, counts["group"].sort_values().tolist())))
+    return list(dict.fromkeys(map(str, counts["group"].drop_duplicates().sort_values().tolist())))
 
 
 def _no_length(counts: pd.DataFrame, duration: str) -> tuple[Check, ...]:
