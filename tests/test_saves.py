@@ -66,13 +66,13 @@ def test_the_change_of_a_class_by_hand():
 
 def test_planted_changes_are_recovered_with_their_intervals():
     true, held = true_by_class(CHANGE["call"]), []
-    for seed in range(40):
+    for seed in range(24):
         found = saves.save_uplift(save_cells(np.random.default_rng(seed), folds=2)).by_class.set_index(
             "class"
         )
         held += [found.loc[c, "conf_low"] <= true[c] <= found.loc[c, "conf_high"] for c in true.index]
-    # 120 intervals of 95 %: three standard errors are 6 points
-    assert 0.89 <= np.mean(held) <= 1.0
+    # 72 intervals of 95 %: three standard errors are 7.7 points
+    assert 0.873 <= np.mean(held) <= 1.0
 
 
 @pytest.mark.parametrize("learner", ["doubly robust", "two models", "x", "interactions"])
@@ -115,7 +115,7 @@ def test_ranking_by_uplift_beats_risk_and_calibration_holds(learned):
 
 def test_nothing_is_found_where_nothing_was_planted():
     told = []
-    for seed in range(40):
+    for seed in range(24):
         found = saves.save_uplift(save_cells(np.random.default_rng(100 + seed), folds=3, change=NOTHING))
         rules = saves.save_policies(found, margin=MARGIN, cost=0.0, capacity=1500)
         value = rules.of("value").set_index("rule")
@@ -129,8 +129,8 @@ def test_nothing_is_found_where_nothing_was_planted():
                 found.evidence.grade != "experiment",
             )
         )
-    # 5 % of 40 are 2; six or more would come by chance once in 70 times
-    assert (np.sum(told, axis=0) <= 6).all()
+    # of 24 tests at 5 % five or more find something by chance once in 150 times
+    assert (np.sum(told, axis=0) <= 4).all()
 
 
 def test_the_grade_falls_where_chance_did_not_deal():
@@ -232,7 +232,7 @@ def test_a_rule_for_everyone_is_worth_the_difference_of_the_arms():
 
 def test_intervals_of_rules_cover():
     held, everyone = [], -float(SIZE @ CHANGE["call"]) * MARGIN - COST["call"]
-    for seed in range(60):
+    for seed in range(30):
         found = saves.save_uplift(save_cells(np.random.default_rng(200 + seed), folds=3))
         rules = saves.save_policies(found, margin=MARGIN, capacity=1800)
         trial = found.trial
@@ -247,8 +247,8 @@ def test_intervals_of_rules_cover():
                 all_row["conf_low"] <= everyone <= all_row["conf_high"],
             )
         )
-    # 60 intervals of 95 %: three standard errors are 8.4 points
-    assert (np.mean(held, axis=0) >= 0.866).all()
+    # of 30 intervals of 95 % five or more miss once in 60 times
+    assert (np.sum(held, axis=0) >= 26).all()
 
 
 def _served(trial):

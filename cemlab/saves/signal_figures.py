@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -47,8 +47,8 @@ def daily_arrays(counts: SignalCounts) -> tuple[Floats, Floats, Floats]:
 
 def _months(first: date, days: int) -> NDArray[np.int64]:
     """Return the number of the calendar month of each day."""
-    each = [first + timedelta(days=day) for day in range(days)]
-    return np.array([12 * (day.year - first.year) + day.month - first.month for day in each])
+    month = (np.datetime64(first, "D") + np.arange(days)).astype("datetime64[M]").astype(np.int64)
+    return np.asarray(month - month[0], dtype=np.int64)
 
 
 def rates_by_period(counts: SignalCounts, conf_level: float) -> list[tuple[str, Interval, int, int]]:
@@ -58,11 +58,7 @@ def rates_by_period(counts: SignalCounts, conf_level: float) -> list[tuple[str, 
     """
     at_risk, left, _other = daily_arrays(counts)
     month = _months(counts.first, at_risk.shape[1])
-    by_month = np.zeros((2, len(at_risk), int(month.max()) + 1))
-    for part, array in enumerate((at_risk, left)):
-        for state in range(len(array)):
-            np.add.at(by_month[part, state], month, array[state])
-    time, events = by_month
+    time, events = (np.array([np.bincount(month, state) for state in array]) for array in (at_risk, left))
     found = []
     for state, name in enumerate(period_names(counts), start=1):
         try:
