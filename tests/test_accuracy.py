@@ -1,4 +1,4 @@
-"""Brier score and time-dependent AUC under censoring agree with R's survival, scikit-learn and cases by hand."""
+"""Brier score and time-dependent AUC under censoring: as R's survival, scikit-learn and cases by hand."""
 
 import json
 from pathlib import Path

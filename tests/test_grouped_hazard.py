@@ -110,7 +110,7 @@ def test_parts_of_periods_by_hand():
 @given(st.integers(0, 10_000))
 def test_counts_add_up_over_patterns_and_order(seed):
     frame = spells(seed, n=60)
-    wanted = dict(duration="months", event="left", entry="after", periods=[0, 2, 3, 5])
+    wanted = {"duration": "months", "event": "left", "entry": "after", "periods": [0, 2, 3, 5]}
     if frame["months"].max() < 5:
         return
     fine = person_periods(frame, covariates=["plan", "x"], **wanted)

@@ -67,7 +67,7 @@ def test_a_constant_hazard_gives_its_annuity():
 
 def test_slopes_are_derivatives():
     events, stayed = np.array([20, 8, 5, 4]), np.array([80.0, 72.0, 60.0, 50.0])
-    wanted = dict(tenures=np.array([0, 2, 3]), horizon=4, factor=0.97, beyond="steady", pooled=2)
+    wanted = {"tenures": np.array([0, 2, 3]), "horizon": 4, "factor": 0.97, "beyond": "steady", "pooled": 2}
     found = remaining_time(events, stayed=stayed, **wanted)
     n, step = events + stayed, 1e-6
     for k in range(4):
@@ -80,7 +80,7 @@ def test_slopes_are_derivatives():
 def test_standard_errors_are_those_of_the_bootstrap():
     frame = base(3, n=1500)
     found = valued(frame, horizon=8).counts.segments["all customers"]
-    wanted = dict(tenures=np.array([0, 5, 20]), horizon=8, factor=0.99, beyond="steady")
+    wanted = {"tenures": np.array([0, 5, 20]), "horizon": 8, "factor": 0.99, "beyond": "steady"}
     time = remaining_time(found.events, stayed=found.stayed, **wanted)
     rng = np.random.default_rng(4)
     n = np.rint(found.events + found.stayed).astype(int)

@@ -1,4 +1,4 @@
-"""Onboarding by lot: planted ratios by period, time gained, a lot that is none, and readings of a falling hazard."""
+"""Onboarding by lot: planted ratios by period, time gained, a lot that is none; falling hazards."""
 
 import numpy as np
 import pandas as pd

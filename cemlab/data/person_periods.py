@@ -187,32 +187,43 @@ def check_periods(periods: Sequence[float]) -> tuple[float, ...]:
 def count_person_periods(roles: SpellRoles, cuts: tuple[float, ...]) -> PersonPeriods:
     """Count checked spells; see :func:`person_periods`."""
     keys = [f"x{i}" for i in range(len(roles.covariates))]
-    table = roles.table.mutate(t=_exact(roles.table["t"]), s=_exact(roles.table["s"]))
-    first, last, inner = cuts[0], cuts[-1], cuts[1:-1]
+    table, first, last, inner = roles.table, cuts[0], cuts[-1], cuts[1:-1]
     longest = table.aggregate(t=table["t"].max().cast("float64")).to_pandas()["t"].iloc[0]
     if not last <= float("nan" if longest is None else longest):  # also where there are no rows
         raise DesignError(
             f"periods end at {last:g}, beyond the data: the longest spell lasts {longest:g}; "
             f"end them at {longest:g} or before"
         )
-    seen = table.filter((table["t"] > first if first > 0 else table["t"] >= 0) & (table["s"] < last))
-    placed = seen.mutate(
-        a=_place(seen["s"], inner, inclusive=True),
-        b=_place(seen["t"], inner, inclusive=False),
-        e=seen["e"] & (seen["t"] <= last),
-        s=ibis.greatest(seen["s"], _cut(first)),
-        t=ibis.least(seen["t"], _cut(last)),
+    exact = table.mutate(t=_exact(table["t"]), s=_exact(table["s"]))
+    begun = exact["t"] > _cut(first) if first > 0 else exact["t"] >= 0
+    seen = exact.filter(begun & (exact["s"] < _cut(last)))
+    t, s, over, under = seen["t"], seen["s"], seen["t"] > _cut(last), seen["s"] < _cut(first)
+    cells = seen.mutate(
+        a=_place(s, inner, inclusive=True),
+        b=_place(t, inner, inclusive=False),
+        e=seen["e"] & ~over,
+        inside=_inside(s, cuts) & ~under,
+        short=_inside(t, cuts) & ~over & ~(seen["e"] & ~over),
+        under=under,
+        over=over,
     )
-    cells = placed.mutate(inside=_inside(placed["s"], cuts), short=_inside(placed["t"], cuts) & ~placed["e"])
-    counted = cells.group_by([*keys, "a", "b", "e", "inside", "short"]).aggregate(
-        n=cells.count(), s=cells["s"].sum().cast("float64"), t=cells["t"].sum().cast("float64")
-    )
-    frame = counted.order_by([*keys, "a", "b", "e", "inside", "short"]).to_pandas()
+    kinds = [*keys, "a", "b", "e", "inside", "short", "under", "over"]
+    counted = cells.group_by(kinds).aggregate(n=cells["n"].sum(), s=_sum(cells, "s"), t=_sum(cells, "t"))
+    frame = counted.order_by(kinds).to_pandas()
+    # who came before the first cut counts from there, who stayed beyond the last one up to there
+    frame["s"] = frame["s"].where(~frame["under"].astype(bool), frame["n"] * first)
+    frame["t"] = frame["t"].where(~frame["over"].astype(bool), frame["n"] * last)
     return _added_up(frame, keys, roles, cuts)
 
 
+def _sum(cells: ir.Table, name: str) -> Any:
+    """Add lengths up exactly; whole ones stand for n spells each."""
+    lengths = cells[name] * cells["n"] if cells[name].type().is_integer() else cells[name]
+    return lengths.sum().cast("float64")
+
+
 def _exact(column: Any) -> Any:
-    return column.cast(_EXACT)
+    return column.cast("int64") if column.type().is_integer() else column.cast(_EXACT)
 
 
 def _place(column: Any, inner: Sequence[float], *, inclusive: bool) -> Any:

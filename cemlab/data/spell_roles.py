@@ -28,8 +28,9 @@ class SpellRoles:
     ----------
     table
         Columns ``t`` and ``s`` [length at the end, and when observation began], ``e`` [whether it ended in
-        the event asked for], x0, x1, … [the covariates], and the extra columns asked for under their roles.
-        Rows with a blank covariate are left out.
+        the event asked for], x0, x1, … [the covariates], the extra columns asked for under their roles, and
+        ``n`` [spells that a row stands for: those of whole lengths are counted, where no extra column is
+        asked for]. Rows with a blank covariate are left out.
     covariates
         The names of x0, x1, ….
     n_given, n_blank
@@ -83,8 +84,7 @@ def spell_roles(
     names = {"t": duration, "e": event, **({"s": entry} if entry else {})}
     _check_covariates(covariates, names)
     named = {**names, **{f"x{i}": name for i, name in enumerate(covariates)}, **(extra or {})}
-    # several questions are asked of a few columns: joins and dates behind them are worked out once
-    table = _under_roles(spells, named).cache()
+    table = _counted(_under_roles(spells, named), keep_rows=bool(extra))
     for role in ("t", "s"):
         if role in names and not table[role].type().is_numeric():
             raise DataError(
@@ -100,7 +100,7 @@ def spell_roles(
     n_blank = 0
     if covariates:
         blank = ibis.or_(*(_is_missing(table[f"x{i}"]) for i in range(len(covariates))))
-        n_blank = _one_row(table.aggregate(n=_where(blank)))["n"]
+        n_blank = _one_row(table.aggregate(n=_where(blank, table)))["n"]
         table = table.filter(~blank)
     return SpellRoles(table=table, covariates=tuple(covariates), n_given=n, n_blank=n_blank)
 
@@ -136,9 +136,17 @@ def _under_roles(spells: ir.Table | pd.DataFrame, named: dict[str, str]) -> ir.T
     return ibis.memtable(picked)
 
 
+def _counted(table: ir.Table, *, keep_rows: bool) -> ir.Table:
+    """Work out joins and dates once, and count spells of whole lengths that are alike in everything."""
+    whole = all(table[role].type().is_integer() for role in ("t", "s") if role in table.columns)
+    if keep_rows or not whole:
+        return table.mutate(n=ibis.literal(1, type="int64")).cache()
+    return table.group_by(list(table.columns)).aggregate(n=table.count()).cache()
+
+
 def _refuse_missing(table: ir.Table, names: dict[str, str]) -> int:
-    missing = {role: _where(_is_missing(table[role])) for role in names}
-    found = _one_row(table.aggregate(n=table.count(), **missing))
+    missing = {role: _where(_is_missing(table[role]), table) for role in names}
+    found = _one_row(table.aggregate(n=table["n"].sum(), **missing))
     n = found["n"]
     if not n:
         raise DesignError("there are no spells; hand in at least one row")
@@ -197,7 +205,7 @@ def _refuse_values(bad: ir.Table, name: str, allowed: str) -> None:
 def _refuse_impossible(table: ir.Table, duration: str, entry: str | None, n: int) -> None:
     t, s = table["t"], table["s"]
     wrong = {"negative": t < 0, "early": s < 0, "late": (s > 0) & (s >= t)}
-    found = _one_row(table.aggregate(**{role: _where(condition) for role, condition in wrong.items()}))
+    found = _one_row(table.aggregate(**{role: _where(condition, table) for role, condition in wrong.items()}))
     if found["negative"]:
         raise DataError(
             f"spells, column {duration!r}: negative in {found['negative']:,} of {n:,} spells; correct "
@@ -233,8 +241,8 @@ def _is_missing(column: Any) -> Any:
     return missing
 
 
-def _where(condition: Any) -> Any:
-    return condition.fill_null(False).cast("int64").sum()
+def _where(condition: Any, table: ir.Table) -> Any:
+    return (condition.fill_null(False).cast("int64") * table["n"]).sum()
 
 
 def _one_row(table: ir.Table) -> dict[str, int]:

@@ -103,9 +103,9 @@ class OnboardingEffect(Result):
             "those held back, whatever they leave for. A ratio after the onboarding has ended compares "
             "those who "
             "are left, who are no longer alike by lot if customers differ: there it may pass 1 without "
-            "any harm "
-            "done. If onboarding acts in the first period only, differences between customers have an estimated "
-            f"variance of {variance['estimate']:.2f} ({variance['conf_low']:.2f} to {high}). ({100 * self.conf_level:g} % intervals.)"
+            "any harm done. If onboarding acts in the first period only, differences between customers have "
+            f"an estimated variance of {variance['estimate']:.2f} ({variance['conf_low']:.2f} to {high}). "
+            f"({100 * self.conf_level:g} % intervals.)"
         )
 
     @property
@@ -203,9 +203,9 @@ def onboarding_effect(
     Notes
     -----
     The ratio of the first band is causal by the lot alone. Later bands compare survivors: where customers
-    differ (frailty), onboarding keeps some likely leavers who then leave later, and the ratio rises above that
-    of the same customers. The gamma frailty reported beside assumes that onboarding acts on a customer in the
-    first band only, and reads differences between customers from how the ratio rises afterwards. The curve of
+    differ (frailty), onboarding keeps some likely leavers who then leave later, and the ratio rises above
+    that of the same customers. The gamma frailty reported beside assumes that onboarding acts on a customer
+    in the first band only, and reads differences between customers from how the ratio rises afterwards. The curve of
     one arm cannot tell differences between customers from a hazard that falls for everybody (see
     :func:`cemlab.survival.falling_hazard`).
 

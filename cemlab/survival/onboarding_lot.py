@@ -108,7 +108,7 @@ def lot_checks(
 
 
 def _counts(roles: SpellRoles, *names: str) -> pd.DataFrame:
-    counted = roles.table.group_by(list(names)).aggregate(n=roles.table.count())
+    counted = roles.table.group_by(list(names)).aggregate(n=roles.table["n"].sum())
     frame: pd.DataFrame = counted.order_by(list(names)).to_pandas()
     return frame
 
