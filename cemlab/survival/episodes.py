@@ -263,7 +263,7 @@ def _points(
     joined = joined.filter(joined["at"] < joined["t"])
     types = {name: moments[name].type() for name in values}
     start = whole.mutate(
-        at=ibis.literal(float("-inf")),
+        at=ibis.literal(-1e300),  # before all changes
         **{
             name: ibis.null(types[name]) if value is None else ibis.literal(value).cast(types[name])
             for name, value in zip(values, initial, strict=True)
