@@ -205,8 +205,8 @@ def onboarding_effect(
     The ratio of the first band is causal by the lot alone. Later bands compare survivors: where customers
     differ (frailty), onboarding keeps some likely leavers who then leave later, and the ratio rises above
     that of the same customers. The gamma frailty reported beside assumes that onboarding acts on a customer
-    in the first band only, and reads differences between customers from how the ratio rises afterwards. The curve of
-    one arm cannot tell differences between customers from a hazard that falls for everybody (see
+    in the first band only, and reads differences between customers from how the ratio rises afterwards.
+    The curve of one arm cannot tell differences between customers from a hazard that falls for everybody (see
     :func:`cemlab.survival.falling_hazard`).
 
     References
