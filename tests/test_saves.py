@@ -232,7 +232,7 @@ def test_a_rule_for_everyone_is_worth_the_difference_of_the_arms():
 
 def test_intervals_of_rules_cover():
     held, everyone = [], -float(SIZE @ CHANGE["call"]) * MARGIN - COST["call"]
-    for seed in range(30):
+    for seed in range(60):
         found = saves.save_uplift(save_cells(np.random.default_rng(200 + seed), folds=3))
         rules = saves.save_policies(found, margin=MARGIN, capacity=1800)
         trial = found.trial
@@ -247,8 +247,8 @@ def test_intervals_of_rules_cover():
                 all_row["conf_low"] <= everyone <= all_row["conf_high"],
             )
         )
-    # of 30 intervals of 95 % five or more miss once in 60 times
-    assert (np.sum(held, axis=0) >= 26).all()
+    # 60 intervals of 95 %: three standard errors are 8.4 points
+    assert (np.mean(held, axis=0) >= 0.866).all()
 
 
 def _served(trial):
