@@ -1,11 +1,14 @@
-"""Exercises and check cells of notebook 04, on who is still there."""
+"""Exercises and check cells of notebook 04, on who leaves, and when."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cemlab import survival
+from cemlab.errors import DesignError
 from cemlab.marking.exercise import Exercise, Tolerance, Trap
 from cemlab.simulate.oracle import Oracle
 
@@ -13,24 +16,32 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cemlab.data.company import Company
+    from cemlab.survival.falling_hazard import Reading
 
-_ONE_YEAR, _TWO_YEARS = 365, 730
-_POINT = Tolerance(size=0.01)
+_ONE_YEAR, _TWO_YEARS, _FOUR_YEARS = 365, 730, 1460
 _ENTRY = "observed_after"
+# Three standard errors of the median from twenty thousand spells: 43 of some 1,000 days.
+_THREE_ERRORS = Tolerance(size=0.05, relative=True)
+# Three standard errors of a ratio near one with 1,700 departures among those treated.
+_NEAR_ONE = Tolerance(size=0.1)
+# A campaign of this kind is in nobody's hazard of leaving.
+_NO_INFLUENCE = 1.0
+_CAMPAIGN = "retain"
+
+# The published segment: of 1,000 customers, those lost at each renewal, and those left (Fader & Hardie 2007).
+_LOST, _SURVIVORS, _RENEWALS = (131, 126, 90, 60, 42, 34, 26), 491, 5
 
 
 @lru_cache(maxsize=2)
 def _spells(company: Company) -> pd.DataFrame:
     spells: pd.DataFrame = survival.spells(company).to_pandas()
+    if not spells["left"].any():
+        raise DesignError("nobody leaves this company, so there is no pace of leaving to find")
     return spells
 
 
-def _curve(
-    spells: pd.DataFrame, *, entry: str | None = _ENTRY, group: str | None = None
-) -> survival.RetentionCurve:
-    return survival.retention_curve(
-        spells, duration="duration", event="left", entry=entry, group=group, unit="days"
-    )
+def _curve(spells: pd.DataFrame, *, entry: str | None = _ENTRY) -> survival.RetentionCurve:
+    return survival.retention_curve(spells, duration="duration", event="left", entry=entry, unit="days")
 
 
 def _still(spells: pd.DataFrame, days: float, *, entry: str | None = _ENTRY) -> float:
@@ -43,39 +54,77 @@ def _ended(company: Company) -> pd.DataFrame:
 
 
 def _true_share(company: Company) -> float:
+    _spells(company)
     return float(Oracle.of(company).retention(_TWO_YEARS)["truth"].iloc[0])
 
 
-def _by_plan(company: Company, *, entry: str | None = _ENTRY) -> pd.DataFrame:
-    """Return the share still there after one and two years (columns), by plan (rows)."""
-    at = _curve(_spells(company), entry=entry, group="plan").at(_ONE_YEAR, _TWO_YEARS)
-    return at.pivot(index="group", columns="time", values="estimate")
+@lru_cache(maxsize=4)
+def _half(company: Company) -> float:
+    """Return after how many days half have truly left."""
+    _spells(company)
+    curve = Oracle.of(company).retention(*range(1, _FOUR_YEARS + 1))
+    gone = curve["time"][curve["truth"] <= 0.5]
+    if gone.empty:
+        raise DesignError("half of the customers have not left within four years")
+    return float(gone.iloc[0])
 
 
-def _by_name(values: pd.Series[float]) -> dict[str, float]:
-    return {str(name): float(value) for name, value in values.items()}
-
-
-def _second_year(company: Company, *, entry: str | None = _ENTRY) -> dict[str, float]:
-    at = _by_plan(company, entry=entry)
-    return _by_name(1 - at[_TWO_YEARS] / at[_ONE_YEAR])
-
-
-def _without_stayers(company: Company, *, entry: str | None = _ENTRY, days: float = _ONE_YEAR) -> float:
-    """Return by how much the share still there changes if those who stayed are thrown out."""
-    ended = _still(_ended(company), days, entry=entry)
-    return ended - _still(_spells(company), days, entry=entry)
+def _median(spells: pd.DataFrame, *, entry: str | None = _ENTRY) -> float:
+    """Return after how many days a curve says that half have left."""
+    means = survival.restricted_mean(
+        spells, duration="duration", event="left", entry=entry, unit="days", horizon=_ONE_YEAR
+    )
+    found = float(means.of("quantile 0.5")["estimate"].iloc[0])
+    if not np.isfinite(found):
+        raise DesignError("half have not left as far as was observed")
+    return found
 
 
 @lru_cache(maxsize=4)
-def _wider(company: Company, days: float = _TWO_YEARS) -> float:
-    """Return how many times as wide the interval is if only those seen from the start are used."""
-    spells = _spells(company)
-    widths = []
-    for part in (spells[spells[_ENTRY] == 0], spells):
-        row = _curve(part).at(days).iloc[0]
-        widths.append(float(row["conf_high"] - row["conf_low"]))
-    return widths[0] / widths[1]
+def _with_campaign(company: Company) -> pd.DataFrame:
+    """Return the spells, with whether the customer was ever treated in the campaign."""
+    spells, campaigns = _spells(company), company.table("campaigns")
+    treated = campaigns.filter(campaigns["treated"], campaigns["kind"] == _CAMPAIGN)
+    whom = set(treated.select("customer").to_pandas()["customer"])
+    return spells.assign(treated=spells["customer"].isin(whom))
+
+
+def _no_influence(company: Company) -> float:
+    if _with_campaign(company)["treated"].nunique() < 2:
+        raise DesignError("nobody, or everybody, was in the campaign")
+    return _NO_INFLUENCE
+
+
+def _whole_spell(company: Company, *, entry: str | None = _ENTRY) -> float:
+    """Return the hazard ratio of those ever treated, as if they had been from their first day on."""
+    spells = _with_campaign(company)
+    ratios = survival.hazard_ratios(
+        spells.assign(treated=spells["treated"].astype(int)),
+        duration="duration",
+        event="left",
+        entry=entry,
+        covariates=["treated"],
+    )
+    return float(ratios.table["estimate"].iloc[0])
+
+
+def _of_means(company: Company, column: str) -> float:
+    """Return a mean of those treated over that of the others."""
+    means = _with_campaign(company).groupby("treated")[column].mean()
+    return float(means[True] / means[False])
+
+
+def _saved(reading: Reading, *, renewals: int = _RENEWALS) -> float:
+    """Return the share still there of those kept from leaving at the first renewal."""
+    readings = survival.falling_hazard(_LOST, survivors=_SURVIVORS, horizon=renewals)
+    saved = readings.of("saved still there")
+    at_end = saved[(saved["reading"] == reading) & (saved["time"] == renewals)]
+    return float(at_end["estimate"].iloc[0])
+
+
+def _cohort() -> float:
+    gone = sum(_LOST[:_RENEWALS])
+    return 1 - gone / (sum(_LOST) + _SURVIVORS)
 
 
 EXERCISES = (
@@ -116,104 +165,98 @@ EXERCISES = (
     ),
     Exercise(
         number="04.1",
-        asks="the share of those still there after one year that left within the second, for each plan",
-        truth=_second_year,
-        form="share",
-        by="plan",
-        tolerance=_POINT,
-        hint="Look again at the curves by contract: out of whom is the share of the second year?",
+        asks="after how many days of contract half of those who began have left, a number of days",
+        truth=_half,
+        form="number",
+        tolerance=_THREE_ERRORS,
+        hint="Look again at the section “How many are still there”: where does its curve cross one half?",
         traps=(
             Trap(
-                name="the risk of two years",
-                value=lambda company: _by_name(1 - _by_plan(company)[_TWO_YEARS]),
-                hint="it counts from the start; asked are only those who got through the first year.",
-            ),
-            Trap(
-                name="the risk of the first year",
-                value=lambda company: _by_name(1 - _by_plan(company)[_ONE_YEAR]),
-                hint="asked is the second, among those who got through the first.",
-            ),
-            Trap(
-                name="the share that stayed",
-                value=lambda company: {name: 1 - left for name, left in _second_year(company).items()},
-                hint="asked are those who left.",
-            ),
-            Trap(
-                name="a part of all who began",
-                value=lambda company: _by_name(_by_plan(company)[_ONE_YEAR] - _by_plan(company)[_TWO_YEARS]),
-                hint="divide by those still there after one year.",
-            ),
-            Trap(
                 name="late entry ignored",
-                value=lambda company: _second_year(company, entry=None),
-                hint="declare entry='observed_after'.",
+                value=lambda company: _median(_spells(company), entry=None),
+                hint="who left before observation began is in no table; declare entry='observed_after'.",
+            ),
+            Trap(
+                name="the middle of those who left",
+                value=lambda company: float(_ended(company)["duration"].median()),
+                hint="those still there belong to it too; read where the curve crosses one half.",
+            ),
+            Trap(
+                name="the mean stay of those who left",
+                value=lambda company: float(_ended(company)["duration"].mean()),
+                hint="asked is when half have left, of all who began and not of those who left.",
+            ),
+            Trap(
+                name="the middle of all spells in the file",
+                value=lambda company: float(_spells(company)["duration"].median()),
+                hint="spells that go on are not over; the curve knows, the median of the column does not.",
+            ),
+            Trap(
+                name="months",
+                value=lambda company: _half(company) / 30.4375,
+                hint="asked are days.",
             ),
         ),
     ),
     Exercise(
         number="04.2",
-        asks="by how much the share still there after one year changes if only ended spells are used, "
-        "a difference of two shares between -1 and 1 (ended spells less all spells)",
-        truth=_without_stayers,
-        form="difference of shares",
-        tolerance=_POINT,
-        hint="Look again at how a curve is made of those at risk; which customers does each of the two hold?",
+        asks="how many times the pace of leaving is after being treated in a campaign of the kind retain, "
+        "against not (yet), a hazard ratio",
+        truth=_no_influence,
+        form="number",
+        tolerance=_NEAR_ONE,
+        hint="From which day on may a customer be called treated? Cut her spell there (survival.episodes).",
         traps=(
             Trap(
-                name="the other way round",
-                value=lambda company: -_without_stayers(company),
-                hint="subtract all spells from the ended ones; mind the sign.",
+                name="the whole spell counted as treated",
+                value=_whole_spell,
+                hint="whoever was treated had to stay until then; that time belongs to the untreated.",
             ),
             Trap(
-                name="late entry ignored",
-                value=lambda company: _without_stayers(company, entry=None),
-                hint="declare entry='observed_after' in both curves.",
+                name="the whole spell counted as treated, late entry ignored",
+                value=lambda company: _whole_spell(company, entry=None),
+                hint="cut the spells on the day of the campaign, and declare entry='observed_after'.",
             ),
             Trap(
-                name="one curve and not the change",
-                value=lambda company: _still(_ended(company), _ONE_YEAR),
-                hint="subtract the curve of all spells from it.",
+                name="the shares that left, divided",
+                value=lambda company: _of_means(company, "left"),
+                hint="whoever left early could not be treated any more; compare paces from the day on.",
             ),
             Trap(
-                name="the relative change",
-                value=lambda company: _without_stayers(company) / _still(_spells(company), _ONE_YEAR),
-                hint="asked is the difference of the two shares, divided by nothing.",
-            ),
-            Trap(
-                name="the second horizon",
-                value=lambda company: _without_stayers(company, days=_TWO_YEARS),
-                hint="that is two years; asked is one.",
+                name="the mean stays, divided",
+                value=lambda company: _of_means(company, "duration"),
+                hint="whoever stays longer is reached by more campaigns; compare paces from the day on.",
             ),
         ),
     ),
     Exercise(
         number="04.3",
-        asks="how many times as wide the interval after two years is with only the customers seen from the "
-        "start, a number",
-        truth=_wider,
-        form="number",
-        tolerance=Tolerance(size=0.05, relative=True),
-        hint="Look again at the end of the section “Sensitivity”: how sure is each of the two curves?",
+        asks="of those kept from leaving at the first renewal, the share still there five renewals later if "
+        "customers merely differ, between 0 and 1",
+        truth=lambda _: _saved("customers differ"),
+        form="share",
+        tolerance=Tolerance(size=0.02),
+        hint="Look again at the section “Does onboarding work”: who is it that was about to leave?",
         traps=(
             Trap(
-                name="the ratio the other way round",
-                value=lambda company: 1 / _wider(company),
-                hint="divide the width from fewer customers by the width from all.",
+                name="everybody settles in",
+                value=lambda _: _saved("everybody settles in"),
+                hint="that is the consultant's reading; in the other, the saved stay likely leavers.",
             ),
             Trap(
-                name="the first horizon",
-                value=lambda company: _wider(company, _ONE_YEAR),
-                hint="that is one year; asked are two.",
+                name="the cohort's own curve",
+                value=lambda _: _cohort(),
+                hint="those about to leave are no sample of the cohort.",
             ),
             Trap(
-                name="how many customers are lost",
-                value=lambda company: len(_spells(company)) / float((_spells(company)[_ENTRY] == 0).sum()),
-                hint="asked are the widths of the intervals, and not the numbers of customers.",
+                name="one renewal too few",
+                value=lambda _: _saved("customers differ", renewals=_RENEWALS - 1),
+                hint="count five renewals after the one at which they were kept.",
             ),
             Trap(
-                name="the increase and not the multiple",
-                value=lambda company: _wider(company) - 1,
-                hint="an interval as wide as the other has the multiple one.",
+                name="the share that left",
+                value=lambda _: 1 - _saved("customers differ"),
+                hint="asked are those still there.",
             ),
         ),
     ),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _MONTH = 365.25 / 12
 _LEAST_MONTHS = 3.0
-_NEEDS = {
+_NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
     "experience": {"branch_month": ("branch", "month", "cx"), "customers": ("branch",)},
     "margin": {"transactions": ("margin",)},
     "onboarding": {"campaigns": ("customer", "kind", "treated")},

@@ -66,15 +66,13 @@ def shifted_margin(
             raise OptionError(f"acts_on: {acts_on[name]!r} of {name} is no share; give 0 to 1")
     if shift == 0:
         return remaining
-    row = ratios.table.set_index("term").loc[term]
-    at, low, high = (
-        _moved(remaining, float(row[end]) ** shift, acts_on) for end in ("estimate", "conf_low", "conf_high")
-    )
+    row = ratios.table[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float)[terms.index(term)]
+    at, low, high = (_moved(remaining, float(end) ** shift, acts_on) for end in row)
     evidence = replace(
         at.evidence,
         assumptions=(
             *at.evidence.assumptions,
-            f"A shift of {shift:+g} in {term} multiplies the pace of leaving by {row['estimate']:.2f} a unit "
+            f"A shift of {shift:+g} in {term} multiplies the pace of leaving by {row[0]:.2f} a unit "
             "for the causes it acts on: an assumption, no finding.",
         ),
     )
