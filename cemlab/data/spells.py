@@ -16,7 +16,6 @@ import ibis.expr.types as ir
 import numpy as np
 
 from cemlab.data.lines import days_between
-from cemlab.data.spell_cells import counted_cells
 from cemlab.errors import ColumnError, DataError, LeftOutWarning, one_of
 
 if TYPE_CHECKING:
@@ -94,8 +93,8 @@ def spell_counts(
     lengths = [role for role in ("duration", "entry") if role in columns]
     # whole numbers are grouped as they are, which is faster, and turned into numbers with a point as cells
     pointed = {role: table[role].cast("float64") for role in lengths if not table[role].type().is_integer()}
-    cells = counted_cells(table.mutate(**pointed), list(columns))
-    cells = cells.astype(dict.fromkeys(lengths, "float64"))
+    counted = table.mutate(**pointed).group_by(list(columns)).aggregate(n=ibis._.count())
+    cells: pd.DataFrame = counted.to_pandas().astype(dict.fromkeys(lengths, "float64"))
     # what is wrong is counted in the cells, so the rows are read once
     _refuse_missing(cells, columns)
     _refuse_event_values(cells, columns["event"], cause=cause)
@@ -114,8 +113,7 @@ def _tidy(cells: pd.DataFrame, *, cause: bool) -> pd.DataFrame:
     cells["event"] = cells["event"] != NO_CAUSE if cause else cells["event"].astype(bool)
     order = ["group", "strata", "entry", "duration", "event", "cause"]
     order = [name for name in order if name in cells]
-    tidy: pd.DataFrame = cells[[*order, "n"]].sort_values(order, ignore_index=True)
-    return tidy
+    return cells[[*order, "n"]].sort_values(order, ignore_index=True)
 
 
 def dated_spells(
