@@ -47,11 +47,12 @@ def main() -> None:
         **{f"{name}_ms": [round(one[name], 1) for one in (few, many)] for name in few if name != "peak_mb"},
         "ratio_loyalty_many_to_few": round(many["loyalty"] / few["loyalty"], 2),
         "ratio_strategy_many_to_few": round(many["strategy"] / few["strategy"], 2),
+        "ratio_margin_many_to_few": round(many["margin"] / few["margin"], 2),
         "ratio_new_picture_to_moved": round(few["loyalty_new_picture"] / few["loyalty"], 2),
         "peak_mb": round(max(few["peak_mb"], many["peak_mb"])),
     }
     small, large = (f"{size:,}" for size in asked.customers)
-    for name in ("loyalty", "strategy"):
+    for name in ("loyalty", "strategy", "margin"):
         print(f"{name}: {few[name]:.0f} ms with {small} customers, {many[name]:.0f} ms with {large}")
     print(json.dumps(figures))
 
@@ -74,11 +75,16 @@ def measure(customers: int, moves: int, seed: int) -> dict[str, float]:
 
     company = simulate.company(customers=customers, seed=seed)
     loyalty, strategy = loyalty_picture(company), strategy_picture(company)
+    margin = margin_picture(company)
     thresholds = itertools.cycle([{"threshold": share} for share in (0.6, 0.75, 0.9, 0.7, 0.85)])
     prices = itertools.cycle([{"margin: retain": worth} for worth in (45.0, 75.0, 60.0, 90.0, 30.0)])
+    ahead = itertools.cycle(
+        [{"horizon": 36}, {"shift": 0.5}, {"discount": 0.12}, {"horizon": 24}, {"shift": -0.5}]
+    )
     found = {
         "loyalty": median(lambda: loyalty.move(**next(thresholds)), moves),
         "strategy": median(lambda: strategy.move(**next(prices)), moves),
+        "margin": median(lambda: margin.move(**next(ahead)), moves),
         "loyalty_new_picture": median(lambda: anew(loyalty, next(thresholds)), moves),
     }
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -137,6 +143,23 @@ def strategy_picture(company: Any) -> Any:
     effects = segmentation.uplift(cells)
     segments = [("purchases",), ("type",), ("type", "objective")]
     return strategy_explorer(effects, population, margins=MARGINS, costs=COSTS, segments=segments, unit="EUR")
+
+
+def margin_picture(company: Any) -> Any:
+    """Return the explorer of notebook 04; what its ratio is of does not matter to the time of a move."""
+    from cemlab import survival
+    from cemlab.present.widgets import margin_explorer
+
+    roles = {"duration": "duration", "event": "left", "entry": "observed_after"}
+    worth = survival.valued_spells(company).cache()
+    remaining = survival.remaining_margin(
+        worth, **roles, margin="margin", group="plan", horizon=24, discount=0.08, period=365.25 / 12,
+        year=365.25, unit="days", extrapolate="steady",
+    )  # fmt: skip
+    marked = worth.mutate(cx=(worth["plan"] == "Flex").cast("int64"))
+    ratios = survival.hazard_ratios(marked, **roles, covariates=["cx"])
+    acts_on = dict.fromkeys(remaining.counts.segments, 0.8)
+    return margin_explorer(remaining, ratios=ratios, term="cx", acts_on=acts_on, unit="EUR")
 
 
 if __name__ == "__main__":
