@@ -15,12 +15,18 @@ LITTLE = {
     # smaller companies hold too few ratings of rivals for the picture of loyalty
     "sliders.py": ["--customers", "10000", "12000", "--moves", "2"],
     "counts.py": ["--rows", "3000", "--customers", "200", "--repeats", "1"],
+    "survival.py": [
+        *("--spells", "3000", "--person-months", "30000", "--sizes", "20000", "30000"),
+        *("--rows", "3000", "--repeats", "1"),
+    ],
 }
 
 
 def test_every_runnable_benchmark_is_known_here():
-    # transactions.py is the generator that counts.py reads from, processes.py runs the peers
-    assert {path.name for path in BENCHMARKS.glob("*.py")} == {*LITTLE, "transactions.py", "processes.py"}
+    # transactions.py is the generator that counts.py reads from, processes.py runs the peers, and
+    # survival_peers.py holds those of survival.py
+    parts = {"transactions.py", "processes.py", "survival_peers.py"}
+    assert {path.name for path in BENCHMARKS.glob("*.py")} == {*LITTLE, *parts}
 
 
 @pytest.mark.parametrize("name", LITTLE)
