@@ -196,12 +196,15 @@ def test_a_truth_that_a_company_cannot_give_is_no_fault_of_the_answer(halden, mo
     assert cemlab.check("99.6", 0.6, halden).right is False
 
 
-def test_nothing_of_notebook_04_fails_where_nobody_leaves(tmp_path):
+def test_of_who_leaves_nothing_can_be_marked_where_nobody_leaves(tmp_path):
     folder = write(tmp_path / "calm", Halden(customers=300, world_name="stationary"))
     calm = cemlab.Company.open(folder)
-    for number in ("04.1", "04.2", "04.3"):
-        assert cemlab.check(number, 0.3, calm).right in (None, False)
-    assert cemlab.check("04.2", 0.3, calm).right is None
+    for number in ("04.a", "04.1", "04.2"):
+        mark = cemlab.check(number, 0.3, calm)
+        assert mark.right is None
+        assert "nobody leaves this company" in mark.message
+    # a published segment does not depend on the company
+    assert cemlab.check("04.3", checking.find("04.3").truth(calm), calm).right is True
 
 
 @pytest.mark.parametrize("answer", [{"Flex": None}, {"Flex": 0.2, "Plus": ...}], ids=repr)
@@ -505,6 +508,49 @@ def test_the_true_share_still_there_is_the_oracles(halden):
     row = curve.at(730).iloc[0]
     # four standard errors, the estimate being a sample of 3,000
     assert abs(row["estimate"] - truth) < 4 * row["std_error"]
+
+
+def test_half_have_truly_left_where_the_true_curve_crosses_one_half(halden):
+    """The truth in months is a day of the oracle's curve, and an estimate from 3,000 spells lies near it."""
+    truth = checking.find("04.1").truth(halden)
+    days = round(truth * 365 / 12)
+    before, after = Oracle.of(halden).retention(days - 1, days)["truth"]
+    assert after <= 0.5 < before
+    median = survival.restricted_mean(
+        survival.spells(halden), duration="duration", event="left", entry="observed_after", unit="days"
+    ).of("quantile 0.5")
+    low, high = median[["conf_low", "conf_high"]].iloc[0] * 12 / 365
+    # twice the distance of each end: four standard errors
+    estimate = float(median["estimate"].iloc[0]) * 12 / 365
+    assert estimate - 2 * (estimate - low) < truth < estimate + 2 * (high - estimate)
+
+
+def test_a_campaign_changes_no_pace_of_leaving_as_its_own_lot_shows(halden):
+    """Treated against left alone, by lot, from the day of the campaign on: the truth lies in the interval."""
+    campaigns = halden.table("campaigns")
+    lot = campaigns.filter(campaigns["kind"] == "retain").group_by("customer")
+    lot = lot.aggregate(date=campaigns["date"].min(), first=campaigns["treated"].argmin(campaigns["date"]))
+    lot = lot.to_pandas()
+    spells = survival.spells(halden).to_pandas().merge(lot, on="customer")
+    day = (pd.to_datetime(spells["date"]) - pd.to_datetime(spells["entry"])).dt.days
+    after = spells.assign(treated=spells["first"].astype(int), day=day)
+    after = after[(after["duration"] > after["day"]) & (after["day"] >= after["observed_after"])]
+    found = survival.hazard_ratios(
+        after, duration="duration", event="left", entry="day", covariates=["treated"], conf_level=0.999
+    ).table.iloc[0]
+    assert found["conf_low"] < checking.find("04.2").truth(halden) < found["conf_high"]
+    # the naive road leads far outside
+    naive = next(t for t in checking.find("04.2").traps if t.name == "the whole spell counted as treated")
+    assert naive.value(halden) < found["conf_low"]
+
+
+def test_the_saved_of_the_published_segment_follow_from_its_published_parameters():
+    """Fader and Hardie (2007) print alpha 0.668 and beta 3.806 for this segment."""
+    alpha, beta = 0.668, 3.806
+    ages = np.arange(5)
+    differ = np.prod((beta + ages) / (alpha + 1 + beta + ages))
+    # three digits of the parameters
+    assert checking.find("04.3").truth(None) == pytest.approx(differ, abs=5e-4)
 
 
 def test_the_true_value_of_a_plan_is_what_the_oracle_says_customer_by_customer(halden):

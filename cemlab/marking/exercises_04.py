@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from cemlab.survival.falling_hazard import Reading
 
 _ONE_YEAR, _TWO_YEARS, _FOUR_YEARS = 365, 730, 1460
+_MONTH = 365 / 12
 _ENTRY = "observed_after"
-# Three standard errors of the median from twenty thousand spells: 43 of some 1,000 days.
+# Three standard errors of the median from twenty thousand spells: 1.4 of some 33 months.
 _THREE_ERRORS = Tolerance(size=0.05, relative=True)
 # Three standard errors of a ratio near one with 1,700 departures among those treated.
 _NEAR_ONE = Tolerance(size=0.1)
@@ -60,24 +61,24 @@ def _true_share(company: Company) -> float:
 
 @lru_cache(maxsize=4)
 def _half(company: Company) -> float:
-    """Return after how many days half have truly left."""
+    """Return after how many months half have truly left."""
     _spells(company)
     curve = Oracle.of(company).retention(*range(1, _FOUR_YEARS + 1))
     gone = curve["time"][curve["truth"] <= 0.5]
     if gone.empty:
         raise DesignError("half of the customers have not left within four years")
-    return float(gone.iloc[0])
+    return float(gone.iloc[0]) / _MONTH
 
 
 def _median(spells: pd.DataFrame, *, entry: str | None = _ENTRY) -> float:
-    """Return after how many days a curve says that half have left."""
+    """Return after how many months a curve says that half have left."""
     means = survival.restricted_mean(
         spells, duration="duration", event="left", entry=entry, unit="days", horizon=_ONE_YEAR
     )
     found = float(means.of("quantile 0.5")["estimate"].iloc[0])
     if not np.isfinite(found):
         raise DesignError("half have not left as far as was observed")
-    return found
+    return found / _MONTH
 
 
 @lru_cache(maxsize=4)
@@ -165,7 +166,7 @@ EXERCISES = (
     ),
     Exercise(
         number="04.1",
-        asks="after how many days of contract half of those who began have left, a number of days",
+        asks="after how many months of contract half of those who began have left, a number of months",
         truth=_half,
         form="number",
         tolerance=_THREE_ERRORS,
@@ -178,23 +179,23 @@ EXERCISES = (
             ),
             Trap(
                 name="the middle of those who left",
-                value=lambda company: float(_ended(company)["duration"].median()),
+                value=lambda company: float(_ended(company)["duration"].median()) / _MONTH,
                 hint="those still there belong to it too; read where the curve crosses one half.",
             ),
             Trap(
                 name="the mean stay of those who left",
-                value=lambda company: float(_ended(company)["duration"].mean()),
+                value=lambda company: float(_ended(company)["duration"].mean()) / _MONTH,
                 hint="asked is when half have left, of all who began and not of those who left.",
             ),
             Trap(
                 name="the middle of all spells in the file",
-                value=lambda company: float(_spells(company)["duration"].median()),
+                value=lambda company: float(_spells(company)["duration"].median()) / _MONTH,
                 hint="spells that go on are not over; the curve knows, the median of the column does not.",
             ),
             Trap(
-                name="months",
-                value=lambda company: _half(company) / 30.4375,
-                hint="asked are days.",
+                name="days",
+                value=lambda company: _half(company) * _MONTH,
+                hint="asked are months, each a twelfth of 365 days.",
             ),
         ),
     ),
