@@ -9,8 +9,9 @@ import pytest
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.markup import number
 from cemlab.segmentation import policy_values, strategies, uplift
+from cemlab.segmentation.allocation import allocate
 from cemlab.segmentation.learning import learn
-from cemlab.segmentation.planned import PLAN, planned
+from cemlab.segmentation.planned import PLAN, Limits, plan_of, planned
 from cemlab.segmentation.prices import check_prices
 from cemlab.segmentation.rules import (
     INDIVIDUAL,
@@ -342,11 +343,10 @@ def test_a_plan_that_nothing_limits_is_the_individual_rule(learned):
 
 def test_a_plan_spends_no_more_than_there_is(learned):
     prices = check_prices(learned, **PRICES)
-    treats, toll = planned(learned, CELLS, TODAY, prices, budget=500.0, capacity=np.array([np.inf, np.inf]))
+    treats = planned(learned, CELLS, TODAY, prices, Limits(500.0, np.array([np.inf, np.inf])))
     spent = np.einsum("s,syf,y->f", prices.cost, treats[:, len(learned.index) :], TODAY)
     assert (spent <= 500).all()
     assert (spent > 500 - prices.cost.max()).all()
-    assert toll[0] / toll[1] == pytest.approx(prices.cost[0] / prices.cost[1])
     few = policy_values(learned, population(), **PRICES, capacity={"call": 0, "mail": 100})
     # a whole number of customers: each fold's plan has 100 of 2,000 unless fewer are worth a letter
     assert few.of("value").set_index("rule").loc[PLAN, "share_treated"] == pytest.approx(0.05)
@@ -357,6 +357,41 @@ def test_a_plan_spends_no_more_than_there_is(learned):
         0,
         0,
     ]
+
+
+@pytest.mark.parametrize(
+    ("budget", "capacity", "near"),
+    [
+        (None, [np.inf, np.inf], 1e-9),
+        (700.0, [np.inf, np.inf], 1e-9),
+        (15.0, [np.inf, np.inf], 1e-9),
+        # prices of several limits are found one by one, and what is then too much is cut evenly
+        (700.0, [150.0, 400.0], 0.02),
+        (None, [150.0, 400.0], 0.02),
+    ],
+)
+def test_a_plan_of_drawn_effects_is_the_linear_programmes(learned, budget, capacity, near):
+    prices, limits = check_prices(learned, **PRICES), Limits(budget, np.array(capacity))
+    drawn = np.random.default_rng(3).normal(0.05, 0.05, (2, 6, 2, 4))
+    treats = plan_of(list(drawn), TODAY.astype(float), prices, limits)
+    assert treats.min() >= 0
+    assert treats.sum(axis=0).max() <= 1 + 1e-9
+    for fold, draw in np.ndindex(2, 4):
+        worth = drawn[:, :, fold, draw].T * prices.margin - prices.cost
+        given = treats[:, :, fold, draw].T * TODAY[:, None]
+        bound = allocate(worth, prices.cost, TODAY, budget=budget, capacity=np.array(capacity)).bound
+        assert (given.sum(axis=0) <= np.array(capacity) + 1e-6).all()
+        assert budget is None or (given @ prices.cost).sum() <= budget + 1e-6
+        assert (given * worth).sum() == pytest.approx(bound, rel=near)
+
+
+def test_a_small_plan_is_valued_within_narrow_bounds(learned):
+    """Twenty of 2,000 customers bring little, whoever they are, and lose no more than they cost."""
+    row = policy_values(learned, population(), **PRICES, budget=20.0).of("value").set_index("rule").loc[PLAN]
+    # 20 letters at a worth of 50 for every response are 1,000 at most, to 2,000 customers
+    assert row["conf_high"] - row["conf_low"] < 2 * 0.5
+    whole = policy_values(learned, population(), **PRICES).of("value").set_index("rule").loc[INDIVIDUAL]
+    assert row["conf_high"] - row["conf_low"] < (whole["conf_high"] - whole["conf_low"]) / 10
 
 
 @pytest.mark.parametrize("change", [CHANGE, np.zeros_like(CHANGE)])

@@ -121,9 +121,9 @@ def campaign_cells(
         Where features come from; the last two only where a feature needs them.
     features
         ``"type"``, ``"objective"``, ``"region"``, ``"acquisition_channel"``: as the table of customers
-        has them; ``"plan"``: of the contract in force on the day; ``"purchases"``: purchase days in the 365
-        days before, a year's worth where the data begin later, in bands. Nothing bought on the day itself
-        or later counts.
+        has them; ``"plan"``: of the contract in force on the evening before; ``"purchases"``: purchase days
+        in the 365 days before, a year's worth where the data begin later, in bands. Nothing bought on the day
+        itself or later counts.
     bands
         Bands of purchases, as equal in size as ties allow.
     folds

@@ -189,9 +189,10 @@ _RULES = (
     "which only the oracle knows."
 )
 _AVERAGES = {
-    _PURCHASES: "Segments by how much one buys, which says who responds and little of whom a campaign changes.",
-    _OBJECTIVE: "Segments by what a customer is after, one of the things that effects depend on: the rival that "
-    "is hard to beat.",
+    _PURCHASES: "Segments by how much one buys, which says who responds and little of whom a campaign "
+    "changes.",
+    _OBJECTIVE: "Segments by what a customer is after, one of the things that effects depend on: the rival "
+    "that is hard to beat.",
 }
 
 

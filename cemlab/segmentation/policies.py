@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +29,7 @@ from cemlab.evidence import Check, Evidence
 from cemlab.markup import join_words, number, percent
 from cemlab.result import Result
 from cemlab.segmentation.lot_checks import seen_check
-from cemlab.segmentation.planned import PLAN, planned
+from cemlab.segmentation.planned import PLAN, Limits, customers_here, plan_of, planned
 from cemlab.segmentation.prices import check_budget, check_capacity, check_prices
 from cemlab.segmentation.rules import (
     INDIVIDUAL,
@@ -217,9 +218,9 @@ def policy_values(
     balancing on features and pairs of features. A rule is learned without the fold it is valued on; the value
     is that of learning with so many customers, averaged over the folds. Where a rule is in doubt the
     folds' errors hang together; the intervals hold this, by draws. The plan is allocated anew by what each
-    set of folds taught, and its draws hold the prices of money and hands. Assumed: a response today is like then
-    given the features; campaigns do not interact; a customer's responses in different runs are independent
-    given the features; a rule treats once.
+    set of folds taught, and again in each draw. Assumed: a response today is like
+    then given the features; campaigns do not interact; a customer's responses in different runs are
+    independent given the features; a rule treats once.
 
     References
     ----------
@@ -237,17 +238,19 @@ def policy_values(
     places = places_of(uplift, cells, segmentations)
     ratios = ratios_of(uplift, cells, share, prices)
     rules = learned_rules(uplift, cells, places, prices, ratios)
-    toll = None
+    plan = None
     if budget is not None or capacity is not None:
-        n_cell = population.table["n_customers"].to_numpy(dtype=np.int64)
-        rules[PLAN], toll = planned(uplift, cells, n_cell, prices, budget=most, capacity=hands)
+        n_cell, limits = population.table["n_customers"].to_numpy(dtype=np.int64), Limits(most, hands)
+        rules[PLAN] = planned(uplift, cells, n_cell, prices, limits)
+        there = customers_here(uplift, cells, n_cell)
+        plan = partial(plan_of, n=there, prices=prices, limits=limits)
     names = list(rules)
     treats = np.array([rules[name] for name in names])  # (rules, strategies, cells here and there, folds)
     found = values_of(uplift, cells, share, treats, prices, ratios)
     # values first, then what the individual rule earns more than each
     both = np.vstack([np.eye(len(names)), np.eye(len(names))[names.index(INDIVIDUAL)] - np.eye(len(names))])
     variance = np.einsum("ci,ij,cj->c", both, found.covariance, both)
-    variance = variance + learning_adds(uplift, places, treats, prices, ratios, both, toll=toll)
+    variance = variance + learning_adds(uplift, places, treats, prices, ratios, both, plan=plan)
     reach = float(ndtri((1 + uplift.conf_level) / 2)) * np.sqrt(np.maximum(variance, 0))
     estimate = both @ found.value
     treated = np.einsum("y,rsyf->r", share, treats[:, :, len(uplift.index) :]) / treats.shape[3]

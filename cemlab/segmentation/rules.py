@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from cemlab.stats.off_policy import RuleValues, balancing_ratio, row_weights, ru
 
 Floats = NDArray[np.float64]
 
-#: Rules that are always valued; "everybody: …" stands for each strategy, "one a segment: …" for segmentations.
+#: Rules that are always valued; further there are "everybody: …" and "one a segment: …".
 NOBODY, RANDOM, INDIVIDUAL = "nobody", "at random", "one a customer"
 
 
@@ -158,7 +158,7 @@ def learning_adds(
     ratios: Mapping[str, Floats],
     contrast: Floats,
     *,
-    toll: Floats | None = None,
+    plan: Callable[[Sequence[Floats]], Floats] | None = None,
 ) -> Floats:
     """Return what having learned the rules adds to the variance of contrasts of their values.
 
@@ -173,9 +173,8 @@ def learning_adds(
         :func:`learned_rules`; the plan last, if there is one.
     contrast
         Weights of the rules in each contrast, of shape (contrasts, rules).
-    toll
-        What the plan takes off each strategy, of shape (strategies): the prices of budget and capacity, held
-        at what they are. None without a plan.
+    plan
+        Makes a plan of the effects of each strategy, of shape (x, …); None without a plan.
 
     Returns
     -------
@@ -183,17 +182,16 @@ def learning_adds(
         Of shape (contrasts), never negative: draws could by chance say that learning takes variance away.
     """
     size = len(uplift.index)
-    count = len(places) + (1 if toll is None else 2)
+    count = len(places) + (1 if plan is None else 2)
     here = [at[:size] for at in places.values()]
     base, again = [], []
     for name in prices.names:
         at, moved = _redrawn(uplift.learned[name], uplift.index, here, ratios[name], count)
         base.append(np.broadcast_to(at[:, :, None], (*at.shape, uplift.learned[name].n.shape[1])))
         again.append(at[:, :, None, None] + moved)
-    tolls = np.zeros((len(prices.names), count))
-    tolls[:, -1] += 0.0 if toll is None else toll
-    held = best(base, prices, list(tolls[:, :, None, None]))
-    redone = best(again, prices, list(tolls[:, :, None, None, None]))
+    held, redone = best(base, prices), best(again, prices)
+    if plan is not None:
+        held[:, -1], redone[:, -1] = plan([at[-1] for at in base]), plan([at[-1] for at in again])
     fixed = treats[:-count, :, :size]  # the rules that were not learned come first
     errors = np.zeros((2, len(treats), redone.shape[-1]))
     for s, name in enumerate(prices.names):

@@ -18,7 +18,9 @@ from cemlab.markup import join_words, label, number, percent
 from cemlab.result import Result
 from cemlab.segmentation.allocation import Allocation, allocate
 from cemlab.segmentation.lot_checks import seen_check
+from cemlab.segmentation.planned import PLAN
 from cemlab.segmentation.prices import ALONE, Prices, check_budget, check_capacity, check_prices
+from cemlab.segmentation.rules import INDIVIDUAL
 from cemlab.segmentation.uplift import Uplift
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ class Strategies(Result):
         One row a cell and strategy, "leave alone" among them: the features, strategy, estimate, conf_low,
         conf_high (expected profit per customer treated, in the currency of the margins, its cost taken off;
         nothing for leaving alone), n_customers (in the cell), n_assigned, role ("primary", "secondary" or
-        ""), probability (that the strategy is the best one for the cell, as the model has it).
+        ""), probability (that the strategy is the best one for the cell, as the model has it: good for an
+        order, the least certain first, and too sure as a figure where participants were few).
     totals
         One row a strategy: strategy, n_assigned, cost, estimate (what the effects it was chosen by promise of
         those assigned). A sum of best choices flatters itself, so that no interval around it would be honest:
@@ -54,7 +57,7 @@ class Strategies(Result):
         Most that may be spent; None for no limit.
     expected_right
         Share of the customers for whom the primary strategy is the best one, by the model's own probability:
-        right where effects are as it assumes, and too sure where they are not, or participants are few.
+        too sure where participants were few, or effects are not as it assumes.
     """
 
     totals: pd.DataFrame
@@ -119,13 +122,13 @@ class Strategies(Result):
         ]
         text = (
             f"Of {n:,} customers: {', '.join(shares)}. The plan costs {number(self.spent)}. By the model's own "
-            f"probability the chosen strategy is the best one for {percent(self.expected_right, digits=0)} of "
-            "them"
+            "probability, which is too sure where participants were few, the chosen strategy is the best one "
+            f"for {percent(self.expected_right, digits=0)} of them"
         )
         text += " at the prices of money and hands." if self._binding() else "."
         if self.budget_price > 0:
             text += f" One more unit of budget would bring {number(self.budget_price)}, as the model has it."
-        text += f" What the plan earns is valued by policy_values, {self._valued_as()}."
+        text += f" What the plan earns is not told here but by the value of {self._valued_as()}."
         if self.evidence.failed:
             text += f" Checks that failed: {join_words(check.name for check in self.evidence.failed)}."
         return text
@@ -134,16 +137,18 @@ class Strategies(Result):
         return self.budget_price > 0 or bool((self.plan.capacity_price > 0).any())
 
     def _valued_as(self) -> str:
+        # a sum of what was promised would flatter itself, see `totals`
+        apart = "found on customers from whom it was not learned"
         if self._binding():
-            return "with the same budget and capacity, on customers it was not learned from"
-        return "as “one a customer”, on customers it was not learned from"
+            return f"the rule “{PLAN}”, with the same budget and capacity, {apart}"
+        return f"the rule “{INDIVIDUAL}”, {apart}"
 
     @property
     def chart(self) -> Chart:
         """Bubbles: how many get each strategy, by the feature that tells most about who gets which."""
         feature = max(self.features, key=self._tells)
         kept = self.table[self.table["n_assigned"] > 0]
-        counted = kept.groupby([feature, "strategy"], as_index=False)["n_assigned"].sum()
+        counted: pd.DataFrame = kept.groupby([feature, "strategy"], as_index=False)[["n_assigned"]].sum()
         totals = self.totals.sort_values("n_assigned", kind="stable").iloc[-1]
         share = percent(float(totals["n_assigned"] / self.totals["n_assigned"].sum()), digits=0)
         return Chart(
@@ -352,7 +357,7 @@ def _evidence(uplift: Uplift, population: Population, cells: pd.DataFrame, n: In
             "Customers respond today as customers like them did when the campaigns ran.",
             "One strategy does not change what another would do.",
             "Margins and costs are as stated.",
-            "Effects add up from features and pairs of features; where they do not, or participants are few, "
+            "Effects add up from features and pairs of features; where they do not, or participants were few, "
             "the model's own probability that a choice is right is too high.",
         ),
         checks=(
