@@ -403,7 +403,7 @@ def test_the_value_of_a_plan_is_covered_even_where_nothing_is_worth_doing(change
     worth = (change * margin[:, None] - cost[:, None]).T
     covered = []
     for _ in range(40):
-        learned = uplift(cells(rng, participants=2400, folds=2, change=change))
+        learned = uplift(cells(rng, participants=2400, folds=5, change=change))
         row = policy_values(learned, population(), **cheap, segments=["type"], budget=money)
         row = row.of("value").set_index("rule").loc[PLAN]
         plan = strategies(learned, population(), **cheap, budget=money, draws=100).plan.assigned

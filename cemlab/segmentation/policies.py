@@ -195,7 +195,8 @@ def policy_values(
         the segmentation that happens to be made by what moves the effects; to beat one that is not, such as
         classes of purchases, may take no more than the best single strategy for all.
     budget, capacity
-        As for :func:`cemlab.segmentation.strategies`; with either, the plan that keeps to them is valued, too.
+        As for :func:`cemlab.segmentation.strategies`; with either, the plan that keeps to them is valued as
+        well.
 
     Returns
     -------

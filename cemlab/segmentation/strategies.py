@@ -121,8 +121,8 @@ class Strategies(Result):
             if row["n_assigned"]
         ]
         text = (
-            f"Of {n:,} customers: {', '.join(shares)}. The plan costs {number(self.spent)}. By the model's own "
-            "probability, which is too sure where participants were few, the chosen strategy is the best one "
+            f"Of {n:,} customers: {', '.join(shares)}. The plan costs {number(self.spent)}. By the model's "
+            "own probability, which is too sure where participants were few, the chosen strategy is the best one "
             f"for {percent(self.expected_right, digits=0)} of them"
         )
         text += " at the prices of money and hands." if self._binding() else "."
@@ -357,8 +357,8 @@ def _evidence(uplift: Uplift, population: Population, cells: pd.DataFrame, n: In
             "Customers respond today as customers like them did when the campaigns ran.",
             "One strategy does not change what another would do.",
             "Margins and costs are as stated.",
-            "Effects add up from features and pairs of features; where they do not, or participants were few, "
-            "the model's own probability that a choice is right is too high.",
+            "Effects add up from features and pairs of features; where they do not, or participants were "
+            "few, the model's own probability that a choice is right is too high.",
         ),
         checks=(
             *uplift.evidence.checks,
