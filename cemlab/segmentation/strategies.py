@@ -122,8 +122,8 @@ class Strategies(Result):
         ]
         text = (
             f"Of {n:,} customers: {', '.join(shares)}. The plan costs {number(self.spent)}. By the model's "
-            "own probability, which is too sure where participants were few, the chosen strategy is the best one "
-            f"for {percent(self.expected_right, digits=0)} of them"
+            "own probability, which is too sure where participants were few, the chosen strategy is the best "
+            f"one for {percent(self.expected_right, digits=0)} of them"
         )
         text += " at the prices of money and hands." if self._binding() else "."
         if self.budget_price > 0:
