@@ -6,7 +6,8 @@ time must not grow by more than half from twenty thousand customers to a million
 
     python benchmarks/sliders.py [--customers 20000 1000000] [--moves 40] [--seed 1]
 
-Each size is a process of its own. A company that does not exist yet is simulated first, and kept.
+Each size is a process of its own. A company that does not exist yet is simulated first, and kept. Of fewer
+than about 8,000 customers too few rate a rival for the picture of loyalty, which is refused then.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ LITTLE = {
     "bg_nbd.py": ["--customers", "3000"],
     "intake.py": ["--rows", "3000", "--repeats", "1"],
     "simulate.py": ["--customers", "500", "1000"],
-    "sliders.py": ["--customers", "2000", "3000", "--moves", "2"],
+    # smaller companies hold too few ratings of rivals for the picture of loyalty
+    "sliders.py": ["--customers", "10000", "12000", "--moves", "2"],
     "counts.py": ["--rows", "3000", "--customers", "200", "--repeats", "1"],
 }
 

@@ -519,6 +519,17 @@ def test_a_brand_that_the_null_does_not_know_is_refused(recession):
         loyalty.excess(recession[0], null=loyalty.stated_market(**HEAVY), brand="Halden")
 
 
+def test_what_is_no_market_is_refused(recession):
+    with pytest.raises(OptionError, match="null is NoneType; give a market"):
+        loyalty.excess(recession[0], null=None, brand="Halden")
+
+
+@pytest.mark.parametrize("brand", [1, ["Halden"]])
+def test_a_brand_that_is_no_text_is_refused(recession, brand):
+    with pytest.raises(OptionError, match="no brand bought in the base period named"):
+        loyalty.fates(recession[0], brand=brand)
+
+
 def test_nobody_loyal_is_refused(recession):
     panel, null = recession
     with pytest.raises(DesignError, match="nobody is loyal to 'Halden'"):

@@ -237,6 +237,23 @@ def test_a_forest_carries_estimates_and_intervals():
     assert ax.get_xscale() == "log"
 
 
+def test_a_value_that_may_be_zero_has_the_decimals_of_its_neighbours():
+    frame = pd.DataFrame(
+        {
+            "y": ["economy", "offers", "settled"],
+            "x": [4.79, -0.0151, 0.0151],
+            "low": [2.05, -0.311, 0.0123],
+            "high": [7.52, 0.281, 0.0179],
+        }
+    )
+    ax = plots.draw(make("forest", frame, **INTERVAL))
+    assert [t.get_text() for t in ax.texts] == [
+        "4.79 (2.05 to 7.52)",
+        "-0.02 (-0.31 to 0.28)",
+        "0.015 (0.012 to 0.018)",
+    ]
+
+
 def test_a_ratio_axis_has_plain_numbers():
     ax = plots.draw(forest_chart(["age", "price", "plan"]))
     ax.figure.draw_without_rendering()

@@ -359,7 +359,7 @@ def test_the_curve_of_scenarios_is_the_prediction(taken_apart, fitted):
 
 def test_a_scenario_far_from_what_was_seen_is_refused(taken_apart):
     low, high = taken_apart.macro_range
-    for far in (low - 0.1, high + 0.1, float("nan")):
+    for far in (low - 0.1, high + 0.1, float("nan"), None, "1"):
         with pytest.raises(OptionError, match="half the seen range beyond"):
             taken_apart.scenario(macro=far)
 
@@ -424,6 +424,25 @@ def test_one_transition_is_refused(company):
 def test_years_with_a_gap_are_refused(company):
     with pytest.raises(OptionError, match="follow each other without a gap"):
         loyalty.loyal_moves(purchases(company), brand="Halden", periods=[YEARS[0], YEARS[2], YEARS[3]])
+
+
+@pytest.mark.parametrize(
+    ("periods", "told"),
+    [
+        (None, "periods is None; give a list of years"),
+        ("2022", "periods is '2022'; give a list of years"),
+        ([("2022-01-01", "2022-12-31"), *YEARS[1:]], r"periods\[0\] is .* give its first and last day"),
+    ],
+)
+def test_what_is_no_list_of_years_is_refused(company, periods, told):
+    with pytest.raises(OptionError, match=told):
+        loyalty.loyal_moves(purchases(company), brand="Halden", periods=periods)
+
+
+@pytest.mark.parametrize("brand", [1, None, ["Halden"]])
+def test_a_brand_that_is_no_text_is_refused(company, brand):
+    with pytest.raises(OptionError, match="give the name of a brand, a text"):
+        loyalty.loyal_moves(purchases(company), brand=brand, periods=YEARS)
 
 
 def test_a_brand_nobody_bought_is_refused(company):

@@ -18,6 +18,7 @@ from cemlab.goals.products import paths, sums_over_paths, triangular, weakest
 from cemlab.goals.swings import Swings
 from cemlab.markup import number
 from cemlab.result import Result, check_conf_level
+from cemlab.stats.seeds import generator
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -173,7 +174,7 @@ class LeverMap(Result):
     ) -> NDArray[np.float64]:
         """Return the share by which the interval would narrow, for each edge if it were known."""
         found = self.graph
-        uniform = np.random.default_rng(seed).random((len(found.mode), draws))
+        uniform = generator(seed).random((len(found.mode), draws))
         drawn = triangular(found.low, found.mode, found.high, uniform)
         ends = ((1 - self.conf_level) / 2, (1 + self.conf_level) / 2)
 
@@ -340,7 +341,7 @@ def lever_map(
 
 
 def _totals(found: Graph, *, conf_level: float, draws: int, seed: int) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     drawn = triangular(found.low, found.mode, found.high, rng.random((len(found.mode), draws)))
     exact = np.stack([found.mode, found.mean, np.ones_like(found.mode)], axis=1)
     ranks = np.array([STANDINGS.index(grade) for grade in found.frame["grade"]])

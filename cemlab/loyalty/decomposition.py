@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Real
 from typing import ClassVar, get_args
 
 import numpy as np
@@ -165,12 +166,12 @@ class Decomposition(Result):
         Raises
         ------
         OptionError
-            If the level is far from all that was seen.
+            If the level is no number or far from all that was seen.
         DesignError
             If the economy was left out.
         """
         low, high = self.macro_range
-        if not low <= macro <= high:
+        if not isinstance(macro, Real) or not low <= macro <= high:
             raise OptionError(
                 f"macro is {macro!r}; allowed: {low:.3g} to {high:.3g}, half the seen range beyond what was "
                 f"seen (unit: {UNITS[self.switching.indicator]}; 0 is the level of the placebo years)"

@@ -23,6 +23,7 @@ from cemlab.markup import join_words, percent, percent_range, points
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.intervals import Interval, difference_of_shares, wilson
 from cemlab.stats.nbd import NBDFit
+from cemlab.stats.seeds import generator
 
 Outcome = Literal["lapsed", "fell"]
 
@@ -143,7 +144,7 @@ class Defection(Result):
         table = histories.table.loc[histories.table.index.repeat(histories.table["n_customers"])]
         repeats = table["n_base"].to_numpy() - (histories.who == "newcomers")
         exposure = table["exposure"].to_numpy(dtype=float)
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         rate = rng.gamma(self.fit.r + repeats, 1 / (self.fit.alpha + exposure))
         redrawn = table.assign(n_next=rng.poisson(rate * histories.next_days), n_customers=1)
         source = f"simulated replay in which nobody changed, after {histories.source or 'the base period'}"

@@ -232,6 +232,8 @@ def excess(
         raise OptionError(one_of(fate, get_args(Fate), what="fate"))
     if fate == "left the category" and among == "buyers":
         raise OptionError("among='buyers' leaves out who left the category; use among='all' to count them")
+    if not isinstance(null, StationaryMarket):
+        raise OptionError(f"null is {type(null).__name__}; give a market, e.g. stationary_market(panel)")
     change = _change(panel, market_change)
     names = panel.brands if brand is None else (panel.check_brand(brand),)
     gone = tuple(range(2, len(fates_of(among))))

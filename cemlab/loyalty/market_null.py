@@ -19,6 +19,7 @@ from cemlab.stats.dirichlet import Dirichlet
 from cemlab.stats.dirichlet_fates import fate_shares
 from cemlab.stats.dirichlet_fit import DirichletDraws
 from cemlab.stats.intervals import FloatArray
+from cemlab.stats.seeds import generator
 
 #: Two years of equal length, for a market that is nobody's in particular.
 TWO_YEARS = ((date(2001, 1, 1), date(2001, 12, 31)), (date(2002, 1, 1), date(2002, 12, 31)))
@@ -191,7 +192,7 @@ class StationaryMarket:
         """
         if isinstance(households, bool) or not isinstance(households, int | np.integer) or households < 1:
             raise OptionError(f"households is {households!r}; allowed: a whole number from 1 on, e.g. 20000")
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         ratio = ((self.follow_up[1] - self.follow_up[0]).days + 1) / self.base_days
         blocks = [
             _two_years(self.model, rng, min(_BLOCK, households - first), ratio)

@@ -94,7 +94,7 @@ class BrandPanel:
             If there is no such brand in the base period.
         """
         if brand not in self.brands:
-            later = set(self.counts.brands["brand"])
+            later = list(self.counts.brands["brand"])
             why = "; it was bought in the follow-up only" if brand in later else ""
             raise OptionError(f"{one_of(brand, self.brands, what='brand bought in the base period')}{why}")
         return brand
@@ -252,7 +252,7 @@ def panel(
     >>> two_years.brands, two_years.households
     (('A', 'B'), 2)
     """
-    _check_days(base=base, follow_up=follow_up)
+    check_days(base=base, follow_up=follow_up)
     if not base[0] <= base[1] < follow_up[0] <= follow_up[1] or follow_up[0] - base[1] != timedelta(days=1):
         raise OptionError(
             f"the base period is {base[0]} to {base[1]} and the next {follow_up[0]} to {follow_up[1]}; "
@@ -278,7 +278,7 @@ def panel(
     return BrandPanel(counts=counts, base=base, follow_up=follow_up, occasion=occasion, source=source)
 
 
-def _check_days(**periods: Period) -> None:
+def check_days(**periods: Period) -> None:
     """Refuse periods that are no pair of days; a timestamp is none, as it does not compare with one."""
     for name, period in periods.items():
         pair = isinstance(period, tuple | list) and len(period) == 2

@@ -18,7 +18,7 @@ from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_
 from cemlab.evidence import Check
 from cemlab.loyalty.fates import FEW
 from cemlab.loyalty.histories import Period
-from cemlab.loyalty.panels import check_loyalty
+from cemlab.loyalty.panels import check_days, check_loyalty
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -240,6 +240,8 @@ def loyal_moves(
     [[0, 0, 40], [1, 0, 30], [1, 2, 10]]
     """
     check_loyalty(threshold=threshold, least=least)
+    if not isinstance(brand, str):
+        raise OptionError(f"brand is {brand!r}; give the name of a brand, a text")
     _check_periods(periods)
     counts = switching_counts(
         category_purchases,
@@ -276,6 +278,10 @@ def loyal_moves(
 
 
 def _check_periods(periods: Sequence[Period]) -> None:
+    if isinstance(periods, str) or not isinstance(periods, Sequence):
+        raise OptionError(f"periods is {periods!r}; give a list of years, e.g. calendar_years(2022, 2025)")
+    for place, period in enumerate(periods):
+        check_days(**{f"periods[{place}]": period})
     follow = all(later[0] - earlier[1] == timedelta(days=1) for earlier, later in pairwise(periods))
     if not follow or any(first > last for first, last in periods):
         raise OptionError("periods must follow each other without a gap; take calendar_years(first, last)")

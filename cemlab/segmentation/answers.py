@@ -11,6 +11,7 @@ import pandas as pd
 
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 from cemlab.markup import join_words
+from cemlab.stats.seeds import check_seed
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -142,8 +143,7 @@ def check_draws(draws: int, seed: int) -> None:
     OptionError
         If it is no whole number from 50 on, or the seed none from 0 on.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise OptionError(f"seed is {seed!r}; allowed: a whole number from 0 on")
+    check_seed(seed)
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 50:
         raise OptionError(f"draws is {draws!r}; allowed: a whole number from 50 on, e.g. 300")
 

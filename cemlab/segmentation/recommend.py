@@ -16,6 +16,7 @@ from cemlab.markup import join_words
 from cemlab.result import Result, check_conf_level
 from cemlab.segmentation.catalogue_items import Flags, IntArray, Items, is_real, plain, read_items
 from cemlab.stats.gower import FloatArray, weighted_mean
+from cemlab.stats.seeds import generator
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -322,7 +323,7 @@ def _table(
     """Return what is told of each product picked."""
     nearest = known[np.argmin(_filled(items.compared.distances(picked, known)), axis=1)]
     pairs = np.stack([items.compared.differences(a, b)[0, 0] for a, b in zip(picked, nearest, strict=True)])
-    draws = np.random.default_rng(seed).standard_exponential((_DRAWS, pairs.shape[1]))
+    draws = generator(seed).standard_exponential((_DRAWS, pairs.shape[1]))
     drawn = 1 - weighted_mean(pairs[None], (draws * items.compared.weights)[:, None])
     tail = (1 - conf_level) / 2
     low, high = np.nanquantile(_filled(drawn), [tail, 1 - tail], axis=0)

@@ -18,6 +18,7 @@ from cemlab.segmentation.catalogue_items import Flags, IntArray, Items, read_ite
 from cemlab.segmentation.recommend import STEP, Segment, check_choice, check_k, pick
 from cemlab.stats.gower import FloatArray
 from cemlab.stats.intervals import Interval, wilson
+from cemlab.stats.seeds import generator
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -281,7 +282,7 @@ def _table(listed: pd.DataFrame, *, conf_level: float, seed: int) -> pd.DataFram
     lists = {"recommended": "recommended", "same origin": "same_origin", "random": "random"}
     shares = {name: listed[column].to_numpy() for name, column in lists.items() if column in listed}
     found = {name: wilson(values.sum(), n, conf_level=conf_level) for name, values in shares.items()}
-    drawn = np.random.default_rng(seed).integers(0, n, size=(_DRAWS, n))
+    drawn = generator(seed).integers(0, n, size=(_DRAWS, n))
     for name in list(shares)[1:]:
         gap = shares["recommended"] - shares[name]
         found[f"recommended less {name}"] = _resampled(

@@ -12,6 +12,7 @@ import numpy as np
 from cemlab.stats.k_means import k_means, nearest
 from cemlab.stats.one_cloud import one_cloud
 from cemlab.stats.partitions import adjusted_rand
+from cemlab.stats.seeds import generator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +102,7 @@ def stability(
     seed
         For the samples, the clouds and the starts.
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     cloud = one_cloud(values)
     pairs = _pairs(values, ks, method, fits, rng)
     null = [_pairs(cloud.draw(len(values), rng), ks, method, fits, rng).mean(axis=1) for _ in range(clouds)]

@@ -25,6 +25,7 @@ from cemlab.segmentation.lot_checks import (
     tried_check,
 )
 from cemlab.stats.intervals import difference_of_shares, wilson
+from cemlab.stats.seeds import generator
 
 _ASSUMPTIONS = (
     "What was known beforehand is as it was on the day of the campaign.",
@@ -230,7 +231,7 @@ def uplift(
     designs = designs_of(table, cells.features)
     index = table[list(cells.features)].drop_duplicates().sort_values(list(cells.features))
     index = index.reset_index(drop=True)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     learned = {}
     for name in known:
         counts = _counts(table[table["kind"] == name], index, cells.folds)

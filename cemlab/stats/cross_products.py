@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cemlab.stats.seeds import generator
+
 FloatArray = NDArray[np.float64]
 
 #: Into how many groups respondents are dealt for resampling; up to as many, each is a group of its own.
@@ -36,7 +38,7 @@ def resampled_covariances(answers: FloatArray, *, draws: int, seed: int) -> Floa
     seed
         For :func:`numpy.random.default_rng`.
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     n, items = answers.shape
     blocks = min(n, BLOCKS)
     upper = np.triu_indices(items)
@@ -93,7 +95,7 @@ def noise_eigenvalues(*, n: int, items: int, draws: int, seed: int) -> FloatArra
     Horn, J. L. (1965). A rationale and test for the number of factors in factor analysis. Psychometrika 30,
     179–185.
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     # Bartlett's decomposition: a triangle of normals with chi variables on its diagonal
     root = np.tril(rng.normal(size=(draws, items, items)), -1)
     df = n - 1 - np.arange(items)

@@ -21,6 +21,7 @@ from cemlab.stats.dirichlet_panels import draw_panels
 from cemlab.stats.maximum_likelihood import FloatArray, maximise
 from cemlab.stats.nbd import NBDFit, fit_nbd
 from cemlab.stats.nbd_likelihood import checked_exposures, log_likelihood
+from cemlab.stats.seeds import generator
 
 # Draws beyond these are as good as at the limit: rates without or with all differences, and likewise shares.
 _SHAPES = (1e-6, 1e6)
@@ -99,7 +100,7 @@ class DirichletFit:
         count = _checked_number(number, what="number")
         if not self.converged:
             raise DesignError("the fit has not converged, so there is no error to draw from; use bootstrap()")
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         model = self.model
         centre = np.log(np.concatenate([[model.mean, model.shape], model.alphas]))
         logs = rng.multivariate_normal(centre, self.covariance, size=count, method="eigh")

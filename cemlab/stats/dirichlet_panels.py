@@ -15,6 +15,7 @@ from scipy import special
 from cemlab.errors import DataError, OptionError
 from cemlab.stats.dirichlet import checked_positive, purchase_chances
 from cemlab.stats.purchase_history import checked_numbers
+from cemlab.stats.seeds import generator
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -94,7 +95,7 @@ def draw_panels(
     for what, number in (("households", households), ("panels", panels)):
         if number != int(number) or number < 1:
             raise OptionError(f"{what} is {number!r}; it is a whole number from 1")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     _, chance = purchase_chances(checked_positive(mean, what="mean"), checked_positive(shape, what="shape"))
     if zero_truncated:
         chance[0] = 0.0

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cemlab.errors import DataError
+from cemlab.stats.seeds import generator
 
 FloatArray = NDArray[np.float64]
 Rotation = Literal["oblimin", "varimax", "none"]
@@ -109,7 +110,7 @@ def _pick(found: Rotated, which: int | slice) -> Rotated:
 
 
 def _random_axes(factors: int, seed: int) -> FloatArray:
-    draws = np.random.default_rng(seed).normal(size=(_STARTS, factors, factors))
+    draws = generator(seed).normal(size=(_STARTS, factors, factors))
     return np.asarray(np.linalg.qr(draws)[0])
 
 

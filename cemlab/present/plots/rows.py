@@ -92,10 +92,14 @@ def _estimate(chart: Chart, value: float, low: float, high: float) -> str:
 
 
 def _digits(value: float, low: float, high: float, *, percent: bool) -> int:
-    """Return decimals that tell the ends of a narrow interval apart and keep two figures of a small value."""
+    """Return decimals that tell the ends of a narrow interval apart and keep two figures of a small value.
+
+    A value that may as well be zero has no figures to keep.
+    """
     unit = 100 if percent else 1
     least = 1 if percent else 2
-    figures = [1 - math.floor(math.log10(abs(unit * value)))] if value else []
+    settled = value and not low <= 0 <= high
+    figures = [1 - math.floor(math.log10(abs(unit * value)))] if settled else []
     if math.isfinite(high - low) and high > low:
         figures.append(-math.floor(math.log10(unit * (high - low))))
     return min(6, max(least, *figures)) if figures else least
