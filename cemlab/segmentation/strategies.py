@@ -227,9 +227,9 @@ def strategies(
     The primary strategy of a cell is the one most of its customers are assigned to; the secondary one is the
     best of the others at the prices of budget and capacity. The probability is the share of draws of the
     effects in which the strategy is the best at these prices: the model's own, which holds the noise in the
-    campaigns, but no effect that three features have together. In 20 draws each of a small company it said 63 %
-    where 47 % of the choices were right with 1,200 participants a strategy, 81 where 86 were with 6,000, and 95
-    where 91 were with 24,000. Strategies that are not estimable are given to nobody.
+    campaigns, but no effect that three features have together. In 20 draws each of a small company it said
+    63 % where 47 % of the choices were right with 1,200 participants a strategy, 81 where 86 were with 6,000,
+    and 95 where 91 were with 24,000. Strategies that are not estimable are given to nobody.
     """
     prices = check_prices(uplift, margins, costs)
     most, limits = check_budget(budget), check_capacity(prices, capacity)
