@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
@@ -17,6 +18,7 @@ from cemlab.result import Result, check_conf_level
 from cemlab.segmentation.answers import Answers, numeric_items, read_answers
 from cemlab.segmentation.partition import bic_gain, cut, explained, silhouette
 from cemlab.segmentation.stability import Method, Stability, stability
+from cemlab.stats.threads import one_thread
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -250,12 +252,15 @@ def clusters(
     judged = np.arange(len(values))
     if len(values) > at_most:
         judged = np.sort(np.random.default_rng(seed).choice(len(values), at_most, replace=False))
-    measured = stability(values[judged], ks=ks, method=method, fits=fits, clouds=clouds, seed=seed)
-    cuts = {count: cut(values, count, method, seed=seed) for count in ks}
+    importlib.import_module("sklearn.mixture")  # loaded first, so that its threads are held, too
+    with one_thread():
+        measured = stability(values[judged], ks=ks, method=method, fits=fits, clouds=clouds, seed=seed)
+        cuts = {count: cut(values, count, method, seed=seed) for count in ks}
+        table = _table(values, judged, cuts, measured, conf_level, seed)
     stable, p_value = measured.stable()
     chosen = _choose(ks, measured, stable)
     return ClusterChoice(
-        table=_table(values, judged, cuts, measured, conf_level, seed),
+        table=table,
         evidence=_evidence(given, len(judged), ks, measured, chosen, p_value),
         conf_level=conf_level,
         chosen=chosen,

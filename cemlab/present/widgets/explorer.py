@@ -12,6 +12,7 @@ from cemlab.chart import Chart
 from cemlab.errors import CemlabError, OptionError, one_of
 from cemlab.present.plots.live import LivePicture
 from cemlab.present.widgets.controls import Control
+from cemlab.stats.threads import one_thread
 
 
 class Explorer:
@@ -82,7 +83,9 @@ class Explorer:
         if self._moving:
             return
         try:
-            self.chart, self.sentence = self.show(**self.values)
+            # a hand that waits is not helped by threads that wait for each other
+            with one_thread():
+                self.chart, self.sentence = self.show(**self.values)
         except CemlabError as refusal:
             self._image.layout.opacity = "0.3"
             self._words.value = _paragraph(f"No figure for these values: {refusal}")
