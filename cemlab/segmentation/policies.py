@@ -220,10 +220,10 @@ def policy_values(
     is that of learning with so many customers, averaged over the folds. Where a rule is in doubt the
     folds' errors hang together; the intervals hold this, by draws. The plan is allocated anew by
     what each set of folds taught, and again in each draw. On drawn campaigns with five folds, intervals of
-    95 % held what the folds' plans truly earn in 93 to 95 of 100, and what the plan learned from everybody
-    earns, which is a little more, in 91 to 94. Assumed: a response today is like then given the features;
-    campaigns do not interact; a customer's responses in different runs are independent given the features; a
-    rule treats once.
+    95 % held what the folds' plans truly earn in 92 to 95 of 100, and what the plan learned from everybody
+    earns, which is a little more, in 90 to 94 (with two folds in 87 to 90). Assumed: a response today is like
+    then given the features; campaigns do not interact; a customer's responses in different runs are
+    independent given the features; a rule treats once.
 
     References
     ----------
