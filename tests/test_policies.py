@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from cemlab.errors import DataError, DesignError, OptionError
-from cemlab.markup import number
 from cemlab.segmentation import policy_values, strategies, uplift
 from cemlab.segmentation.allocation import allocate
 from cemlab.segmentation.learning import learn
@@ -322,7 +321,11 @@ def test_without_a_word_each_feature_is_a_segmentation(learned):
     worth = estimates(ladder)
     best = max(ladder.segmentations, key=lambda rule: worth[rule])
     assert ladder.segments == ladder.segmentations[best]
-    assert f"{best} {number(worth[best])}" in ladder.chart.claim
+    assert f"{best} {worth[best]:.2f}" in ladder.chart.claim
+    assert ladder.chart.x_label == "Value per customer [currency of the margins]"
+    paid = policy_values(learned, population(), **PRICES, currency="EUR").chart
+    assert paid.x_label == "Value per customer [EUR]"
+    assert " EUR per customer" in paid.claim
     for name in ("type", "objective"):
         assert f"one a segment ({name})" in ladder.narrative()
 

@@ -63,10 +63,13 @@ class PolicyValues(Result):
         The rule of each segmentation → the features whose values are its segments.
     n_customers
         Customers of the population.
+    currency
+        That of the margins, for titles and words.
     """
 
     segmentations: Mapping[str, tuple[str, ...]]
     n_customers: int
+    currency: str = ""
 
     title: ClassVar[str] = "What a rule is worth"
     labels: ClassVar[dict[str, str]] = {
@@ -112,7 +115,8 @@ class PolicyValues(Result):
             f"one a segment ({join_words(names)}) {_money(value[rule])}, a difference of {_money(gaps[rule])}"
             for rule, names in self.segmentations.items()
         ]
-        text = f"One strategy a customer earns {_money(value[INDIVIDUAL])} per customer; {'; '.join(told)}. "
+        earned = f"{_money(value[INDIVIDUAL])}{self._unit} per customer"
+        text = f"One strategy a customer earns {earned}; {'; '.join(told)}. "
         text += self._verdict(gaps)
         if PLAN in value:
             text += f" {PLAN.capitalize()}, earns {_money(value[PLAN])} per customer."
@@ -141,6 +145,10 @@ class PolicyValues(Result):
         return " or ".join(" × ".join(self.segmentations[rule]) for rule in rules)
 
     @property
+    def _unit(self) -> str:
+        return f" {self.currency}" if self.currency else ""
+
+    @property
     def chart(self) -> Chart:
         """Forest of the values: the policy ladder, the poorest rule first."""
         frame = self.of("value").sort_values("estimate", kind="stable").reset_index(drop=True)
@@ -152,11 +160,11 @@ class PolicyValues(Result):
             y="rule",
             low="conf_low",
             high="conf_high",
-            x_label="Value per customer [currency of the margins]",
+            x_label=f"Value per customer [{self.currency or 'currency of the margins'}]",
             y_label="Rule",
             claim=(
-                f"One strategy a customer earns {number(value[INDIVIDUAL]['estimate'])} per customer, "
-                f"{self._rival()} {number(value[self._rival()]['estimate'])}"
+                f"One strategy a customer earns {_amount(value[INDIVIDUAL]['estimate'])}{self._unit} per "
+                f"customer, {self._rival()} {_amount(value[self._rival()]['estimate'])}"
             ),
             grade=self.evidence.grade,
             note=self.caption,
@@ -164,8 +172,13 @@ class PolicyValues(Result):
         )
 
 
+def _amount(value: float) -> str:
+    """Write an amount per customer: to the cent, and a large one like any number."""
+    return f"{value:z.2f}" if abs(value) < 1000 else number(value)
+
+
 def _money(row: Mapping[Any, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
+    return f"{_amount(row['estimate'])} ({_amount(row['conf_low'])} to {_amount(row['conf_high'])})"
 
 
 def policy_values(
@@ -177,6 +190,7 @@ def policy_values(
     segments: Sequence[str] | Sequence[Sequence[str]] | None = None,
     budget: float | None = None,
     capacity: Mapping[str, int] | None = None,
+    currency: str = "",
 ) -> PolicyValues:
     """Answer what each rule would earn, and whether a rule for each customer beats one for each segment.
 
@@ -197,6 +211,8 @@ def policy_values(
     budget, capacity
         As for :func:`cemlab.segmentation.strategies`; with either, the plan that keeps to them is valued as
         well.
+    currency
+        That of margins and costs, for titles and words.
 
     Returns
     -------
@@ -276,6 +292,7 @@ def policy_values(
         conf_level=uplift.conf_level,
         segmentations=segmentations,
         n_customers=population.n_customers,
+        currency=currency,
     )
 
 

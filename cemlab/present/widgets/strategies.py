@@ -71,7 +71,7 @@ def strategy_explorer(
             {name: float(values[f"{what}: {name}"]) for name in margins} for what in ("margin", "cost")
         )
         names = words[str(values["segments"])]
-        ladder = policy_values(uplift, population, margins=margin, costs=cost, segments=names)
+        ladder = policy_values(uplift, population, margins=margin, costs=cost, segments=names, currency=unit)
         plan = strategies(uplift, population, margins=margin, costs=cost, budget=float(values["budget"]))
         chart = ladder.chart
         order.extend(name for name in chart.frame["rule"] if name not in order)
