@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import ibis
@@ -249,7 +249,17 @@ ROWS = [("a", RUN, "mail", True, True), ("b", RUN, "mail", False, False)]
         (ROWS, {"features": ("purchases",)}, OptionError, "comes from transactions"),
         (ROWS, {"features": ("region",)}, ColumnError, "no column named 'region'"),
         (ROWS, {"features": ("type",), "folds": 1}, OptionError, "folds is 1"),
+        (
+            ROWS,
+            {"features": ("type",), "folds": 2.5},
+            OptionError,
+            "folds is 2.5; give a whole number from 2",
+        ),
+        (ROWS, {"features": ("type",), "folds": "3"}, OptionError, "folds is '3'"),
         (ROWS, {"features": ("type",), "bands": 0}, OptionError, "bands is 0"),
+        (ROWS, {"features": ("type",), "bands": 2.5}, OptionError, "bands is 2.5; give a whole number"),
+        (ROWS, {"features": ("type",), "bands": True}, OptionError, "bands is True"),
+        (ROWS, {"features": "type"}, OptionError, "features is 'type' where a list is meant"),
         (
             [("a", RUN, "mail", None, True)],
             {"features": ("type",)},
@@ -264,6 +274,21 @@ ROWS = [("a", RUN, "mail", True, True), ("b", RUN, "mail", False, False)]
 def test_what_cannot_be_counted_is_refused(rows, options, error, said):
     with pytest.raises(error, match=said):
         campaign_cells(table(rows, SENT), customers=people([("a", "x", True), ("b", "y", True)]), **options)
+
+
+@pytest.mark.parametrize("as_of", ["2024-06-03", "soon", None, 2024, pd.NaT])
+def test_a_population_is_of_a_day(as_of):
+    who = people([("a", "x", True), ("b", "y", True)])
+    cells = campaign_cells(table(ROWS, SENT), customers=who, features=("type",))
+    with pytest.raises(OptionError, match=r"as_of is .*; give a day"):
+        population_cells(cells, customers=who, as_of=as_of)
+
+
+def test_a_time_stands_for_its_day():
+    who = people([("a", "x", True), ("b", "y", True)])
+    cells = campaign_cells(table(ROWS, SENT), customers=who, features=("type",))
+    noon = datetime.combine(RUN, time(12))
+    assert population_cells(cells, customers=who, as_of=noon).as_of == RUN
 
 
 def test_missing_columns_and_dates_that_are_none_are_refused():

@@ -152,6 +152,7 @@ def test_halden_has_styles_but_no_segments():
     assert min(result.of("stability")["estimate"][0] for result in found) > 0.8  # though halves come back
     result = found[cut.index(False)]
     assert result.narrative().startswith("No stable segmentation of ")
+    assert "A small segment, of a tenth of the customers or less, may have been missed." in result.narrative()
     (check,) = result.evidence.failed
     assert check.name == "stable number of segments"
     with pytest.raises(DesignError, match="no number of segments is stable"):
@@ -192,6 +193,9 @@ def test_the_table_of_a_choice(found):
     assert share == pytest.approx(1 - best.inertia_ / (2 * 300), abs=1e-3)
     assert found.summary["verdict"].tolist() == ["", "chosen", ""]
     assert "BIC prefers 3, the silhouette 3." in found.narrative()
+    assert "A bent continuum would come back too, and small segments may be missed" in found.narrative()
+    for said in ("an arc, is cut and passes for segments", "a tenth of the customers or less may be missed"):
+        assert any(said in told for told in found.evidence.assumptions)
     assert found.chart.claim.startswith("3 segments come back")
     assert "respondents" not in found.evidence.design
 
@@ -230,6 +234,13 @@ def test_blanks_are_left_out_and_counted():
         ({"k": [1, 2]}, OptionError, "give whole numbers from 2"),
         ({"k": []}, OptionError, "give whole numbers from 2"),
         ({"k": [2.5]}, OptionError, "give whole numbers from 2"),
+        ({"k": 3}, OptionError, r"k is 3; give a list of whole numbers from 2, e.g. \[3\]"),
+        ({"k": "23"}, OptionError, "k is '23'; give a list"),
+        ({"k": ["a"]}, OptionError, "give whole numbers from 2"),
+        ({"k": [2, True]}, OptionError, "give whole numbers from 2"),
+        ({"fits": 4.5}, OptionError, "fits is 4.5 .* whole numbers, at least 4 and 19"),
+        ({"clouds": "20"}, OptionError, "clouds is '20'; whole numbers"),
+        ({"at_most": 100.5}, OptionError, "at_most is 100.5"),
         ({"fits": 3}, OptionError, "at least 4 and 19"),
         ({"clouds": 5}, OptionError, "at least 4 and 19"),
         ({"at_most": 50}, OptionError, "with 4 segments, give 80 or more"),

@@ -272,6 +272,21 @@ def test_an_endless_interval_leaves_the_picture_in_an_arrow():
     assert [t.get_text() for t in ax.texts] == ["1.00 (0.80 to 1.30)", "2.00 (0.00 to ∞)", "not estimable"]
 
 
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        ([-0.86741, 1.02, 0.024], ["-0.87", "1.02", "0.02"]),
+        ([12.34, 1.25, -3.0], ["12.3", "1.2", "-3.0"]),
+        ([123.4, 1.6, 0.0], ["123", "2", "0"]),
+        ([1234.5, 1.6, 0.0], ["1,234", "1.6", "0"]),
+    ],
+)
+def test_the_numbers_of_a_heat_map_share_their_decimals(values, written):
+    frame = pd.DataFrame({"y": ["a", "b", "c"], "x": "k", "v": values})
+    ax = plots.draw(make("heatmap", frame, value="v"))
+    assert [text.get_text() for text in ax.texts] == written
+
+
 def test_a_heat_map_keeps_the_order_and_writes_its_cells():
     frame = pd.DataFrame(
         {"y": ["Silver", "Silver", "Gold"], "x": ["out", "in", "in"], "v": [0.25, 0.004, 1.0]}

@@ -7,23 +7,25 @@ import pandas as pd
 import pytest
 
 from cemlab.errors import DataError, DesignError, OptionError
-from cemlab.segmentation import policy_values, uplift
+from cemlab.segmentation import policy_values, strategies, uplift
+from cemlab.segmentation.allocation import allocate
 from cemlab.segmentation.learning import learn
+from cemlab.segmentation.planned import PLAN, Limits, plan_of, planned
 from cemlab.segmentation.prices import check_prices
 from cemlab.segmentation.rules import (
     INDIVIDUAL,
     NOBODY,
     RANDOM,
-    SEGMENT,
     learned_rules,
     population_shares,
     ratios_of,
-    segments_of,
 )
+from cemlab.segmentation.segmentations import SEGMENT, places_of
 from cemlab.stats.off_policy import row_weights, rule_errors, rule_values
 from cemlab.stats.regret import regret
 from tests.simulation.synthetic_cells import (
     CELLS,
+    CHANGE,
     COSTS,
     KINDS,
     MARGINS,
@@ -218,7 +220,7 @@ def true_values(learned, truth):
     at, share = population_shares(population(), list(CELLS.columns))
     prices = check_prices(learned, MARGINS, COSTS)
     ratios = ratios_of(learned, at, share, prices)
-    rules = learned_rules(learned, at, segments_of(learned, at, ["type"]), prices, ratios)
+    rules = learned_rules(learned, at, places_of(learned, at, {SEGMENT: ("type",)}), prices, ratios)
     here = len(learned.index)
     folds = learned.learned["call"].n.shape[1]
     return {
@@ -287,7 +289,7 @@ def test_the_order_of_rows_does_not_matter(drawn, found):
 def test_a_population_unlike_the_participants_is_told(learned):
     odd = np.array([0, 0, 0, 1, 0, 4000])
     result = policy_values(learned, population(odd), **PRICES, segments=["type"])
-    assert {check.name for check in result.evidence.failed} == {"like the population"}
+    assert [check.name for check in result.evidence.failed] == ["like the population"]
     assert "like the population" in result.narrative()
 
 
@@ -301,6 +303,117 @@ def test_a_value_never_seen_is_valued_as_the_average(learned):
         learned, dataclasses.replace(today, table=strange, n_given=2300), **PRICES, segments=["type"]
     )
     assert np.isfinite(result.table[["estimate", "conf_low", "conf_high"]].to_numpy()).all()
+    (told,) = [check for check in result.evidence.failed if check.name == "seen before"]
+    assert "300 of 2,300 customers have a value that was not" in told.detail
+    assert "seen before" in result.narrative()
+
+
+def test_without_a_word_each_feature_is_a_segmentation(learned):
+    ladder = policy_values(learned, population(), **PRICES)
+    assert list(ladder.segmentations) == [f"{SEGMENT}: type", f"{SEGMENT}: objective"]
+    one = policy_values(learned, population(), **PRICES, segments=["objective"])
+    columns = ["estimate", "conf_low", "conf_high"]
+    for quantity in ("value", "difference"):
+        mine = ladder.of(quantity).set_index("rule").loc[f"{SEGMENT}: objective", columns]
+        assert mine.tolist() == pytest.approx(
+            one.of(quantity).set_index("rule").loc[SEGMENT, columns].tolist()
+        )
+    worth = estimates(ladder)
+    best = max(ladder.segmentations, key=lambda rule: worth[rule])
+    assert ladder.segments == ladder.segmentations[best]
+    assert f"{best} {worth[best]:.2f}" in ladder.chart.claim
+    assert ladder.chart.x_label == "Value per customer [currency of the margins]"
+    paid = policy_values(learned, population(), **PRICES, currency="EUR").chart
+    assert paid.x_label == "Value per customer [EUR]"
+    assert " EUR per customer" in paid.claim
+    for name in ("type", "objective"):
+        assert f"one a segment ({name})" in ladder.narrative()
+
+
+def test_segmentations_may_be_several_and_combined(learned):
+    ladder = policy_values(learned, population(), **PRICES, segments=[["type"], ["type", "objective"]])
+    assert list(ladder.segmentations) == [f"{SEGMENT}: type", f"{SEGMENT}: type × objective"]
+    both = policy_values(learned, population(), **PRICES, segments=["type", "objective"])
+    assert estimates(ladder)[f"{SEGMENT}: type × objective"] == pytest.approx(estimates(both)[SEGMENT])
+
+
+def test_a_plan_that_nothing_limits_is_the_individual_rule(learned):
+    wide = policy_values(learned, population(), **PRICES, budget=1e6)
+    rows = wide.of("value").set_index("rule")[["estimate", "conf_low", "conf_high", "share_treated"]]
+    assert rows.loc[PLAN].tolist() == pytest.approx(rows.loc[INDIVIDUAL].tolist())
+    assert PLAN not in estimates(policy_values(learned, population(), **PRICES))
+
+
+def test_a_plan_spends_no_more_than_there_is(learned):
+    prices = check_prices(learned, **PRICES)
+    treats = planned(learned, CELLS, TODAY, prices, Limits(500.0, np.array([np.inf, np.inf])))
+    spent = np.einsum("s,syf,y->f", prices.cost, treats[:, len(learned.index) :], TODAY)
+    assert (spent <= 500).all()
+    assert (spent > 500 - prices.cost.max()).all()
+    few = policy_values(learned, population(), **PRICES, capacity={"call": 0, "mail": 100})
+    # a whole number of customers: each fold's plan has 100 of 2,000 unless fewer are worth a letter
+    assert few.of("value").set_index("rule").loc[PLAN, "share_treated"] == pytest.approx(0.05)
+    assert "The plan, within budget, earns" in few.narrative()
+    none = policy_values(learned, population(), **PRICES, budget=0)
+    assert none.of("value").set_index("rule").loc[PLAN, ["estimate", "conf_low", "conf_high"]].tolist() == [
+        0,
+        0,
+        0,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("budget", "capacity", "near"),
+    [
+        (None, [np.inf, np.inf], 1e-9),
+        (700.0, [np.inf, np.inf], 1e-9),
+        (15.0, [np.inf, np.inf], 1e-9),
+        # prices of several limits are found one by one, and what is then too much is cut evenly
+        (700.0, [150.0, 400.0], 0.02),
+        (None, [150.0, 400.0], 0.02),
+    ],
+)
+def test_a_plan_of_drawn_effects_is_the_linear_programmes(learned, budget, capacity, near):
+    prices, limits = check_prices(learned, **PRICES), Limits(budget, np.array(capacity))
+    drawn = np.random.default_rng(3).normal(0.05, 0.05, (2, 6, 2, 4))
+    treats = plan_of(list(drawn), TODAY.astype(float), prices, limits)
+    assert treats.min() >= 0
+    assert treats.sum(axis=0).max() <= 1 + 1e-9
+    for fold, draw in np.ndindex(2, 4):
+        worth = drawn[:, :, fold, draw].T * prices.margin - prices.cost
+        given = treats[:, :, fold, draw].T * TODAY[:, None]
+        bound = allocate(worth, prices.cost, TODAY, budget=budget, capacity=np.array(capacity)).bound
+        assert (given.sum(axis=0) <= np.array(capacity) + 1e-6).all()
+        assert budget is None or (given @ prices.cost).sum() <= budget + 1e-6
+        assert (given * worth).sum() == pytest.approx(bound, rel=near)
+
+
+def test_a_small_plan_is_valued_within_narrow_bounds(learned):
+    """Twenty of 2,000 customers bring little, whoever they are, and lose no more than they cost."""
+    row = policy_values(learned, population(), **PRICES, budget=20.0).of("value").set_index("rule").loc[PLAN]
+    # 20 letters at a worth of 50 for every response are 1,000 at most, to 2,000 customers
+    assert row["conf_high"] - row["conf_low"] < 2 * 0.5
+    whole = policy_values(learned, population(), **PRICES).of("value").set_index("rule").loc[INDIVIDUAL]
+    assert row["conf_high"] - row["conf_low"] < (whole["conf_high"] - whole["conf_low"]) / 10
+
+
+@pytest.mark.parametrize("change", [CHANGE, np.zeros_like(CHANGE)])
+def test_the_value_of_a_plan_is_covered_even_where_nothing_is_worth_doing(change):
+    rng = np.random.default_rng(17)
+    cheap = {"margins": MARGINS, "costs": COSTS if change.any() else {"call": 0.2, "mail": 0.2}}
+    money = 1000.0 if change.any() else 200.0
+    margin, cost = (np.array(list(cheap[name].values())) for name in ("margins", "costs"))
+    worth = (change * margin[:, None] - cost[:, None]).T
+    covered = []
+    for _ in range(40):
+        learned = uplift(cells(rng, participants=2400, folds=5, change=change))
+        row = policy_values(learned, population(), **cheap, segments=["type"], budget=money)
+        row = row.of("value").set_index("rule").loc[PLAN]
+        plan = strategies(learned, population(), **cheap, budget=money, draws=100).plan.assigned
+        true = float((plan * worth).sum()) / TODAY.sum()  # of the plan as it would be carried out
+        covered.append(row["conf_low"] <= true <= row["conf_high"])
+    # 40 draws of 0.95 have a standard error of 0.034; a sum of best estimates with its own interval has 0.2
+    assert np.mean(covered) > 0.95 - 3 * 0.034
 
 
 def test_what_is_shown(found):
@@ -317,6 +430,14 @@ def test_what_is_shown(found):
     ("changed", "error", "said"),
     [
         ({"segments": []}, OptionError, "names no feature"),
+        ({"segments": "type"}, OptionError, "segments holds 'type' where a list is meant"),
+        ({"segments": [["type"], "objective"]}, OptionError, "'objective' where a list is meant"),
+        ({"segments": [["type"], ["type"]]}, OptionError, "each segmentation once"),
+        ({"segments": [[]]}, OptionError, "names no feature"),
+        ({"segments": 3}, OptionError, "where a list is meant"),
+        ({"budget": "100"}, OptionError, "budget is '100'; give an amount"),
+        ({"budget": -1}, OptionError, "budget is -1"),
+        ({"capacity": {"mail": 0.3}}, OptionError, "capacity is 0.3 for mail"),
         ({"segments": ["tipe"]}, OptionError, "did you mean 'type'"),
         ({"margins": {"call": 1.0}}, OptionError, "mail has only one of them"),
         ({"margins": {"call": 1.0, "mial": 2.0}}, OptionError, "did you mean 'mail'"),

@@ -16,7 +16,8 @@ from cemlab.scorecard.judging import Draws, figures
 from cemlab.scorecard.row import planted
 from cemlab.scorecard.rows_loyalty import WATCHED, WATCHED_FROM, fallen
 from cemlab.scorecard.rows_panel import true_panel_excess
-from cemlab.scorecard.rows_segmentation import INDIVIDUAL, SEGMENT
+from cemlab.segmentation.rules import INDIVIDUAL
+from cemlab.segmentation.segmentations import SEGMENT
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.market.panel import category_purchases, households
 from cemlab.simulate.oracle import Oracle
@@ -161,13 +162,16 @@ def test_what_choices_are_worth_is_counted_customer_by_customer(company, answers
     said, best = answers["Choosing a strategy for each customer"]
     assert said.value == pytest.approx(np.mean(earned))
     assert best == pytest.approx(truth.loc[given["customer"]].clip(lower=0).max(axis=1).mean())
-    assert answers["Choosing a strategy for each segment"][1] == best
+    for feature in ("purchases", "objective"):
+        assert answers[f"Choosing a strategy for each segment: {feature}"][1] == best
 
 
 def test_the_true_gap_of_two_rules_is_that_of_their_truths(answers):
-    worth = {rule: answers[f"What the rule earns: {rule}"][1] for rule in (INDIVIDUAL, SEGMENT)}
-    _, gap = answers[f"What “{INDIVIDUAL}” earns more than “{SEGMENT}”"]
-    assert gap == pytest.approx(worth[INDIVIDUAL] - worth[SEGMENT])
+    segments = [f"{SEGMENT}: purchases", f"{SEGMENT}: objective"]
+    worth = {rule: answers[f"What the rule earns: {rule}"][1] for rule in (INDIVIDUAL, *segments)}
+    for rule in segments:
+        _, gap = answers[f"What “{INDIVIDUAL}” earns more than “{rule}”"]
+        assert gap == pytest.approx(worth[INDIVIDUAL] - worth[rule])
     _, best = answers["Choosing a strategy for each customer"]
     assert max(worth.values()) <= best
 

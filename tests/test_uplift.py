@@ -343,6 +343,8 @@ def test_responses_missing_more_in_one_arm_are_caught(drawn):
 def test_options_and_counts_that_cannot_be_are_refused(drawn):
     with pytest.raises(OptionError, match="each once"):
         uplift(drawn, strategies=["call", "call"])
+    with pytest.raises(OptionError, match="strategies is 'mail' where a list is meant"):
+        uplift(drawn, strategies="mail")
     with pytest.raises(OptionError, match="treated_share is 1"):
         uplift(drawn, treated_share=1)
     with pytest.raises(OptionError, match="conf_level"):

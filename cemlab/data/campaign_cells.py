@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -122,9 +123,9 @@ def campaign_cells(
         Where features come from; the last two only where a feature needs them.
     features
         ``"type"``, ``"objective"``, ``"region"``, ``"acquisition_channel"``: as the table of customers
-        has them; ``"plan"``: of the contract in force on the day; ``"purchases"``: purchase days in the 365
-        days before, a year's worth where the data begin later, in bands. Nothing bought on the day itself
-        or later counts.
+        has them; ``"plan"``: of the contract in force on the evening before; ``"purchases"``: purchase days
+        in the 365 days before, a year's worth where the data begin later, in bands. Nothing bought on the day
+        itself or later counts.
     bands
         Bands of purchases, as equal in size as ties allow.
     folds
@@ -144,7 +145,8 @@ def campaign_cells(
     ColumnError
         If a column is missing.
     OptionError
-        If a feature is unknown or lacks its table, or there are fewer than two folds or one band.
+        If features are no list, a feature is unknown or lacks its table, or folds or bands are no whole
+        number or too few.
     DataError
         If a value is missing, ``treated`` or ``response`` is not yes or no, or a customer stands twice in one
         run or in the table of customers.
@@ -234,10 +236,11 @@ def population_cells(
     Raises
     ------
     ColumnError, OptionError, DataError
-        As :func:`campaign_cells`.
+        As :func:`campaign_cells`, and if `as_of` is no day.
     DesignError
         If nobody is active with consent at `as_of`.
     """
+    as_of = _day(as_of)
     tables = Tables(customers=customers, subscriptions=subscriptions, transactions=transactions)
     known_before.check_features(cells.features, tables)
     known_before.refuse_doubles(customers)
@@ -264,12 +267,24 @@ def _check_options(campaigns: ir.Table, bands: int, folds: int) -> None:
     for column in _COLUMNS:
         if column not in campaigns.columns:
             raise ColumnError(f"campaigns: {one_of(column, campaigns.columns, what='column')}")
-    if bands < 1:
-        raise OptionError(f"bands is {bands}; give 1 or more, e.g. 3")
-    if not 2 <= folds <= 20:
+    if not _is_whole(bands) or bands < 1:
+        raise OptionError(f"bands is {bands!r}; give a whole number from 1, e.g. 3")
+    if not _is_whole(folds) or not 2 <= folds <= 20:
         raise OptionError(
-            f"folds is {folds}; give 2 to 20, e.g. 5: what is learned on some is valued on others"
+            f"folds is {folds!r}; give a whole number from 2 to 20, e.g. 5: what is learned on some is "
+            "valued on others"
         )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _day(as_of: date) -> date:
+    """Return the day, or refuse what is none: an engine would compare text with dates letter by letter."""
+    if not isinstance(as_of, date) or as_of != as_of:  # what pandas has for no time is not itself
+        raise OptionError(f"as_of is {as_of!r}; give a day, e.g. datetime.date(2025, 12, 31)")
+    return as_of.date() if isinstance(as_of, datetime) else as_of
 
 
 def _yes_or_no(campaigns: ir.Table, column: str) -> Any:

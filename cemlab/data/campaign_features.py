@@ -68,10 +68,12 @@ def check_features(features: Sequence[str], tables: Tables) -> None:
     Raises
     ------
     OptionError
-        If a feature is not among the allowed ones, or its table was not given.
+        If features are no list, one is not among those allowed, or its table was not given.
     ColumnError
         If a column is missing.
     """
+    if isinstance(features, str):
+        raise OptionError(f"features is {features!r} where a list is meant, e.g. ({features!r},)")
     if not features or len(set(features)) < len(features):
         raise OptionError(f"features are {list(features)!r}; name one or more, each once")
     needs: dict[str, tuple[str, ir.Table | None, tuple[str, ...]]] = {

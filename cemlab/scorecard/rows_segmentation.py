@@ -13,7 +13,8 @@ from cemlab.data.campaign_cells import Population, campaign_cells, population_ce
 from cemlab.errors import DesignError
 from cemlab.scorecard.companies import company_of, halden_behind
 from cemlab.scorecard.row import Estimate, Row
-from cemlab.segmentation.rules import INDIVIDUAL, SEGMENT
+from cemlab.segmentation.rules import INDIVIDUAL
+from cemlab.segmentation.segmentations import SEGMENT
 from cemlab.simulate.buying.campaigns import COST, KINDS, RESPONSE_VALUE
 from cemlab.simulate.oracle import Oracle
 from cemlab.simulate.timeline import LAST
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 _MARGINS = dict(zip(KINDS, RESPONSE_VALUE.tolist(), strict=True))
 _COSTS = dict(zip(KINDS, COST.tolist(), strict=True))
-_SEGMENTS = "purchases"  # how much one buys, the oldest segmentation of all
+# how much one buys, the oldest segmentation of all, and what a customer is after, the hardest to beat
+_PURCHASES, _OBJECTIVE = _SEGMENTATIONS = (f"{SEGMENT}: purchases", f"{SEGMENT}: objective")
 
 
 class _Learned(NamedTuple):
@@ -46,9 +48,7 @@ def _learned(company: Company) -> _Learned:
 @lru_cache(maxsize=1)
 def _values(company: Company) -> segmentation.PolicyValues:
     found = _learned(company)
-    return segmentation.policy_values(
-        found.uplift, found.population, margins=_MARGINS, costs=_COSTS, segments=(_SEGMENTS,)
-    )
+    return segmentation.policy_values(found.uplift, found.population, margins=_MARGINS, costs=_COSTS)
 
 
 def _change(company: Company, *, kind: str) -> Estimate:
@@ -111,13 +111,18 @@ def _chosen_by_customer(company: Company) -> Estimate:
     return Estimate(float((worth * treated).sum(axis=1).mean()))
 
 
-def _chosen_by_segment(company: Company) -> Estimate:
+def _chosen_by_segment(company: Company, *, rule: str) -> Estimate:
     """Return what the strategy that did best in each segment truly earns per customer."""
-    changes = _learned(company).uplift.table
-    own = changes[changes["feature"] == _SEGMENTS].pivot(index="level", columns="strategy", values="estimate")
+    changes, feature = _learned(company).uplift.table, _feature(rule)
+    own = changes[changes["feature"] == feature].pivot(index="level", columns="strategy", values="estimate")
     people, worth = _people(company)
-    expected = own.reindex(columns=KINDS).loc[people[_SEGMENTS]].to_numpy() * RESPONSE_VALUE - COST
+    expected = own.reindex(columns=KINDS).loc[people[feature]].to_numpy() * RESPONSE_VALUE - COST
     return Estimate(_earned(worth, np.nan_to_num(expected, nan=-np.inf)))
+
+
+def _feature(rule: str) -> str:
+    """Return the feature that a segment rule is made by."""
+    return rule.removeprefix(f"{SEGMENT}: ")
 
 
 def _true_value(company: Company, rule: str) -> float:
@@ -132,10 +137,10 @@ def _true_value(company: Company, rule: str) -> float:
             if rule == INDIVIDUAL:
                 change = one.effect_without[fold].effect(one.design.full(people))
             else:
-                segment = uplift.index[_SEGMENTS]
+                segment = uplift.index[_feature(rule)]
                 total = pd.Series(one.training.total[:, fold]).groupby(segment).sum()
                 n = pd.Series(one.training_n[:, fold]).groupby(segment).sum()
-                change = np.asarray((total / n).loc[people[_SEGMENTS]], dtype=np.float64)
+                change = np.asarray((total / n).loc[people[_feature(rule)]], dtype=np.float64)
             expected[:, KINDS.index(name)] = _MARGINS[name] * change - _COSTS[name]
         earned.append(_earned(worth, expected))
     return float(np.mean(earned))
@@ -145,9 +150,9 @@ def _true_rule(oracle: Oracle, *, rule: str) -> float:
     return _true_value(company_of(oracle.halden), rule)
 
 
-def _true_gap(oracle: Oracle) -> float:
+def _true_gap(oracle: Oracle, *, rule: str) -> float:
     company = company_of(oracle.halden)
-    return _true_value(company, INDIVIDUAL) - _true_value(company, SEGMENT)
+    return _true_value(company, INDIVIDUAL) - _true_value(company, rule)
 
 
 def _change_row(kind: str) -> Row:
@@ -183,23 +188,48 @@ _RULES = (
     "Choosing for each customer by what campaigns taught; what is forgone is held against the best choice, "
     "which only the oracle knows."
 )
-_AVERAGES = "Segments by how much one buys, which says who responds and little of whom a campaign changes."
+_AVERAGES = {
+    _PURCHASES: "Segments by how much one buys, which says who responds and little of whom a campaign "
+    "changes.",
+    _OBJECTIVE: "Segments by what a customer is after, one of the things that effects depend on: the rival "
+    "that is hard to beat.",
+}
 
-#: What each campaign changes, what rules earn, and what is forgone by choosing with them.
-SEGMENTATION: tuple[Row, ...] = (
-    *(_change_row(kind) for kind in KINDS),
-    *(_value_row(rule) for rule in (INDIVIDUAL, SEGMENT)),
-    Row(
-        name=f"What “{INDIVIDUAL}” earns more than “{SEGMENT}”",
+
+def _gap_row(rule: str) -> Row:
+    return Row(
+        name=f"What “{INDIVIDUAL}” earns more than “{rule}”",
         notebook="01",
         planted="changes by type, objective and plan; the worth of a response",
         unit="EUR a customer",
         no_effect=0.0,
         world="default",
-        estimate=partial(_value, quantity="difference", rule=SEGMENT),
-        truth=_true_gap,
+        estimate=partial(_value, quantity="difference", rule=rule),
+        truth=partial(_true_gap, rule=rule),
         why="Both rules are valued on the same participants, so that much of the chance cancels.",
-    ),
+    )
+
+
+def _segment_row(rule: str) -> Row:
+    return Row(
+        name=f"Choosing a strategy for each segment: {_feature(rule)}",
+        notebook="01",
+        planted="the best strategy for each customer",
+        unit="EUR a customer",
+        no_effect=0.0,
+        world="default",
+        kind="naive",
+        estimate=partial(_chosen_by_segment, rule=rule),
+        truth=_best,
+        why=_AVERAGES[rule],
+    )
+
+
+#: What each campaign changes, what rules earn, and what is forgone by choosing with them.
+SEGMENTATION: tuple[Row, ...] = (
+    *(_change_row(kind) for kind in KINDS),
+    *(_value_row(rule) for rule in (INDIVIDUAL, *_SEGMENTATIONS)),
+    *(_gap_row(rule) for rule in _SEGMENTATIONS),
     Row(
         name="Choosing a strategy for each customer",
         notebook="01",
@@ -212,16 +242,5 @@ SEGMENTATION: tuple[Row, ...] = (
         truth=_best,
         why=_RULES,
     ),
-    Row(
-        name="Choosing a strategy for each segment",
-        notebook="01",
-        planted="the best strategy for each customer",
-        unit="EUR a customer",
-        no_effect=0.0,
-        world="default",
-        kind="naive",
-        estimate=_chosen_by_segment,
-        truth=_best,
-        why=_AVERAGES,
-    ),
+    *(_segment_row(rule) for rule in _SEGMENTATIONS),
 )

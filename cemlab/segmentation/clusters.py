@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Quantity = Literal["stability", "one cloud", "excess", "silhouette", "BIC gain", "variance explained"]
 
 _CLOSE = 0.05  # a finer cut is preferred while it comes back nearly as well as the best
+_CAVEAT = "A bent continuum would come back too, and small segments may be missed: look at a picture."
 _FEWEST = 10  # customers for each segment, below which resampling says nothing
 
 
@@ -126,11 +127,12 @@ class ClusterChoice(Result):
                 f"No stable segmentation of {self.evidence.n_used:,} customers: the cut into {k} comes back "
                 f"best {figures}, and no cut comes back more often than cuts of one cloud do "
                 f"(p = {self.p_value:.2f}). Segments made from these features are slices of a continuum; any "
-                "number of them is a convention."
+                "number of them is a convention. A small segment, of a tenth of the customers or less, may "
+                "have been missed."
             )
         return (
             f"{k} segments among {self.evidence.n_used:,} customers come back {figures}, more often than "
-            f"cuts of one cloud do (p = {self.p_value:.2f}). {self._others()}"
+            f"cuts of one cloud do (p = {self.p_value:.2f}). {self._others()} {_CAVEAT}"
         )
 
     def _others(self) -> str:
@@ -196,7 +198,7 @@ def clusters(
     columns
         What to make segments from; without any named, all columns that hold numbers but ``customer``.
     k
-        The numbers of segments to try, each 2 or more.
+        The numbers of segments to try, a list even of one, each 2 or more.
     method
         ``"k-means"``: round segments of like size; ``"gaussian mixture"``: ellipses of any size, several
         times slower.
@@ -232,7 +234,9 @@ def clusters(
     Notes
     -----
     Among the numbers that come back more often than in one cloud, the largest is chosen that comes back as
-    well as the best but for 0.05. Clusters that are not convex are not looked for.
+    well as the best but for 0.05. Clusters that are not convex are not looked for. Of 15 tables drawn from an
+    arc in two dimensions, 13 were given segments; and of segments that hold 80, 14 and 6 % of the customers,
+    the small ones were missed.
 
     References
     ----------
@@ -270,17 +274,26 @@ def clusters(
 
 def _checked(k: Sequence[int], method: str, fits: int, clouds: int, at_most: int) -> list[int]:
     if method not in get_args(Method):
-        raise OptionError(one_of(method, get_args(Method), what="method"))
-    ks = sorted(set(k))
-    if not ks or ks[0] < 2 or any(count != int(count) for count in ks):
-        raise OptionError(f"k is {list(k)!r}; give whole numbers from 2, e.g. range(2, 9)")
-    if fits < 4 or clouds < 19:
-        raise OptionError(f"fits is {fits!r} and clouds is {clouds!r}; at least 4 and 19 are needed")
-    if at_most < 2 * _FEWEST * ks[-1]:
+        raise OptionError(one_of(str(method), get_args(Method), what="method"))
+    if isinstance(k, str) or not isinstance(k, Iterable):
+        raise OptionError(f"k is {k!r}; give a list of whole numbers from 2, e.g. [3] or range(2, 9)")
+    given = list(k)
+    if not given or not all(_is_whole(count) and count >= 2 for count in given):
+        raise OptionError(f"k is {given!r}; give whole numbers from 2, e.g. range(2, 9)")
+    ks = sorted({int(count) for count in given})
+    if not _is_whole(fits) or not _is_whole(clouds) or fits < 4 or clouds < 19:
+        raise OptionError(
+            f"fits is {fits!r} and clouds is {clouds!r}; whole numbers, at least 4 and 19, are needed"
+        )
+    if not _is_whole(at_most) or at_most < 2 * _FEWEST * ks[-1]:
         raise OptionError(
             f"at_most is {at_most!r}; with {ks[-1]} segments, give {2 * _FEWEST * ks[-1]:,} or more"
         )
-    return [int(count) for count in ks]
+    return ks
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _standardised(given: Answers, most: int) -> FloatArray:
@@ -367,7 +380,10 @@ def _evidence(
         source=given.source,
         assumptions=(
             "Segments, if there are any, are convex and differ in the columns given.",
-            "A cloud without segments has one bump in every column, and columns joined like normal ones.",
+            "A cloud without segments has one bump in every column, and columns joined like normal ones: a "
+            "bent continuum, such as an arc, is cut and passes for segments.",
+            "No segment is much smaller than the others: one of a tenth of the customers or less may be "
+            "missed.",
         ),
         checks=(check,),
     )

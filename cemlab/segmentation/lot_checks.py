@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cemlab.data.campaign_cells import CampaignCells
 from cemlab.evidence import Check
@@ -201,4 +203,24 @@ def tried_check(reasons: dict[str, str]) -> Check:
         passed=not reasons,
         detail=f"Not estimable – {told}." if reasons else "Each was.",
         remedy="Run a campaign by lot for it before it is given to anybody." if reasons else "",
+    )
+
+
+def seen_check(index: pd.DataFrame, cells: pd.DataFrame, n: NDArray[Any]) -> Check:
+    """Check that the campaigns saw every value that the population's customers have.
+
+    `index` holds the features of the campaigns' cells, `cells` those of the population, `n` its customers.
+    """
+    strange = np.zeros(len(cells), dtype=bool)
+    for name in index.columns:
+        strange |= ~cells[name].isin(index[name]).to_numpy()
+    unseen, total = int(n[strange].sum()), int(n.sum())
+    return Check(
+        name="seen before",
+        null="every value of every feature was seen in the campaigns",
+        passed=unseen == 0,
+        detail=f"{unseen:,} of {total:,} customers have a value that was not."
+        if unseen
+        else "Every one was.",
+        remedy="They are judged as the average of the others." if unseen else "",
     )

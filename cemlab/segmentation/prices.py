@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cemlab.errors import DesignError, OptionError, one_of
+from cemlab.markup import join_words
 from cemlab.segmentation.uplift import Uplift
 
 Floats = NDArray[np.float64]
@@ -61,3 +62,38 @@ def check_prices(uplift: Uplift, margins: Mapping[str, float], costs: Mapping[st
         margin=np.array([float(margins[name]) for name in names]),
         cost=np.array([float(costs[name]) for name in names]),
     )
+
+
+def check_budget(budget: float | None) -> float | None:
+    """Return the budget as a number.
+
+    Raises
+    ------
+    OptionError
+        If it is no amount of 0 or more.
+    """
+    if budget is None:
+        return None
+    told = isinstance(budget, (int, float, Decimal, np.number)) and not isinstance(budget, bool)
+    if not told or not float(budget) >= 0:
+        raise OptionError(f"budget is {budget!r}; give an amount of 0 or more, or None for no limit")
+    return float(budget)
+
+
+def check_capacity(prices: Prices, capacity: Mapping[str, int] | None) -> Floats:
+    """Return the most customers for each strategy, infinite where there is no limit.
+
+    Raises
+    ------
+    OptionError
+        If a strategy is unknown, or a capacity is no whole number from 0.
+    """
+    limits = np.full(len(prices.names), np.inf)
+    for name, most in (capacity or {}).items():
+        if name not in prices.names:
+            raise OptionError(f"capacity names {name!r}; the strategies are {join_words(prices.names)}")
+        # a share would be rounded down to nobody
+        if isinstance(most, bool) or not isinstance(most, (int, float, np.number)) or most % 1 or most < 0:
+            raise OptionError(f"capacity is {most!r} for {name}; give a whole number of customers from 0")
+        limits[prices.names.index(name)] = most
+    return limits

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cemlab.data.campaign_cells import Population
-from cemlab.errors import DesignError, OptionError, one_of
+from cemlab.errors import DesignError
 from cemlab.markup import join_words
 from cemlab.segmentation.learning import Learned
 from cemlab.segmentation.prices import Prices
@@ -18,8 +18,8 @@ from cemlab.stats.off_policy import RuleValues, balancing_ratio, row_weights, ru
 
 Floats = NDArray[np.float64]
 
-#: The names of the rules that are always valued; a rule "everybody: …" stands for each strategy.
-NOBODY, RANDOM, SEGMENT, INDIVIDUAL = "nobody", "at random", "one a segment", "one a customer"
+#: Rules that are always valued; further there are "everybody: …" and "one a segment: …".
+NOBODY, RANDOM, INDIVIDUAL = "nobody", "at random", "one a customer"
 
 
 def population_shares(population: Population, features: list[str]) -> tuple[pd.DataFrame, Floats]:
@@ -41,17 +41,6 @@ def population_shares(population: Population, features: list[str]) -> tuple[pd.D
     return population.table[features], n / n.sum()
 
 
-def segments_of(uplift: Uplift, cells: pd.DataFrame, segments: Sequence[str]) -> NDArray[np.int64]:
-    """Return the number of the segment of each cell, those of the campaigns first."""
-    if not segments:
-        raise OptionError("segments names no feature; give one or more, e.g. segments=('purchases',)")
-    for name in segments:
-        if name not in uplift.design.levels:
-            raise OptionError(one_of(name, uplift.design.levels, what="feature for segments"))
-    both = pd.concat([uplift.index, cells], ignore_index=True)
-    return np.asarray(both.groupby(list(segments), sort=True).ngroup(), dtype=np.int64)
-
-
 def ratios_of(uplift: Uplift, cells: pd.DataFrame, share: Floats, prices: Prices) -> dict[str, Floats]:
     """Return the weights that make the participants of each strategy like the population."""
     found = {}
@@ -65,29 +54,40 @@ def ratios_of(uplift: Uplift, cells: pd.DataFrame, share: Floats, prices: Prices
 def learned_rules(
     uplift: Uplift,
     cells: pd.DataFrame,
-    places: NDArray[np.int64],
+    places: Mapping[str, NDArray[np.int64]],
     prices: Prices,
     ratios: Mapping[str, Floats],
 ) -> dict[str, Floats]:
-    """Return whom each rule treats with what, of shape (strategies, cells here and there, folds)."""
+    """Return whom each rule treats with what, of shape (strategies, cells here and there, folds).
+
+    Rules that were not learned come first, then one for each segmentation in `places`, then the individual
+    one.
+    """
     learned = [uplift.learned[name] for name in prices.names]
-    both = pd.concat([uplift.index, cells], ignore_index=True)
-    individual = []
-    for one in learned:
-        z = one.design.full(both)
-        individual.append(np.stack([fit.effect(z) for fit in one.effect_without], axis=1))
-    segment = [
-        _segment_average(one, places, one.training.total, ratios[name])
-        for name, one in zip(prices.names, learned, strict=True)
-    ]
+    individual = effects_without(uplift, cells, prices)
     whole = np.zeros((len(learned), *individual[0].shape))
     rules = {NOBODY: whole}
     for s, name in enumerate(prices.names):
         rules[f"everybody: {name}"] = whole + (np.arange(len(learned)) == s)[:, None, None]
     rules[RANDOM] = whole + 1 / (len(learned) + 1)
-    rules[SEGMENT] = _best(segment, prices)
-    rules[INDIVIDUAL] = _best(individual, prices)
+    for rule, at in places.items():
+        segment = [
+            _segment_average(one, at, one.training.total, ratios[name])
+            for name, one in zip(prices.names, learned, strict=True)
+        ]
+        rules[rule] = best(segment, prices)
+    rules[INDIVIDUAL] = best(individual, prices)
     return rules
+
+
+def effects_without(uplift: Uplift, cells: pd.DataFrame, prices: Prices) -> list[Floats]:
+    """Return effects learned without each fold, for each strategy of shape (cells here and there, folds)."""
+    both = pd.concat([uplift.index, cells], ignore_index=True)
+    found = []
+    for name in prices.names:
+        z = uplift.learned[name].design.full(both)
+        found.append(np.stack([fit.effect(z) for fit in uplift.learned[name].effect_without], axis=1))
+    return found
 
 
 def _segment_average(one: Learned, places: NDArray[np.int64], total: Floats, ratio: Floats) -> Floats:
@@ -103,16 +103,21 @@ def _segment_average(one: Learned, places: NDArray[np.int64], total: Floats, rat
     return average
 
 
-def _best(effects: Sequence[Floats], prices: Prices) -> Floats:
-    """Return 1 for the strategy that earns most, where it earns anything, of shape (strategies, …)."""
+def best(effects: Sequence[Floats], prices: Prices, toll: Sequence[Floats] | None = None) -> Floats:
+    """Return 1 for the strategy that earns most, where it earns anything, of shape (strategies, …).
+
+    A toll is taken off what each strategy earns: the price of the money and hands it takes.
+    """
     gains = [m * effect - c for m, effect, c in zip(prices.margin, effects, prices.cost, strict=True)]
+    if toll is not None:
+        gains = [gain - taken for gain, taken in zip(gains, toll, strict=True)]
     # as a running maximum: on many draws it takes a third of the time of a search along an axis
-    most, best = np.zeros(gains[0].shape), np.full(gains[0].shape, -1, dtype=np.int8)
+    most, choice = np.zeros(gains[0].shape), np.full(gains[0].shape, -1, dtype=np.int8)
     for s, gain in enumerate(gains):
         better = gain > most
         np.copyto(most, gain, where=better)
-        best[better] = s
-    return np.stack([best == s for s in range(len(gains))]).astype(float)
+        choice[better] = s
+    return np.stack([choice == s for s in range(len(gains))]).astype(float)
 
 
 def values_of(
@@ -147,24 +152,29 @@ def values_of(
 
 def learning_adds(
     uplift: Uplift,
-    places: NDArray[np.int64],
+    places: Mapping[str, NDArray[np.int64]],
     treats: Floats,
     prices: Prices,
     ratios: Mapping[str, Floats],
     contrast: Floats,
+    *,
+    plan: Callable[[Sequence[Floats]], Floats] | None = None,
 ) -> Floats:
-    """Return what having learned the segment and the individual rule adds to the variance of contrasts.
+    """Return what having learned the rules adds to the variance of contrasts of their values.
 
     Parameters
     ----------
     uplift, prices, ratios
         As for :func:`values_of`.
     places
-        From :func:`segments_of`.
+        As for :func:`learned_rules`.
     treats
-        All rules, of shape (rules, strategies, cells here and there, folds); the two learned ones last.
+        All rules, of shape (rules, strategies, cells here and there, folds), in the order of
+        :func:`learned_rules`; the plan last, if there is one.
     contrast
         Weights of the rules in each contrast, of shape (contrasts, rules).
+    plan
+        Makes a plan of the effects of each strategy, of shape (x, …); None without a plan.
 
     Returns
     -------
@@ -172,26 +182,37 @@ def learning_adds(
         Of shape (contrasts), never negative: draws could by chance say that learning takes variance away.
     """
     size = len(uplift.index)
-    here = places[:size]
+    count = len(places) + (1 if plan is None else 2)
+    here = [at[:size] for at in places.values()]
     base, again = [], []
     for name in prices.names:
-        one = uplift.learned[name]
-        segment = _segment_average(one, here, one.training.total, ratios[name]).mean(axis=1)
-        others = one.noise.sum(axis=1, keepdims=True) - one.noise
-        at = np.stack([segment, one.effect.effect(one.design.full(uplift.index))])[:, :, None]
-        base.append(np.broadcast_to(at, (*at.shape[:2], one.n.shape[1])))
-        moved = np.stack([_segment_average(one, here, others, ratios[name]), one.noise_without])
-        again.append(at[..., None] + moved)
-    held, redone = _best(base, prices), _best(again, prices)
-    fixed = treats[:-2, :, :size]  # the rules that were not learned come first
+        at, moved = _redrawn(uplift.learned[name], uplift.index, here, ratios[name], count)
+        base.append(np.broadcast_to(at[:, :, None], (*at.shape, uplift.learned[name].n.shape[1])))
+        again.append(at[:, :, None, None] + moved)
+    held, redone = best(base, prices), best(again, prices)
+    if plan is not None:
+        held[:, -1], redone[:, -1] = plan([at[-1] for at in base]), plan([at[-1] for at in again])
+    fixed = treats[:-count, :, :size]  # the rules that were not learned come first
     errors = np.zeros((2, len(treats), redone.shape[-1]))
     for s, name in enumerate(prices.names):
         one = uplift.learned[name]
         weights = row_weights(one.n, ratios[name], margin=float(prices.margin[s]))
         worth = one.noise * weights[..., None]
-        errors[:, :-2] += rule_errors(worth, fixed[:, s])
-        errors[0, -2:] += rule_errors(worth, held[s])
-        errors[1, -2:] += rule_errors(worth, redone[s])
+        errors[:, :-count] += rule_errors(worth, fixed[:, s])
+        errors[0, -count:] += rule_errors(worth, held[s])
+        errors[1, -count:] += rule_errors(worth, redone[s])
     spread: Floats = (contrast @ errors).var(axis=-1)
     added: Floats = np.maximum(spread[1] - spread[0], 0)
     return added
+
+
+def _redrawn(
+    one: Learned, index: pd.DataFrame, here: list[NDArray[np.int64]], ratio: Floats, count: int
+) -> tuple[Floats, Floats]:
+    """Return effects as each rule has them (rules, x), and how draws move them (rules, x, f, draws)."""
+    others = one.noise.sum(axis=1, keepdims=True) - one.noise
+    segment = [_segment_average(one, at, one.training.total, ratio).mean(axis=1) for at in here]
+    further = count - len(here)  # the individual rule and the plan know the same effects
+    effects = [*segment, *[one.effect.effect(one.design.full(index))] * further]
+    moved = [_segment_average(one, at, others, ratio) for at in here]
+    return np.stack(effects), np.stack([*moved, *[one.noise_without] * further])

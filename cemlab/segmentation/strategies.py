@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from cemlab.chart import Chart
 from cemlab.data.campaign_cells import Population
 from cemlab.errors import DesignError, OptionError
-from cemlab.evidence import Check, Evidence
-from cemlab.markup import join_words, number, percent
+from cemlab.evidence import Evidence
+from cemlab.markup import join_words, label, number, percent
 from cemlab.result import Result
 from cemlab.segmentation.allocation import Allocation, allocate
-from cemlab.segmentation.prices import ALONE, Prices, check_prices
+from cemlab.segmentation.lot_checks import seen_check
+from cemlab.segmentation.planned import PLAN
+from cemlab.segmentation.prices import ALONE, Prices, check_budget, check_capacity, check_prices
+from cemlab.segmentation.rules import INDIVIDUAL
 from cemlab.segmentation.uplift import Uplift
 
 if TYPE_CHECKING:
@@ -37,10 +40,13 @@ class Strategies(Result):
         One row a cell and strategy, "leave alone" among them: the features, strategy, estimate, conf_low,
         conf_high (expected profit per customer treated, in the currency of the margins, its cost taken off;
         nothing for leaving alone), n_customers (in the cell), n_assigned, role ("primary", "secondary" or
-        ""), probability (that the strategy is the best one for the cell).
+        ""), probability (that the strategy is the best one for the cell, as the model has it: good for an
+        order, the least certain first, and too sure as a figure where participants were few).
     totals
-        One row a strategy: strategy, n_assigned, cost, estimate, conf_low, conf_high (expected profit of
-        those assigned).
+        One row a strategy: strategy, n_assigned, cost, estimate (what the effects it was chosen by promise of
+        those assigned). A sum of best choices flatters itself, so that no interval around it would be honest:
+        :func:`cemlab.segmentation.policy_values` tells what the plan earns, valued on customers it was not
+        learned from.
     plan
         The allocation behind the table: assigned customers, prices of budget and capacity.
     features
@@ -50,7 +56,8 @@ class Strategies(Result):
     budget
         Most that may be spent; None for no limit.
     expected_right
-        Share of the customers for whom the primary strategy is expected to be the best one.
+        Share of the customers for whom the primary strategy is the best one, by the model's own probability:
+        too sure where participants were few, or effects are not as it assumes.
     """
 
     totals: pd.DataFrame
@@ -65,7 +72,6 @@ class Strategies(Result):
         "strategy": "Strategy",
         "n_assigned": "Customers",
         "cost": "Cost",
-        "profit": "Expected profit",
     }
 
     @property
@@ -95,7 +101,7 @@ class Strategies(Result):
         -------
         ir.Table
             One row a customer: ``customer``, ``primary`` [assigned], ``secondary`` [next best],
-            ``probability`` [that the primary one is the best].
+            ``probability`` [that the primary one is the best, as the model has it].
         """
         from cemlab.segmentation.customer_list import customer_list
 
@@ -103,29 +109,26 @@ class Strategies(Result):
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row a strategy: customers, cost and expected profit with its interval."""
-        frame = self.totals[["strategy", "n_assigned", "cost"]].copy()
-        frame["profit"] = [_money(row) for row in self.totals.to_dict("records")]
-        return frame
+        """One row a strategy: its customers and what they cost."""
+        return self.totals[["strategy", "n_assigned", "cost"]].copy()
 
     def narrative(self) -> str:
-        """Tell who gets what, what it should bring, how sure the choice is, and what binds."""
+        """Tell who gets what, what it costs, how sure the model is of the choice, and what binds."""
         n = int(self.totals["n_assigned"].sum())
         shares = [
             f"{row['strategy']} {percent(row['n_assigned'] / n, digits=0)}"
             for row in self.totals.to_dict("records")
             if row["n_assigned"]
         ]
-        sure = percent(self.expected_right, digits=0)
         text = (
-            f"Of {n:,} customers: {', '.join(shares)}. The plan costs {number(self.spent)} and is expected "
-            f"to bring {_money(self._whole())} more than it costs. For {sure} of them the chosen strategy is "
-            "expected to be the best one"
+            f"Of {n:,} customers: {', '.join(shares)}. The plan costs {number(self.spent)}. By the model's "
+            "own probability, which is too sure where participants were few, the chosen strategy is the best "
+            f"one for {percent(self.expected_right, digits=0)} of them"
         )
         text += " at the prices of money and hands." if self._binding() else "."
         if self.budget_price > 0:
-            text += f" One more unit of budget would bring {number(self.budget_price)}."
-        text += " A sum of best choices flatters itself; the value of the rule itself is in policy_values."
+            text += f" One more unit of budget would bring {number(self.budget_price)}, as the model has it."
+        text += f" What the plan earns is not told here but by the value of {self._valued_as()}."
         if self.evidence.failed:
             text += f" Checks that failed: {join_words(check.name for check in self.evidence.failed)}."
         return text
@@ -133,36 +136,45 @@ class Strategies(Result):
     def _binding(self) -> bool:
         return self.budget_price > 0 or bool((self.plan.capacity_price > 0).any())
 
-    def _whole(self) -> dict[str, float]:
-        """Return the plan's profit; strategies rest on campaigns of their own, so variances add up."""
-        rows = self.totals
-        estimate = float(rows["estimate"].sum())
-        reach = float(np.sqrt((((rows["conf_high"] - rows["conf_low"]) / 2) ** 2).sum()))
-        return {"estimate": estimate, "conf_low": estimate - reach, "conf_high": estimate + reach}
+    def _valued_as(self) -> str:
+        # a sum of what was promised would flatter itself, see `totals`
+        apart = "found on customers from whom it was not learned"
+        if self._binding():
+            return f"the rule “{PLAN}”, with the same budget and capacity, {apart}"
+        return f"the rule “{INDIVIDUAL}”, {apart}"
 
     @property
     def chart(self) -> Chart:
-        """Bars of expected profit by strategy, over those assigned to it."""
-        frame = self.totals[self.totals["n_assigned"] > 0].reset_index(drop=True)
-        top = frame.sort_values("n_assigned", kind="stable").iloc[-1]
-        share = percent(float(top["n_assigned"] / frame["n_assigned"].sum()), digits=0)
+        """Bubbles: how many get each strategy, by the feature that tells most about who gets which."""
+        feature = max(self.features, key=self._tells)
+        kept = self.table[self.table["n_assigned"] > 0]
+        counted: pd.DataFrame = kept.groupby([feature, "strategy"], as_index=False)[["n_assigned"]].sum()
+        totals = self.totals.sort_values("n_assigned", kind="stable").iloc[-1]
+        share = percent(float(totals["n_assigned"] / self.totals["n_assigned"].sum()), digits=0)
         return Chart(
-            kind="bar",
-            frame=frame,
+            kind="bubble",
+            frame=counted,
             x="strategy",
-            y="estimate",
-            low="conf_low",
-            high="conf_high",
-            x_label="Primary strategy",
-            y_label="Expected profit of those assigned [currency of the margins]",
-            claim=f"{top['strategy']} is the strategy for {share} of the customers",
+            y=feature,
+            size="n_assigned",
+            x_label="Strategy",
+            y_label=label(feature),
+            claim=f"{totals['strategy']} is the strategy for {share} of the customers",
             grade=self.evidence.grade,
             note=self.caption,
         )
 
-
-def _money(row: Mapping[Any, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
+    def _tells(self, feature: str) -> float:
+        """Return Pearson's chi-squared of a feature and the strategy assigned, per degree of freedom."""
+        seen = self.table.pivot_table(
+            index=feature, columns="strategy", values="n_assigned", aggfunc="sum", fill_value=0
+        ).to_numpy(dtype=float)
+        seen = seen[:, seen.sum(axis=0) > 0]
+        if min(seen.shape) < 2:
+            return 0.0
+        alike = np.outer(seen.sum(axis=1), seen.sum(axis=0)) / seen.sum()
+        squares = float(((seen - alike) ** 2 / np.where(alike > 0, alike, 1)).sum())
+        return squares / ((seen.shape[0] - 1) * (seen.shape[1] - 1))
 
 
 def strategies(
@@ -214,17 +226,19 @@ def strategies(
     -----
     The primary strategy of a cell is the one most of its customers are assigned to; the secondary one is the
     best of the others at the prices of budget and capacity. The probability is the share of draws of the
-    effects in which the strategy is the best at these prices. Strategies that are not estimable are given
-    to nobody.
+    effects in which the strategy is the best at these prices: the model's own, which holds the noise in the
+    campaigns, but no effect that three features have together. In 20 draws each of a small company it said
+    63 % where 47 % of the choices were right with 1,200 participants a strategy, 81 where 86 were with 6,000,
+    and 95 where 91 were with 24,000. Strategies that are not estimable are given to nobody.
     """
     prices = check_prices(uplift, margins, costs)
-    limits = _capacity(prices, capacity)
-    if not 100 <= draws <= 10_000:
-        raise OptionError(f"draws is {draws}; give 100 to 10,000, e.g. 300")
+    most, limits = check_budget(budget), check_capacity(prices, capacity)
+    if not isinstance(draws, (int, np.integer)) or not 100 <= draws <= 10_000:
+        raise OptionError(f"draws is {draws!r}; give 100 to 10,000, e.g. 300")
     features = tuple(uplift.design.levels)
     cells, n = _cells(population, features)
     value, spread, drawn = _values(uplift, cells, prices, draws, seed)
-    plan = allocate(value, prices.cost, n, budget=budget, capacity=limits)
+    plan = allocate(value, prices.cost, n, budget=most, capacity=limits)
     probability = _probability(plan, drawn, prices)
     table = _table(cells, n, value, spread, plan, probability, prices, uplift.conf_level)
     primary = table[table["role"] == "primary"]
@@ -232,25 +246,13 @@ def strategies(
         table=table,
         evidence=_evidence(uplift, population, cells, n),
         conf_level=uplift.conf_level,
-        totals=_totals(uplift, cells, n, value, plan, prices),
+        totals=_totals(n, value, plan, prices),
         plan=plan,
         features=features,
         prices=prices,
-        budget=budget,
+        budget=most,
         expected_right=float((primary["probability"] * primary["n_customers"]).sum() / n.sum()),
     )
-
-
-def _capacity(prices: Prices, capacity: Mapping[str, int] | None) -> Floats:
-    limits = np.full(len(prices.names), np.inf)
-    for name, most in (capacity or {}).items():
-        if name not in prices.names:
-            raise OptionError(f"capacity names {name!r}; the strategies are {join_words(prices.names)}")
-        # a share would be rounded down to nobody
-        if isinstance(most, bool) or not isinstance(most, (int, float, np.number)) or most % 1 or most < 0:
-            raise OptionError(f"capacity is {most!r} for {name}; give a whole number of customers from 0")
-        limits[prices.names.index(name)] = most
-    return limits
 
 
 def _cells(population: Population, features: tuple[str, ...]) -> tuple[pd.DataFrame, Ints]:
@@ -333,30 +335,17 @@ def _roles(assigned: Ints, net: Floats) -> NDArray[np.object_]:
     return roles
 
 
-def _totals(
-    uplift: Uplift, cells: pd.DataFrame, n: Ints, value: Floats, plan: Allocation, prices: Prices
-) -> pd.DataFrame:
-    from scipy.special import ndtri
-
-    reach = float(ndtri((1 + uplift.conf_level) / 2))
+def _totals(n: Ints, value: Floats, plan: Allocation, prices: Prices) -> pd.DataFrame:
     rows = []
     for place, name in enumerate(prices.names):
         given = plan.assigned[:, place]
-        errors = (
-            prices.margin[place]
-            * given
-            @ uplift.learned[name].effect.errors(uplift.learned[name].design.full(cells))
-        )
-        profit, half = float(given @ value[:, place]), reach * float(np.sqrt((errors**2).sum()))
         cost = float(given.sum() * prices.cost[place])
-        rows.append((name, int(given.sum()), cost, profit, profit - half, profit + half))
-    rows.append((ALONE, int(n.sum() - plan.assigned.sum()), 0.0, 0.0, 0.0, 0.0))
-    columns = ["strategy", "n_assigned", "cost", "estimate", "conf_low", "conf_high"]
-    return pd.DataFrame(rows, columns=columns)
+        rows.append((name, int(given.sum()), cost, float(given @ value[:, place])))
+    rows.append((ALONE, int(n.sum() - plan.assigned.sum()), 0.0, 0.0))
+    return pd.DataFrame(rows, columns=["strategy", "n_assigned", "cost", "estimate"])
 
 
 def _evidence(uplift: Uplift, population: Population, cells: pd.DataFrame, n: Ints) -> Evidence:
-    unseen = int(n[uplift.design.unseen(cells)].sum())
     return Evidence(
         grade=uplift.evidence.grade,
         design=f"{uplift.evidence.design} Strategies for those active with consent on {population.as_of}.",
@@ -369,17 +358,11 @@ def _evidence(uplift: Uplift, population: Population, cells: pd.DataFrame, n: In
             "Customers respond today as customers like them did when the campaigns ran.",
             "One strategy does not change what another would do.",
             "Margins and costs are as stated.",
+            "Effects add up from features and pairs of features; where they do not, or participants were "
+            "few, the model's own probability that a choice is right is too high.",
         ),
         checks=(
             *uplift.evidence.checks,
-            Check(
-                name="seen before",
-                null="every value of every feature was seen in the campaigns",
-                passed=unseen == 0,
-                detail=f"{unseen:,} of {int(n.sum()):,} customers have a value that was not."
-                if unseen
-                else "Every one was.",
-                remedy="They are judged as the average of the others." if unseen else "",
-            ),
+            seen_check(uplift.index, cells, n),
         ),
     )

@@ -196,7 +196,7 @@ def uplift(
     Raises
     ------
     OptionError
-        If a strategy is named twice or the share is not between 0 and 1.
+        If strategies are no list or one is named twice, or the share is not between 0 and 1.
     DataError
         If counts contradict each other.
     DesignError
@@ -260,6 +260,8 @@ def uplift(
 
 
 def _wanted(cells: CampaignCells, strategies: Sequence[str] | None) -> list[str]:
+    if isinstance(strategies, str):
+        raise OptionError(f"strategies is {strategies!r} where a list is meant, e.g. ({strategies!r},)")
     wanted = sorted(set(cells.given["kind"])) if strategies is None else list(strategies)
     if not wanted or len(set(wanted)) < len(wanted):
         raise OptionError(f"strategies are {wanted!r}; name one or more, each once")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -119,7 +120,7 @@ def paint_heatmap(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
         raise DataError(f"a heat map shows one group, but {chart.group!r} has {len(series)}; draw one each")
     cells = _matrix(chart)
     rows, columns = distinct(chart.frame[chart.y]), distinct(chart.frame[chart.x])
-    texts = [["" if math.isnan(value) else chart.show(value) for value in row] for row in cells]
+    texts = _cell_texts(chart, cells)
     slot = extent(ax)[0] / len(columns) - 4
     widest = {size: max(measure(size)(text) for row in texts for text in row) for size in (TEXT, TINY)}
     size = next((size for size, width in widest.items() if width <= slot), 0.0)
@@ -144,6 +145,14 @@ def paint_heatmap(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
     )
     _name_cells(ax, chart, [wrap(name, slot, SMALL) for name in columns], [row_label(row) for row in rows])
     return []
+
+
+def _cell_texts(chart: Chart, cells: NDArray[np.float64]) -> list[list[str]]:
+    """Write every cell; numbers have the decimals that leave the largest three figures, two at most."""
+    reach = float(np.nanmax(np.abs(cells), initial=0.0))
+    digits = 2 if reach < 10 else 1 if reach < 100 else 0
+    show = chart.show if chart.percent or reach >= 1000 else partial(_fixed, digits=digits)
+    return [["" if math.isnan(value) else show(value) for value in row] for row in cells]
 
 
 def _name_cells(ax: Axes, chart: Chart, columns: list[str], rows: list[str]) -> None:

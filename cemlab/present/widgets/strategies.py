@@ -25,15 +25,17 @@ def strategy_explorer(
     *,
     margins: Mapping[str, float],
     costs: Mapping[str, float],
-    segments: Sequence[Sequence[str]] = (("purchases",),),
+    segments: Sequence[Sequence[str]] | None = None,
     budget: float | None = None,
     unit: str = "",
 ) -> Explorer:
     """Return sliders for prices, budget and segments, above the policy ladder and the plan.
 
     Each move calls :func:`cemlab.segmentation.policy_values` for the picture and
-    :func:`cemlab.segmentation.strategies` for the plan under it. Effects are never fitted again, and both
-    work on cells, so that a move takes as long for a million customers as for a thousand.
+    :func:`cemlab.segmentation.strategies` for the plan under it: its customers, its cost and the price of the
+    budget. Effects are never fitted again, and both work on cells, so that a move takes as long for a million
+    customers as for a thousand. What a plan on a budget earns takes longer to tell: give the budget to
+    :func:`cemlab.segmentation.policy_values`.
 
     Parameters
     ----------
@@ -41,7 +43,8 @@ def strategy_explorer(
         As for :func:`cemlab.segmentation.strategies`; margins and costs are where the sliders begin, and each
         can be moved from nothing to twice that.
     segments
-        Lists of features to choose from; the values of each, combined, are the segments.
+        Lists of features to choose from; the values of each, combined, are the segments. Without any, each
+        feature of the campaigns on its own.
     budget
         The largest budget to choose; without one, what it would cost to treat everybody with the dearest.
     unit
@@ -52,7 +55,8 @@ def strategy_explorer(
     Explorer
         With the controls ``"margin: …"`` and ``"cost: …"`` for each strategy, ``budget`` and ``segments``.
     """
-    words = {_segments(names, population): tuple(names) for names in segments}
+    lists = [(name,) for name in uplift.design.levels] if segments is None else list(segments)
+    words = {_segments(names, population): tuple(names) for names in lists}
     most = float(budget) if budget is not None else max(costs.values()) * population.n_customers
     controls = [
         *(_money(f"margin: {name}", value, unit) for name, value in margins.items()),
@@ -67,7 +71,7 @@ def strategy_explorer(
             {name: float(values[f"{what}: {name}"]) for name in margins} for what in ("margin", "cost")
         )
         names = words[str(values["segments"])]
-        ladder = policy_values(uplift, population, margins=margin, costs=cost, segments=names)
+        ladder = policy_values(uplift, population, margins=margin, costs=cost, segments=names, currency=unit)
         plan = strategies(uplift, population, margins=margin, costs=cost, budget=float(values["budget"]))
         chart = ladder.chart
         order.extend(name for name in chart.frame["rule"] if name not in order)
