@@ -28,7 +28,7 @@ _made_from: WeakKeyDictionary[Company, Halden] = WeakKeyDictionary()
 
 @lru_cache(maxsize=1)
 def company_of(halden: Halden) -> Company:
-    """Return a simulated company with its customers, what they bought and answered, and the market's panel.
+    """Return a simulated company with its customers, what they did and were offered, and the market's panel.
 
     Asked again for the same one right away, it returns the same object: what was decided on a company can
     then be held against the truth about it.
@@ -76,6 +76,7 @@ def _pieces(halden: Halden) -> Iterator[tuple[str, pa.Table]]:
         lives = halden.lives(network, members)
         yield "customers", member_tables.customers(world, network, members)
         yield "subscriptions", member_tables.subscriptions(members, lives)
+        yield "save_offers", member_tables.save_offers(members, lives)
         yield "campaigns", member_tables.onboarding(members, lives)
         yield "campaigns", campaigns(world, streams, members, lives)
         yield "transactions", shopping.transactions(members, halden.purchases(network, members, lives))

@@ -13,12 +13,14 @@ from cemlab.markup import join_words
 from cemlab.scorecard.row import Row
 from cemlab.scorecard.rows_answers import ANSWERS
 from cemlab.scorecard.rows_loyalty import LOYALTY
+from cemlab.scorecard.rows_onboarding import ONBOARDING
 from cemlab.scorecard.rows_panel import PANEL
+from cemlab.scorecard.rows_saves import SAVES
 from cemlab.scorecard.rows_segmentation import SEGMENTATION
 from cemlab.scorecard.rows_survival import SURVIVAL
 
 #: The rows, in the order in which they are shown.
-ROWS: tuple[Row, ...] = (*SEGMENTATION, *ANSWERS, *PANEL, *LOYALTY, *SURVIVAL)
+ROWS: tuple[Row, ...] = (*SEGMENTATION, *ANSWERS, *PANEL, *LOYALTY, *SURVIVAL, *ONBOARDING, *SAVES)
 
 
 def rows_named(names: Iterable[str]) -> tuple[Row, ...]:

@@ -1,15 +1,16 @@
-"""Rows on who leaves and when: retention curves and hazard ratios of notebook 04."""
+"""Rows on who leaves, when and why: curves and hazard ratios of notebook 04."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from cemlab import survival
 from cemlab.errors import DesignError
 from cemlab.scorecard.row import Estimate, Row, planted
-from cemlab.simulate.oracle import Oracle
+from cemlab.simulate.oracle import Oracle, Trait
 from cemlab.simulate.worlds import WORLDS
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _REFERENCES = {"type": "household", "plan": "Flex", "acquisition_channel": "branch"}
 _DAYS = {12: 365, 24: 730}  # of so many months
 _LEAVING = WORLDS["default"].leaving
+_WILLING = ("competitor", "price")  # the causes that a company can do something about
+_OWN_WILL = "their own will"
 
 
 # What several rows of one company share is made once; a company is told by its identity.
@@ -51,6 +54,21 @@ def _ratios(company: Company, cause: str) -> pd.DataFrame:
     return ratios.table.set_index("term")
 
 
+@lru_cache(maxsize=2)
+def _incidence(company: Company, cause: str) -> survival.CumulativeIncidence:
+    spells = _spells(company)
+    if cause == _OWN_WILL:
+        spells = spells.assign(cause=spells["cause"].replace(dict.fromkeys(_WILLING, _OWN_WILL)))
+    return survival.cumulative_incidence(
+        spells,
+        duration="duration",
+        event="cause",
+        entry="observed_after",
+        unit="days",
+        horizons=list(_DAYS.values()),
+    )
+
+
 def _retention(company: Company, *, days: int, entry: str | None) -> Estimate:
     said = Estimate.of(_curve(company, entry).at(days))
     if math.isnan(said.value):
@@ -66,6 +84,29 @@ def _true_curve(halden: Halden) -> dict[int, float]:
 
 def _true_retention(oracle: Oracle, *, days: int) -> float:
     return _true_curve(oracle.halden)[days]
+
+
+def _gone(company: Company, *, cause: str, days: int, naive: bool = False) -> Estimate:
+    found = _incidence(company, cause)
+    rows = found.naive if naive else found.at(days)
+    said = Estimate.of(rows[(rows["cause"] == cause) & (rows["time"] == days)])
+    if math.isnan(said.value):
+        raise DesignError(f"nobody was observed for {days} days")
+    return said
+
+
+@lru_cache(maxsize=1)
+def _true_causes(halden: Halden) -> pd.DataFrame:
+    return Oracle(halden).incidence(*_DAYS.values())
+
+
+def _true_gone(oracle: Oracle, *, causes: tuple[str, ...], days: int) -> float:
+    frame = _true_causes(oracle.halden)
+    return float(frame.loc[frame["cause"].isin(causes) & (frame["time"] == days), "truth"].sum())
+
+
+def _true_log_ratio(oracle: Oracle, *, of: Trait, cause: str, level: str) -> float:
+    return math.log(oracle.hazard_ratio(of, cause=cause, level=level, reference=_REFERENCES[of]))
 
 
 def _log_ratio(company: Company, *, cause: str, term: str) -> Estimate:
@@ -95,6 +136,27 @@ def _retention_row(months: int, *, naive: bool = False) -> Row:
     )
 
 
+def _gone_row(cause: str, months: int, *, naive: bool = False) -> Row:
+    days = _DAYS[months]
+    told = "Gone by " + cause if cause == _OWN_WILL else "Gone to a " + cause
+    return Row(
+        name=f"{told} after {months} months" + (", 1 − Kaplan–Meier" if naive else ""),
+        notebook="04",
+        planted="the hazards of four causes",
+        unit="share of customers",
+        no_effect=0.0,
+        world="default",
+        kind="naive" if naive else "estimate",
+        estimate=partial(_gone, cause=cause, days=days, naive=naive),
+        truth=partial(_true_gone, causes=_WILLING if cause == _OWN_WILL else (cause,), days=days),
+        why=(
+            "It tells the share that would go if nobody left for anything else, which is more."
+            if naive
+            else "Aalen–Johansen with late entry; the truth averages the hazards of those then at risk."
+        ),
+    )
+
+
 def _cox_row(name: str, cause: str, term: str, ratio: float, why: str) -> Row:
     column = term.split(" = ")[0]
     return Row(
@@ -110,29 +172,45 @@ def _cox_row(name: str, cause: str, term: str, ratio: float, why: str) -> Row:
     )
 
 
+def _drifting_rows(name: str, of: Trait, level: str, ratio: float) -> tuple[Row, Row]:
+    """Return the ratio among those who remain, and the same figure read as that of one customer."""
+    same = _cox_row(f"{name}, read as for one customer", "competitor", f"{of} = {level}", ratio, _WEAKENED)
+    remain = replace(
+        same,
+        name=name,
+        planted=f"{same.planted}, given the frailty",
+        truth=partial(_true_log_ratio, of=of, cause="competitor", level=level),
+        why=_REMAIN,
+    )
+    return remain, replace(same, kind="naive")
+
+
 _PLAIN = "Nothing unseen acts on this cause."
 _DOUBTS = "Passing doubts, which only some customers have, weaken the ratio over time."
 _WEAKENED = (
     "Frailty and passing doubts weaken it: of those at higher risk the frail leave first, so the ratio among "
-    "those who remain drifts to one."
+    "those who remain drifts to one. What was planted holds for one and the same customer."
+)
+_REMAIN = (
+    "The truth is the ratio of the true hazards among those still there, alike in type, plan and channel, at "
+    "each length of contract; frailty draws it nearer to one than what was planted."
 )
 
-#: Retention, as it is and as it looks without late entry, and hazard ratios by cause.
+#: Curves, as they are and as they look to naive eyes, and hazard ratios by cause.
 SURVIVAL: tuple[Row, ...] = (
     *(_retention_row(months, naive=naive) for naive in (False, True) for months in _DAYS),
+    *(_gone_row(cause, months) for cause in ("competitor", _OWN_WILL) for months in _DAYS),
+    _gone_row("competitor", 24, naive=True),
     _cox_row(
         "Moved away: professionals", "moved", "type = professional", _LEAVING.moved_professional, _PLAIN
     ),
     _cox_row("Died: seniors", "deceased", "type = senior", _LEAVING.deceased_senior, _PLAIN),
     _cox_row("Left for the price: plan Partner", "price", "plan = Partner", _LEAVING.plans[2], _DOUBTS),
-    _cox_row(
-        "Left for a competitor: plan Partner", "competitor", "plan = Partner", _LEAVING.plans[2], _WEAKENED
-    ),
-    _cox_row(
+    *_drifting_rows("Left for a competitor: plan Partner", "plan", "Partner", _LEAVING.plans[2]),
+    *_drifting_rows(
         "Left for a competitor: won on a comparison site",
-        "competitor",
-        "acquisition_channel = comparison site",
+        "acquisition_channel",
+        "comparison site",
         _LEAVING.comparison_site,
-        _WEAKENED,
     ),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -13,16 +13,19 @@ import pandas as pd
 from cemlab.errors import OptionError, one_of
 from cemlab.simulate.buying.campaigns import KINDS, campaign_chances
 from cemlab.simulate.customers.at_risk import AtRisk
+from cemlab.simulate.customers.members import LONGEST_TENURE
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.opening import halden_of
 from cemlab.simulate.replay import BRANCH_OUTCOMES, CUSTOMER_OUTCOMES, Replay, replay
-from cemlab.simulate.state import AS_IT_WAS, RISKS, Scenario
-from cemlab.simulate.timeline import month_dates
+from cemlab.simulate.state import ACQUISITION, AS_IT_WAS, CAUSES, PLANS, RISKS, TYPES, Members, Scenario
+from cemlab.simulate.streams import Ints
+from cemlab.simulate.timeline import DAYS, MONTH_DAYS, month_dates
 
 if TYPE_CHECKING:
     from cemlab.data.company import Company
 
 Cause = Literal["training", "training everywhere", "cx", "recession", "save offers", "onboarding"]
+Trait = Literal["plan", "type", "acquisition_channel"]
 By = Literal["company", "branch", "month", "branch_month", "customer"]
 
 # What is done, and what it is compared with.
@@ -35,6 +38,10 @@ _CONTRASTS: dict[Cause, tuple[Scenario, Scenario]] = {
     "onboarding": (Scenario(onboarding="all"), Scenario(onboarding="none")),
 }
 _SIX_MONTHS = 182
+_WILLING = (0, 1)  # codes of the causes of leaving by one's own will
+_TRAITS: dict[str, tuple[str, ...]] = {"plan": PLANS, "type": TYPES, "acquisition_channel": ACQUISITION}
+#: Days of the longest contract there can be.
+_LONGEST = int(LONGEST_TENURE * MONTH_DAYS) + DAYS + 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -169,11 +176,115 @@ class Oracle:
             ``time`` [days], ``truth`` [share still there].
         """
         watched = AtRisk(max(days))
-        network = self.halden.network()
+        self._watch(watched)
+        return pd.DataFrame({"time": days, "truth": watched.retention(np.array(days))})
+
+    def incidence(self, *days: int) -> pd.DataFrame:
+        """Return the true share of customers gone for each cause after so many days of contract.
+
+        As :meth:`retention`; the shares of all causes add up to what that says is gone.
+
+        Parameters
+        ----------
+        *days
+            Lengths of contract.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``cause``, ``time`` [days], ``truth`` [share gone for it].
+        """
+        watched = AtRisk(max(days))
+        self._watch(watched)
+        truth = watched.incidence(np.array(days))
+        causes = CAUSES[: len(truth)]
+        return pd.DataFrame(
+            {
+                "cause": np.repeat(causes, len(days)),
+                "time": np.tile(days, len(causes)),
+                "truth": truth.ravel(),
+            }
+        )
+
+    def hazard_ratio(self, of: Trait, *, cause: str, level: str, reference: str) -> float:
+        """Return the true hazard ratio of a cause among those still there, which frailty draws nearer to one.
+
+        True hazards of both are averaged over those at risk at each length of contract who are alike in the
+        other traits, and compared by Mantel and Haenszel's weights. What was planted holds for one and the
+        same customer.
+
+        Parameters
+        ----------
+        of
+            The trait: ``"plan"``, ``"type"`` or ``"acquisition_channel"``.
+        cause
+            Of leaving.
+        level, reference
+            Two values of it.
+
+        Raises
+        ------
+        OptionError
+            If there is no such trait, cause or value; the line lists those there are.
+        """
+        _check(of, _TRAITS, "trait")
+        _check(cause, CAUSES[:-1], "cause of leaving")
+        for value in (level, reference):
+            _check(value, _TRAITS[of], f"{of.replace('_', ' ')}")
+        others = [name for name in _TRAITS if name != of]
+        pair = [_TRAITS[of].index(value) for value in (reference, level)]
+
+        def coded(members: Members) -> Ints:
+            own, first, second = (_trait(members, name) for name in (of, *others))
+            alike = first * len(_TRAITS[others[1]]) + second
+            return np.where(np.isin(own, pair), 2 * alike + (own == pair[1]), -1)
+
+        cells = len(_TRAITS[others[0]]) * len(_TRAITS[others[1]])
+        watched = AtRisk(_LONGEST, 2 * cells)
+        self._watch(watched, coded)
+        return watched.ratio([CAUSES.index(cause)])
+
+    def onboarding(self, horizon: int) -> pd.DataFrame:
+        """Return what onboarding every new customer changes against onboarding none.
+
+        Parameters
+        ----------
+        horizon
+            Days of contract within which time gained is counted.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``quantity``, ``truth``: ``"hazard ratio"`` of leaving by one's own will while it acts, averaged
+            over those then at risk either way, and ``"days gained"`` as a customer within the horizon,
+            whatever one leaves for.
+        """
+        watched = AtRisk(horizon, 2)
+        for arm, scenario in enumerate(reversed(_CONTRASTS["onboarding"])):
+            self._watch(watched, partial(_newcomers, group=arm), scenario)
+        acts = round(self.halden.world.leaving.onboarding_months * MONTH_DAYS)
+        held_back, onboarded = watched.curves()
+        gained = np.trapezoid(onboarded - held_back)
+        return pd.DataFrame(
+            {
+                "quantity": ["hazard ratio", "days gained"],
+                "truth": [watched.ratio(_WILLING, days=acts), float(gained)],
+            }
+        )
+
+    def _watch(
+        self,
+        watched: AtRisk,
+        coded: Callable[[Members], Ints] | None = None,
+        scenario: Scenario = AS_IT_WAS,
+    ) -> None:
+        """Add all customers under a scenario, in the groups that they are coded into."""
+        network = self.halden.network(scenario)
         for block in self.halden.blocks():
             members = self.halden.members(network, block)
-            watched.add(self.halden.world, members, self.halden.lives(network, members))
-        return pd.DataFrame({"time": days, "truth": watched.retention(np.array(days))})
+            lives = self.halden.lives(network, members, scenario)
+            group = None if coded is None else coded(members)
+            watched.add(self.halden.world, members, lives, group=group, scenario=scenario)
 
     def save_offers(self) -> pd.DataFrame:
         """Return what would become of each customer considered for a save offer, without one and with one.
@@ -229,6 +340,15 @@ class Oracle:
                 )
             )
         return pd.concat(frames, ignore_index=True)
+
+
+def _trait(members: Members, name: str) -> Ints:
+    return {"plan": members.plan, "type": members.type, "acquisition_channel": members.acquisition}[name]
+
+
+def _newcomers(members: Members, group: int) -> Ints:
+    """Return the number of a group for those who joined within the data, and −1 for the others."""
+    return np.where(members.joined >= 0, group, -1)
 
 
 def _unit(on: str, by: By) -> str:
