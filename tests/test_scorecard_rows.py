@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cemlab import segmentation
+from cemlab import saves, segmentation, survival
 from cemlab.data.campaign_cells import campaign_cells, population_cells
+from cemlab.data.save_offers import save_offer_cells
 from cemlab.errors import DesignError
 from cemlab.scorecard import ROWS, Estimate, Row
 from cemlab.scorecard.companies import company_of, halden_behind
@@ -21,6 +22,7 @@ from cemlab.segmentation.segmentations import SEGMENT
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.market.panel import category_purchases, households
 from cemlab.simulate.oracle import Oracle
+from cemlab.simulate.state import RISKS
 from cemlab.simulate.timeline import LAST
 
 SMALL = Halden(customers=6000, seed=11)
@@ -60,7 +62,7 @@ def test_rows_have_names_of_their_own():
 def test_a_row_says_what_it_is(row):
     assert row.name == row.name.strip()
     assert len(row.name) <= 80  # a label of the figures
-    assert row.notebook in {"01", "03", "04"}
+    assert row.notebook in {"01", "03", "04", "05"}
     assert row.planted
     assert row.unit
     assert math.isfinite(row.no_effect)
@@ -190,6 +192,64 @@ def test_who_buys_less_for_good_is_known_by_the_day_and_the_multiple():
     assert (WATCHED[0] - WATCHED_FROM[1]).days == 1
 
 
+def test_shares_gone_add_up_over_causes(answers):
+    for months in (12, 24):
+        said, truth = answers[f"Gone by their own will after {months} months"]
+        rival, true_rival = answers[f"Gone to a competitor after {months} months"]
+        assert truth > true_rival
+        assert said.value > rival.value
+        assert truth < 1 - answers[f"Still there after {months} months"][1]  # others move away, or die
+    naive, true = answers["Gone to a competitor after 24 months, 1 − Kaplan–Meier"]
+    assert true == true_rival
+    assert naive.value > rival.value
+
+
+@pytest.mark.parametrize("whom", ["plan Partner", "won on a comparison site"])
+def test_a_ratio_among_those_who_remain_is_nearer_to_one_than_was_planted(whom, answers):
+    said, remain = answers[f"Left for a competitor: {whom}"]
+    read, one = answers[f"Left for a competitor: {whom}, read as for one customer"]
+    assert read == said
+    assert 0 < remain / one < 1
+
+
+def test_true_change_of_a_save_offer_is_the_mean_of_its_class(answers):
+    offers = Oracle(SMALL).save_offers()
+    for risk in RISKS:
+        own = offers[offers["risk"] == risk]
+        truth = (own["left_with"].astype(int) - own["left_without"].astype(int)).mean()
+        assert answers[f"Save offers by lot: {risk} risk"][1] == pytest.approx(truth, abs=1e-12)
+    assert answers["Save offers by lot: high risk"][1] == 0
+
+
+def test_what_save_rules_are_worth_is_counted_class_by_class(company, answers):
+    offers = Oracle(SMALL).save_offers()
+    left = offers.groupby("risk")[["left_with", "left_without"]].mean()
+    worth = 3600 * (left["left_without"] - left["left_with"]) - 25
+    cells = save_offer_cells(
+        company.table("save_offers"),
+        subscriptions=survival.spells(company),
+        as_of=LAST,
+        cues=("risk", "plan", "tenure"),
+    )
+    learned = saves.save_uplift(cells)
+    rules = saves.save_policies(learned, margin=3600.0, capacity=cells.n_used // 5)
+    given = (rules.plan["n"] * rules.plan["share_offered"]).groupby(rules.plan["class"]).sum()
+    earned = sum(given[f"{risk} risk"] * worth[risk] for risk in RISKS) / cells.n_used
+    said, best = answers["Choosing whom to make a save offer: by uplift"]
+    assert said.value == pytest.approx(earned)
+    # the best rule serves the middle class first, and nobody else to whom an offer is worth nothing
+    size = offers["risk"].value_counts() / len(offers)
+    assert worth["high"] < 0
+    assert worth["low"] < 0
+    reach = (cells.n_used // 5) / cells.n_used  # whole customers
+    assert best == pytest.approx(min(size["middle"], reach) * worth["middle"])
+    # a gap of two rules learned fold by fold is that of two truths between nought and the best
+    _, gap = answers["What save offers by uplift earn more than by risk"]
+    _, value = answers["What save offers by uplift earn"]
+    assert gap > 0
+    assert value <= best + 1e-9
+
+
 def test_a_naive_decision_shows_its_error_and_no_coverage():
     naive = Row(
         name="toy",
@@ -209,7 +269,9 @@ def test_a_naive_decision_shows_its_error_and_no_coverage():
     assert math.isnan(found.power)
 
 
-@pytest.mark.parametrize("name", ["Campaign by lot: retain", f"{PARTS} the economy"])
+@pytest.mark.parametrize(
+    "name", ["Campaign by lot: retain", f"{PARTS} the economy", "Save offers by lot: high risk"]
+)
 def test_a_company_too_small_for_a_method_is_refused_by_design(name):
     # so few customers that hardly one is in a campaign, or loyal
     with pytest.raises(DesignError):
