@@ -127,6 +127,17 @@ def number(value: Any) -> str:
     return f"{real:,.0f}" if 999.95 <= abs(real) < 1e9 else f"{real:.2e}"
 
 
+def amount(money: float) -> str:
+    """Write an amount per customer: to the cent, and a large one like any number.
+
+    Examples
+    --------
+    >>> amount(2.8274), amount(-0.001), amount(12345.678)
+    ('2.83', '0.00', '12,346')
+    """
+    return f"{money:z.2f}" if abs(money) < 1000 else number(money)
+
+
 def label(value: object) -> str:
     """Write the name of a group or category: a year keeps its form, a day loses its midnight.
 

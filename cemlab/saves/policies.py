@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from cemlab.chart import Chart
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import join_words, number, percent
-from cemlab.result import Result
+from cemlab.markup import amount, join_words, percent
+from cemlab.saves.rule_values import RuleValues, told_money
 from cemlab.saves.uplift import SaveUplift
 from cemlab.saves.valuing import Arms, arms_of, considered_or_trial, margins, money, reachable
 from cemlab.stats.arm_values import top_share
@@ -28,7 +28,7 @@ _GRID = np.linspace(0.0, 1.0, 21)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SavePolicies(Result):
+class SavePolicies(RuleValues):
     """What rules for save offers earn per customer considered.
 
     Parameters
@@ -41,15 +41,12 @@ class SavePolicies(Result):
         The profit by the share offered: rule, share_offered, estimate, conf_low, conf_high.
     plan
         Who gets an offer: class, cues, n, worth (predicted, of an offer to one customer), share_offered.
-    considered
-        Customers that the rules are for.
     reach
-        Largest share of them that capacity and budget allow.
+        Largest share of those considered that capacity and budget allow.
     """
 
     curve: pd.DataFrame
     plan: pd.DataFrame
-    considered: int
     reach: float
 
     title: ClassVar[str] = "What rules for save offers earn"
@@ -59,24 +56,6 @@ class SavePolicies(Result):
         "share_offered": "Offered",
         "difference": "By uplift earns more by",
     }
-
-    def of(self, quantity: str) -> pd.DataFrame:
-        """Return the rows of one quantity, ``"value"`` or ``"difference"``."""
-        return self.table[self.table["quantity"] == quantity].drop(columns="quantity").reset_index(drop=True)
-
-    @property
-    def summary(self) -> pd.DataFrame:
-        """One row a rule: what it earns, whom it serves, and what the rule by uplift earns more."""
-        gaps = {row["rule"]: _money(row) for row in self.of("difference").to_dict("records")}
-        values = self.of("value").to_dict("records")
-        return pd.DataFrame(
-            {
-                "rule": [row["rule"] for row in values],
-                "value": [_money(row) for row in values],
-                "share_offered": [percent(row["share_offered"], digits=0) for row in values],
-                "difference": [gaps.get(row["rule"], "–") for row in values],
-            }
-        )
 
     def narrative(self) -> str:
         """Tell what the rules earn, and whether uplift beats risk."""
@@ -88,11 +67,12 @@ class SavePolicies(Result):
             verdict = "Offers by risk earn more."
         else:
             verdict = "Which of the two earns more cannot be told from this trial."
+        told = {rule: told_money(row) for rule, row in value.items()}
         text = (
             f"With offers to at most {percent(self.reach, digits=0)} of {self.considered:,} customers "
-            f"considered, those with the highest uplift bring {_money(value[BY_UPLIFT])} per customer "
-            f"considered, those with the highest risk {_money(value[BY_RISK])}; the difference is "
-            f"{_money(gap)}. {verdict} Offers to everyone would bring {_money(value[EVERYONE])}."
+            f"considered, those with the highest uplift bring {told[BY_UPLIFT]}{self.unit} per customer "
+            f"considered, those with the highest risk {told[BY_RISK]}; the difference is "
+            f"{told_money(gap)}. {verdict} Offers to everyone would bring {told[EVERYONE]}."
         )
         if self.evidence.failed:
             text += f" Checks that failed: {join_words(check.name for check in self.evidence.failed)}."
@@ -111,18 +91,15 @@ class SavePolicies(Result):
             high="conf_high",
             group="rule",
             x_label="Share of those considered who get an offer",
-            y_label="Profit per customer considered",
+            y_label=self.money_label,
             claim=(
                 f"With at most {percent(self.reach, digits=0)} offered, uplift earns "
-                f"{number(float(value[BY_UPLIFT]))} per customer, risk {number(float(value[BY_RISK]))}"
+                f"{amount(float(value[BY_UPLIFT]))}{self.unit} per customer, risk "
+                f"{amount(float(value[BY_RISK]))}"
             ),
             grade=self.evidence.grade,
             note=self.caption,
         )
-
-
-def _money(row: Mapping[Any, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
 
 
 def save_policies(
@@ -133,6 +110,7 @@ def save_policies(
     capacity: int | None = None,
     budget: float | None = None,
     considered: int | None = None,
+    currency: str = "",
 ) -> SavePolicies:
     """Answer whom to make a save offer, and what it earns against targeting by risk.
 
@@ -150,6 +128,8 @@ def save_policies(
         Most that may be spent on offers [currency].
     considered
         Customers that the rules are for; by default those of the trial.
+    currency
+        That of the margin, for titles and words.
 
     Returns
     -------
@@ -203,6 +183,7 @@ def save_policies(
         curve=_curve(uplift, arms, worth, price),
         plan=_plan(uplift, worth, price, reach),
         considered=size,
+        currency=currency,
         reach=reach,
     )
 

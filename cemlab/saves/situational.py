@@ -14,8 +14,8 @@ from cemlab.chart import Chart
 from cemlab.data.save_offers import NO_OFFER
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import join_words, number, percent
-from cemlab.result import Result
+from cemlab.markup import amount, join_words
+from cemlab.saves.rule_values import RuleValues, told_money
 from cemlab.saves.uplift import SaveUplift
 from cemlab.saves.valuing import Arms, arms_of, considered_or_trial, margins, money
 from cemlab.segmentation.allocation import allocate
@@ -28,7 +28,7 @@ NOBODY, BEST_SINGLE, BY_CUES = "nobody", "best single offer", "by cues"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SituationalOffers(Result):
+class SituationalOffers(RuleValues):
     """Which offer to make by the cues, and what that earns.
 
     Parameters
@@ -42,13 +42,10 @@ class SituationalOffers(Result):
         worth (predicted, of that offer to one customer), share_offered.
     cues
         The cues.
-    considered
-        Customers that the rules are for.
     """
 
     plan: pd.DataFrame
     cues: tuple[str, ...]
-    considered: int
 
     title: ClassVar[str] = "Offers by the situation"
     labels: ClassVar[dict[str, str]] = {
@@ -58,41 +55,17 @@ class SituationalOffers(Result):
         "difference": "By cues earns more by",
     }
 
-    def of(self, quantity: str) -> pd.DataFrame:
-        """Return the rows of one quantity, ``"value"`` or ``"difference"``."""
-        return self.table[self.table["quantity"] == quantity].drop(columns="quantity").reset_index(drop=True)
-
-    @property
-    def summary(self) -> pd.DataFrame:
-        """One row a rule: what it earns, whom it serves, and what the cues earn more."""
-        gaps = {row["rule"]: _money(row) for row in self.of("difference").to_dict("records")}
-        values = self.of("value").to_dict("records")
-        return pd.DataFrame(
-            {
-                "rule": [row["rule"] for row in values],
-                "value": [_money(row) for row in values],
-                "share_offered": [percent(row["share_offered"], digits=0) for row in values],
-                "difference": [gaps.get(row["rule"], "–") for row in values],
-            }
-        )
-
     def narrative(self) -> str:
         """Tell what choosing by cues earns, and whether it is more than one offer for all or none."""
         value = {row["rule"]: row for row in self.of("value").to_dict("records")}
         gaps = {row["rule"]: row for row in self.of("difference").to_dict("records")}
-        told = [
-            f"{'more than' if gaps[rule]['conf_low'] > 0 else 'less than'} {name} ({_money(gaps[rule])})"
-            if gaps[rule]["conf_low"] > 0 or gaps[rule]["conf_high"] < 0
-            else f"not shown to be other than {name} ({_money(gaps[rule])})"
-            for rule, name in (
-                (NOBODY, "no offer"),
-                *((rule, rule.replace("everyone: ", "“") + "” for everyone") for rule in self._everyone),
-            )
-        ]
-        return (
-            f"Choosing an offer or none by {join_words(self.cues)} earns {_money(value[BY_CUES])} per "
-            f"customer considered: {join_words(told)}."
+        rivals = (
+            (NOBODY, "no offer"),
+            *((rule, rule.replace("everyone: ", "“") + "” for everyone") for rule in self._everyone),
         )
+        told = [f"{_compared(gaps[rule])} {name} ({told_money(gaps[rule])})" for rule, name in rivals]
+        earned = f"{told_money(value[BY_CUES])}{self.unit} per customer considered"
+        return f"Choosing an offer or none by {join_words(self.cues)} earns {earned}: {join_words(told)}."
 
     @property
     def _everyone(self) -> list[str]:
@@ -110,11 +83,11 @@ class SituationalOffers(Result):
             y="rule",
             low="conf_low",
             high="conf_high",
-            x_label="Profit per customer considered",
+            x_label=self.money_label,
             y_label="Rule",
             claim=(
-                f"Offers by cues earn {number(float(value[BY_CUES]))} per customer considered, "
-                f"one for everyone {number(float(value[self._everyone].max()))}"
+                f"Offers by cues earn {amount(float(value[BY_CUES]))}{self.unit} per customer considered, "
+                f"one for everyone {amount(float(value[self._everyone].max()))}"
             ),
             grade=self.evidence.grade,
             note=self.caption,
@@ -122,12 +95,14 @@ class SituationalOffers(Result):
         )
 
 
+def _compared(gap: Mapping[Any, Any]) -> str:
+    if gap["conf_low"] > 0:
+        return "more than"
+    return "less than" if gap["conf_high"] < 0 else "not shown to be other than"
+
+
 def _everyone(offer: str) -> str:
     return f"everyone: {offer}"
-
-
-def _money(row: Mapping[Any, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
 
 
 def situational_offers(
@@ -137,6 +112,7 @@ def situational_offers(
     costs: Mapping[str, float] | None = None,
     capacity: Mapping[str, int] | None = None,
     considered: int | None = None,
+    currency: str = "",
 ) -> SituationalOffers:
     """Answer which offer to make in which situation, if any, and what choosing earns.
 
@@ -153,6 +129,8 @@ def situational_offers(
         Offer → most customers it can be made to, of those considered; without an entry there is no limit.
     considered
         Customers that the rules are for; by default those of the trial.
+    currency
+        That of the margin, for titles and words.
 
     Returns
     -------
@@ -210,6 +188,7 @@ def situational_offers(
         plan=_plan(arms, names, worth, price, limits),
         cues=first.cells.cues,
         considered=size,
+        currency=currency,
     )
 
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from cemlab.chart import Chart
 from cemlab.data.campaign_cells import Population
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import join_words, number, percent
+from cemlab.markup import amount, join_words, percent
 from cemlab.result import Result
 from cemlab.segmentation.lot_checks import seen_check
 from cemlab.segmentation.planned import PLAN, Limits, customers_here, plan_of, planned
@@ -163,8 +163,8 @@ class PolicyValues(Result):
             x_label=f"Value per customer [{self.currency or 'currency of the margins'}]",
             y_label="Rule",
             claim=(
-                f"One strategy a customer earns {_amount(value[INDIVIDUAL]['estimate'])}{self._unit} per "
-                f"customer, {self._rival()} {_amount(value[self._rival()]['estimate'])}"
+                f"One strategy a customer earns {amount(value[INDIVIDUAL]['estimate'])}{self._unit} per "
+                f"customer, {self._rival()} {amount(value[self._rival()]['estimate'])}"
             ),
             grade=self.evidence.grade,
             note=self.caption,
@@ -172,13 +172,8 @@ class PolicyValues(Result):
         )
 
 
-def _amount(value: float) -> str:
-    """Write an amount per customer: to the cent, and a large one like any number."""
-    return f"{value:z.2f}" if abs(value) < 1000 else number(value)
-
-
 def _money(row: Mapping[Any, Any]) -> str:
-    return f"{_amount(row['estimate'])} ({_amount(row['conf_low'])} to {_amount(row['conf_high'])})"
+    return f"{amount(row['estimate'])} ({amount(row['conf_low'])} to {amount(row['conf_high'])})"
 
 
 def policy_values(

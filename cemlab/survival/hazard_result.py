@@ -16,6 +16,27 @@ from cemlab.survival.hazard_checks import PROPORTIONAL, changing
 from cemlab.survival.predicted import HazardModel, PredictedRetention, predicted_retention
 
 
+def told_ratios(table: pd.DataFrame, *, relation: str) -> list[str]:
+    """Return sentences on which terms go with a slower and a faster pace of leaving, and which are open."""
+    slower: list[str] = []
+    faster: list[str] = []
+    unsettled: list[str] = []
+    for row in table.to_dict("records"):
+        told = f"{row['term']} ×{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f})"
+        if row["conf_low"] <= 1 <= row["conf_high"]:
+            unsettled.append(str(row["term"]))
+        else:
+            (slower if row["estimate"] < 1 else faster).append(told)
+    sentences = [
+        f"{relation} a {pace} pace of leaving: {'; '.join(told)}."
+        for pace, told in (("slower", slower), ("faster", faster))
+        if told
+    ]
+    if unsettled:
+        sentences.append(f"Not settled by these data: {join_words(unsettled)}.")
+    return sentences
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HazardRatios(Result):
     """Hazard ratios of a proportional hazards model.
@@ -98,22 +119,7 @@ class HazardRatios(Result):
 
     def narrative(self) -> str:
         """Say which terms are associated with a slower and a faster pace of leaving, and which are open."""
-        slower: list[str] = []
-        faster: list[str] = []
-        unsettled: list[str] = []
-        for row in self.table.to_dict("records"):
-            told = f"{row['term']} ×{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f})"
-            if row["conf_low"] <= 1 <= row["conf_high"]:
-                unsettled.append(str(row["term"]))
-            else:
-                (slower if row["estimate"] < 1 else faster).append(told)
-        sentences = [
-            f"Other recorded things equal, associated with a {pace} pace of leaving: {'; '.join(told)}."
-            for pace, told in (("slower", slower), ("faster", faster))
-            if told
-        ]
-        if unsettled:
-            sentences.append(f"Not settled by these data: {join_words(unsettled)}.")
+        sentences = told_ratios(self.table, relation="Other recorded things equal, associated with")
         if any(check.name == PROPORTIONAL for check in self.evidence.failed):
             moving = self.table["term"][changing(self.proportional["p_value"])]
             sentences.append(

@@ -16,6 +16,7 @@ from cemlab.evidence import Evidence, Grade
 from cemlab.markup import join_words, p_value, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.grouped_hazard import GroupedHazardFit, fit_grouped_hazard
+from cemlab.survival.hazard_result import told_ratios
 from cemlab.survival.period_checks import PROPORTIONAL, period_checks, proportional_periods
 from cemlab.survival.period_design import PeriodDesign, period_design
 from cemlab.survival.period_tables import baseline_table, ratio_table
@@ -116,23 +117,7 @@ class PeriodHazards(Result):
 
     def narrative(self) -> str:
         """Say which terms go with a slower or faster pace, which are open, and when the pace is highest."""
-        relation = f"{self.evidence.relation.capitalize()}"
-        slower: list[str] = []
-        faster: list[str] = []
-        unsettled: list[str] = []
-        for row in self.table.to_dict("records"):
-            told = f"{row['term']} ×{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f})"
-            if row["conf_low"] <= 1 <= row["conf_high"]:
-                unsettled.append(str(row["term"]))
-            else:
-                (slower if row["estimate"] < 1 else faster).append(told)
-        sentences = [
-            f"{relation} a {pace} pace of leaving: {'; '.join(told)}."
-            for pace, told in (("slower", slower), ("faster", faster))
-            if told
-        ]
-        if unsettled:
-            sentences.append(f"Not settled by these data: {join_words(unsettled)}.")
+        sentences = told_ratios(self.table, relation=self.evidence.relation.capitalize())
         top = self.baseline.iloc[int((self.baseline["estimate"] / self._widths()).argmax())]
         sentences.append(
             f"At the reference levels the pace is highest from {top['start']:g} to {top['end']:g} "
