@@ -205,8 +205,8 @@ def _value_row(name: str, quantity: str, rule: str, truth: Callable[[Oracle], fl
 
 _VALUED = "Valued off-policy, fold by fold; the truth is what these very rules would earn."
 _WIDE = (
-    f"{_VALUED} The interval also allows for a rule learned from one lot alone, in full, and covers more often "
-    "than it says."
+    f"{_VALUED} The interval also allows, in full, for a rule learned from one lot alone, and covers more "
+    "often than it says."
 )
 _LITTLE = f"{_VALUED} A lot of this size often leaves the difference open."
 
