@@ -258,3 +258,31 @@ def test_what_has_no_maximum_is_told_with_its_term():
     # the same within every stratum, though not among all
     group = np.arange(300) % 3
     assert fails(np.c_[x, 1.0 * group], t, e, stratum=group) == (3, "constant")
+
+
+@pytest.mark.parametrize(("rare", "n"), [(3, 100_000), (20, 20_000), (1, 5_000), (300, 5_000)])
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_rare_level_that_leaves_first_is_no_ratio_however_rare(rare, n, others):
+    rng = np.random.default_rng(rare)
+    x, t = 1.0 * (np.arange(n) < rare), 0.02 + rng.exponential(size=n)
+    t[:rare] = 0.01
+    terms = np.c_[rng.normal(size=(n, others)), x]
+    assert fails(terms, t, np.ones(n)) == (others, "separated")  # and no warning: those are errors here
+    assert fails(np.c_[rng.normal(size=(n, others)), 1 - x], t, np.ones(n)) == (others, "separated")
+    assert fails(terms, 1 / t, np.arange(n) >= rare) == (others, "separated")  # none of them ever left
+
+
+@pytest.mark.parametrize("n", [20, 5_000, 100_000])
+def test_a_rare_level_that_leaves_second_has_its_ratio_by_hand(n):
+    # one row of n has x = 1 and leaves second: the score 1 - w/(n-1+w) - w/(n-2+w) is 0 at w² = (n-1)(n-2)
+    x = 1.0 * (np.arange(n) == 1)
+    fit = cox_fit(x[:, None], duration=np.arange(1, n + 1), event=np.ones(n))
+    assert fit.coefficient[0] == pytest.approx(np.log((n - 1) * (n - 2)) / 2, rel=1e-9)  # Newton's last step
+
+
+def test_a_heavy_tail_is_no_separation():
+    rng = np.random.default_rng(2)
+    z = rng.lognormal(0, 2, 20_000)  # its standard deviation is 40 or so, so this is -12 for each
+    # only the order of durations counts, so their logarithms will do
+    fit = cox_fit(z[:, None], duration=50 + 0.3 * z + np.log(rng.exponential(size=len(z))), event=z > 0)
+    assert abs(fit.coefficient[0] + 0.3) < 4 * np.sqrt(fit.covariance[0, 0])

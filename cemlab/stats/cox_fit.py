@@ -21,7 +21,10 @@ _MOST_STEPS = 60
 # of a matrix scaled to a diagonal of ones: below this the terms say the same, in all the digits there are
 _SINGULAR = 1e-11
 # a coefficient beyond this per standard deviation of its term parts those who left from those who did not
-_SEPARATED = 8.0
+_SEPARATED = 40.0
+# a step raises no row's log hazard by more than this: further out a rare term fills its risk sets alone, and
+# what is left there is rounding; at a maximum the last step is far shorter than the other
+_LONGEST, _STILL = 5.0, 1e-3
 # rows of the first, rough maximum from which the one on all rows sets out, and departures it must hold a term
 _ROUGH, _ROUGH_EVENTS = 40_000, 50
 
@@ -127,7 +130,12 @@ def cox_fit(
             start, _, _ = _maximum(np.asfortranarray(scaled[::every]), few, start, ties, rough=True)
         except NoMaximumError:
             start = np.zeros(len(start))  # what few rows cannot tell, all rows may
-    best, sums, inverse = _maximum(scaled, sets, start, ties)
+    try:
+        best, sums, inverse = _maximum(scaled, sets, start, ties)
+    except NoMaximumError:
+        if not start.any():
+            raise
+        best, sums, inverse = _maximum(scaled, sets, np.zeros(len(start)), ties)
     return CoxFit(
         coefficient=best / scale,
         covariance=inverse / np.outer(scale, scale),
@@ -165,43 +173,59 @@ def _maximum(
     """Return the coefficients at the maximum, the sums there and the inverse information."""
     best = start
     sums = cox_sums(x, sets, best, ties=ties)
+    reach = np.abs(x).max(axis=0)
     close = False
     for _ in range(_MOST_STEPS):
-        inverse = _inverse(information(x, sets, sums), best, n=len(sets.left))
+        inverse = _inverse(x, sets, sums, best, ties)
         if close:
             return best, sums, inverse
         slope = score(x, sets, sums)
         step = inverse @ slope
         close = bool(slope @ step < (1e-2 if rough else _CLOSE))
+        # where nothing is left to gain and yet a long way to go, the likelihood rises for ever
+        if close and np.abs(step * reach).max() > (0.5 if rough else _STILL):
+            raise NoMaximumError(int(np.abs(step * reach).argmax()), "separated")
         best, sums = _uphill(x, sets, best, step, sums, ties)
         worst = int(np.abs(best).argmax())
         if abs(best[worst]) > _SEPARATED:
             raise NoMaximumError(worst, "separated", float(best[worst]))
-    raise NoMaximumError(int(np.abs(best).argmax()), "separated", float(np.abs(best).max()))
+    raise NoMaximumError(int(np.abs(best * reach).argmax()), "separated")
 
 
-def _inverse(second: Floats, best: Floats, *, n: int) -> Floats:
-    """Return the inverse, or refuse where terms do not vary or say the same among those at risk."""
+def _inverse(x: Floats, sets: RiskSets, sums: CoxSums, best: Floats, ties: Ties) -> Floats:
+    """Return the inverse information, or refuse where there is too little of it."""
+    second, n = information(x, sets, sums), len(sets.left)
+    inverse, lost = _inverted(second, n)
+    if inverse is not None:
+        return inverse
+    if best.any():  # was there information at first, which has been lost on the way?
+        none = np.zeros(len(best))
+        first, _ = _inverted(information(x, sets, cox_sums(x, sets, none, ties=ties)), n)
+        if first is not None:
+            far = int(np.abs(best * np.abs(x).max(axis=0)).argmax())
+            raise NoMaximumError(far, "separated", float(best[far]))
+    raise NoMaximumError(lost[0], lost[1], float(best[lost[0]]))
+
+
+def _inverted(second: Floats, n: int) -> tuple[Floats | None, tuple[int, str]]:
+    """Return the inverse, or None and which term is at fault, and why."""
     diagonal = np.diag(second).copy()
-    far = bool(np.abs(best).max() > 2)  # where information has been lost on the way, and was there at first
     # each of the n departures adds the variance of the scaled term among those at risk; this is rounding
     if not np.isfinite(second).all() or (diagonal <= 1e-13 * n).any():
-        lost = int(np.where(np.isfinite(diagonal), diagonal, -1.0).argmin())
-        raise NoMaximumError(lost, "separated" if far else "constant", float(best[lost]))
+        return None, (int(np.where(np.isfinite(diagonal), diagonal, -1.0).argmin()), "constant")
     root = np.sqrt(diagonal)
     values, vectors = np.linalg.eigh(second / np.outer(root, root))
     if values[0] < _SINGULAR:
-        term = int(np.abs(best).argmax() if far else np.abs(vectors[:, 0]).argmax())
-        raise NoMaximumError(term, "separated" if far else "same", float(best[term]))
-    return np.asarray((vectors / values) @ vectors.T / np.outer(root, root), dtype=float)
+        return None, (int(np.abs(vectors[:, 0]).argmax()), "same")
+    return np.asarray((vectors / values) @ vectors.T / np.outer(root, root), dtype=float), (0, "")
 
 
 def _uphill(
     x: Floats, sets: RiskSets, best: Floats, step: Floats, sums: CoxSums, ties: Ties
 ) -> tuple[Floats, CoxSums]:
     """Take a step, or so much of it that the likelihood does not fall."""
-    longest = float(np.abs(step).max())
-    step = step * min(1.0, 4.0 / longest) if longest > 0 else step
+    longest = float((x @ step).max())
+    step = step * min(1.0, _LONGEST / longest) if longest > 0 else step
     # what rounding takes from a sum of so many logarithms is no fall
     allowed = 1e-9 * (1.0 + abs(sums.log_likelihood))
     for halvings in range(30):
