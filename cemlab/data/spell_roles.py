@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,19 +28,22 @@ class SpellRoles:
     ----------
     table
         Columns ``t`` and ``s`` [length at the end, and when observation began], ``e`` [whether it ended in
-        the event asked for], x0, x1, … [the covariates], the extra columns asked for under their roles, and
-        ``n`` [spells that a row stands for: those of whole lengths are counted, where no extra column is
-        asked for]. Rows with a blank covariate are left out.
+        the event asked for], ``o`` [whether it ended in another cause], x0, x1, … [the covariates], the extra
+        columns asked for under their roles, and ``n`` [spells that a row stands for: those of whole lengths
+        are counted, where no extra column is asked for]. Rows with a blank covariate are left out.
     covariates
         The names of x0, x1, ….
     n_given, n_blank
         Spells handed in, and those left out for a blank covariate.
+    n_other
+        Spells kept that ended in another cause than those asked for.
     """
 
     table: ir.Table
     covariates: tuple[str, ...]
     n_given: int
     n_blank: int
+    n_other: int = 0
 
 
 def spell_roles(
@@ -52,6 +55,7 @@ def spell_roles(
     causes: Sequence[str] | None = None,
     covariates: Sequence[str] = (),
     extra: dict[str, str] | None = None,
+    known: Mapping[str, str] | None = None,
 ) -> SpellRoles:
     """Return the columns in question under internal names, or refuse what cannot be counted.
 
@@ -70,11 +74,14 @@ def spell_roles(
         Columns known at the start; numbers, true/false, text or categories.
     extra
         Further columns to keep: role to column, e.g. ``{"customer": "id"}``.
+    known
+        For a covariate that need not have been known at the start, the column with the duration at which it
+        became known (blank: from the start). One known only after observation began is refused.
 
     Returns
     -------
     SpellRoles
-        The table with n_given and n_blank.
+        The table with n_given, n_blank and n_other.
 
     Raises
     ------
@@ -83,30 +90,68 @@ def spell_roles(
     """
     names = {"t": duration, "e": event, **({"s": entry} if entry else {})}
     _check_covariates(covariates, names)
+    since = _check_known(known or {}, covariates)
     named = {**names, **{f"x{i}": name for i, name in enumerate(covariates)}, **(extra or {})}
-    table = _counted(_under_roles(spells, named), keep_rows=bool(extra))
-    for role in ("t", "s"):
-        if role in names and not table[role].type().is_numeric():
-            raise DataError(
-                f"spells, column {named[role]!r}: a length must be a number, not {table[role].type()}"
-            )
+    table = _under_roles(spells, named | {f"k{i}": column for i, (_, column) in enumerate(since)})
+    for role in ("t", "s", *(f"k{i}" for i in range(len(since)))):
+        if role in table.columns and not table[role].type().is_numeric():
+            column = {**named, **{f"k{i}": name for i, (_, name) in enumerate(since)}}[role]
+            raise DataError(f"spells, column {column!r}: a length must be a number, not {table[role].type()}")
+    if since:
+        _refuse_known(table, since)
+        table = table.drop(*(f"k{i}" for i in range(len(since))))
+    table = _counted(table, keep_rows=bool(extra))
     n = _refuse_missing(table, names)
     happened = _happened(table, event, causes)
     if entry is None:
         table = table.mutate(s=ibis.literal(0))
     _refuse_impossible(table, duration, entry, n)
-    table = table.mutate(e=happened)
+    others = causes is not None
+    table = table.mutate(
+        e=happened, o=~happened & (table["e"] != NO_CAUSE) if others else ibis.literal(False)
+    )
     _refuse_dates(table, covariates)
     n_blank = 0
     if covariates:
         blank = ibis.or_(*(_is_missing(table[f"x{i}"]) for i in range(len(covariates))))
         n_blank = _one_row(table.aggregate(n=_where(blank, table)))["n"]
         table = table.filter(~blank)
-    return SpellRoles(table=table, covariates=tuple(covariates), n_given=n, n_blank=n_blank)
+    n_other = _one_row(table.aggregate(n=_where(table["o"], table)))["n"] if others else 0
+    return SpellRoles(table=table, covariates=tuple(covariates), n_given=n, n_blank=n_blank, n_other=n_other)
+
+
+def _check_known(known: Mapping[str, str], covariates: Sequence[str]) -> list[tuple[str, str]]:
+    for name in known:
+        if name not in covariates:
+            raise OptionError(one_of(name, covariates, what="covariate (in known)"))
+    return list(known.items())
+
+
+def _refuse_known(table: ir.Table, since: list[tuple[str, str]]) -> None:
+    start = table["s"].cast("float64") if "s" in table.columns else ibis.literal(0.0)
+    late = {
+        f"k{i}": (~_is_missing(table[f"k{i}"]) & (table[f"k{i}"].cast("float64") > start))
+        .fill_null(False)
+        .cast("int64")
+        .sum()
+        for i in range(len(since))
+    }
+    found = _one_row(table.aggregate(n=table.count(), **late))
+    for i, (name, _) in enumerate(since):
+        if found[f"k{i}"]:
+            raise DesignError(
+                f"the covariate {name!r} became known after observation began in {found[f'k{i}']:,} of "
+                f"{found['n']:,} spells: who left early had no time to get it (immortal time); cut the "
+                "spells at that time with survival.episodes, or leave it out"
+            )
 
 
 def _check_covariates(covariates: Sequence[str], names: dict[str, str]) -> None:
-    if isinstance(covariates, str) or len(set(covariates)) < len(covariates):
+    if (
+        isinstance(covariates, str)
+        or not isinstance(covariates, Sequence)
+        or len(set(covariates)) < len(covariates)
+    ):
         raise OptionError(f"covariates are {covariates!r}; give a list of columns, each once")
     taken = [name for name in covariates if name in names.values()]
     if taken:
@@ -117,17 +162,29 @@ def _check_covariates(covariates: Sequence[str], names: dict[str, str]) -> None:
 
 
 def _under_roles(spells: ir.Table | pd.DataFrame, named: dict[str, str]) -> ir.Table:
-    for name in named.values():
-        if name not in spells.columns:
-            raise ColumnError(f"spells: {one_of(name, [str(c) for c in spells.columns], what='column')}")
-    if isinstance(spells, ir.Table):
-        return spells.select(**{role: spells[name] for role, name in named.items()})
     import pandas as pd
 
+    if not isinstance(spells, ir.Table | pd.DataFrame):
+        raise DataError(
+            f"spells are a {type(spells).__name__}; hand in a pandas frame or an ibis table, one row a spell"
+        )
+    columns = list(spells.columns)
+    for name in named.values():
+        if name not in columns:
+            raise ColumnError(f"spells: {one_of(name, map(str, columns), what='column')}")
+        if columns.count(name) > 1:
+            raise ColumnError(f"spells: {columns.count(name)} columns are named {name!r}; rename all but one")
+    if isinstance(spells, ir.Table):
+        return spells.select(**{role: spells[name] for role, name in named.items()})
     picked = pd.DataFrame({role: spells[name].reset_index(drop=True) for role, name in named.items()})
     for role, name in named.items():
         if isinstance(picked[role].dtype, pd.CategoricalDtype):
             picked[role] = picked[role].astype(object).infer_objects()
+        if pd.api.types.infer_dtype(picked[role], skipna=True).startswith("timedelta"):
+            raise DataError(
+                f"spells, column {name!r}: lengths of time must be plain numbers in one unit, e.g. days; "
+                "divide them by pandas.Timedelta(days=1)"
+            )
         kinds = kinds_of(picked[role])
         if len(kinds) > 1:
             raise DataError(f"spells, column {name!r}: {' and '.join(kinds)} are mixed; make them one kind")
