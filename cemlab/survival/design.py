@@ -13,13 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from cemlab.data.spells import kinds_of
-from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
+from cemlab.errors import DataError, DesignError, OptionError, one_of
+from cemlab.survival.given import numbers_of, refuse_no_table
 from cemlab.survival.spell_rows import SpellRows, finite
 
 Floats = npt.NDArray[np.float64]
 
 #: Cut points by covariate, or for all of them.
-Periods = Sequence[float] | Mapping[str, Sequence[float]]
+Periods = float | Sequence[float] | Mapping[str, float | Sequence[float]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,11 +44,9 @@ class HazardDesign:
 
     def rows(self, frame: pd.DataFrame) -> Floats:
         """Return the model's columns for other rows with the same covariates."""
+        refuse_no_table(frame, self.levels, what="rows to predict")
         columns: list[Any] = []
         for name, levels in self.levels.items():
-            if name not in frame.columns:
-                told = one_of(name, map(str, frame.columns), what="column in the rows to predict")
-                raise ColumnError(told)
             if frame[name].isna().any():
                 raise DataError(f"rows to predict, column {name!r}: a value is blank; fill it in")
             if levels == (None,):
@@ -127,7 +126,7 @@ def _cuts(periods: Periods | None, covariates: Sequence[str], rows: SpellRows) -
     for name, points in by_name.items():
         if name not in covariates:
             raise OptionError(one_of(name, covariates, what="covariate (in periods)"))
-        cuts[name] = sorted({float(point) for point in points})
+        cuts[name] = sorted(set(numbers_of(points, what=f"periods of {name!r}")))
         if not cuts[name] or not all(first <= point < last for point in cuts[name]):
             raise OptionError(
                 f"periods of {name!r} are cut at {', '.join(f'{p:g}' for p in cuts[name]) or 'no duration'}; "

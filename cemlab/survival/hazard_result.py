@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,9 @@ from cemlab.markup import join_words, p_value
 from cemlab.result import Result
 from cemlab.survival.hazard_checks import PROPORTIONAL, changing
 from cemlab.survival.predicted import HazardModel, PredictedRetention, predicted_retention
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 
 def told_ratios(table: pd.DataFrame, *, relation: str) -> list[str]:
@@ -68,7 +71,9 @@ class HazardRatios(Result):
         "proportional": "Constant over time?",
     }
 
-    def survival(self, covariates: pd.DataFrame, *, times: Sequence[float]) -> PredictedRetention:
+    def survival(
+        self, covariates: ir.Table | pd.DataFrame, *, times: float | Sequence[float]
+    ) -> PredictedRetention:
         """Answer what share of customers with stated covariates is still there after given times.
 
         Parameters
@@ -77,7 +82,7 @@ class HazardRatios(Result):
             One row for each kind of customer: the covariates of the model, and its strata; the index labels
             the rows.
         times
-            Durations, in the unit of the spells, from 0 to the longest observed.
+            A duration, or several, in the unit of the spells, from 0 to the longest observed.
 
         Returns
         -------

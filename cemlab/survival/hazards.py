@@ -11,6 +11,7 @@ from cemlab.errors import OptionError, one_of
 from cemlab.result import check_conf_level
 from cemlab.stats.cox_sums import Ties
 from cemlab.survival.design import HazardDesign, Periods, hazard_design
+from cemlab.survival.given import columns_of, mapped
 from cemlab.survival.hazard_checks import hazard_evidence
 from cemlab.survival.hazard_fit import HazardFit, hazard_fit
 from cemlab.survival.hazard_result import HazardRatios
@@ -28,7 +29,7 @@ def hazard_ratios(
     *,
     duration: str,
     event: str,
-    covariates: Sequence[str],
+    covariates: str | Sequence[str],
     entry: str | None = None,
     references: Mapping[str, str] | None = None,
     ties: Ties = "efron",
@@ -101,18 +102,18 @@ def hazard_ratios(
     """
     check_conf_level(conf_level)
     check_ties(ties)
-    by = strata_columns(strata)
+    by = columns_of(strata, what="strata")
     columns = SpellColumns(
         duration=duration,
         event=event,
-        covariates=covariates,
+        covariates=columns_of(covariates, what="covariates"),
         entry=entry,
         strata=by,
         cluster=cluster,
-        known=known or {},
+        known=mapped(known, what="known"),
     )
     rows, _ = spell_rows(spells, columns)
-    cut, x, design = hazard_design(rows, references=references or {}, periods=periods)
+    cut, x, design = hazard_design(rows, references=mapped(references, what="references"), periods=periods)
     fit = hazard_fit(cut, x, design, ties=ties)
     evidence = hazard_evidence(
         rows,
@@ -150,8 +151,3 @@ def check_ties(ties: Ties) -> None:
     """Refuse a treatment of ties that is none."""
     if ties not in get_args(Ties):
         raise OptionError(one_of(ties, get_args(Ties), what="treatment of ties"))
-
-
-def strata_columns(strata: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the columns of the strata."""
-    return () if strata is None else (strata,) if isinstance(strata, str) else tuple(strata)

@@ -11,11 +11,13 @@ import pandas as pd
 from cemlab.errors import DataError, OptionError
 from cemlab.result import check_conf_level
 from cemlab.stats.cox_sums import Ties
+from cemlab.stats.rounding_ties import merge_near
 from cemlab.survival.design import Periods, hazard_design
+from cemlab.survival.given import columns_of, mapped, refuse_no_table
 from cemlab.survival.hazard_checks import hazard_evidence
 from cemlab.survival.hazard_fit import hazard_fit
 from cemlab.survival.hazard_result import HazardRatios
-from cemlab.survival.hazards import check_ties, ratios_of, strata_columns
+from cemlab.survival.hazards import check_ties, ratios_of
 from cemlab.survival.spell_rows import SpellColumns, spell_rows
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ def hazard_ratios_over_time(
     start: str,
     stop: str,
     event: str,
-    covariates: Sequence[str],
+    covariates: str | Sequence[str],
     spell: str | None = None,
     references: Mapping[str, str] | None = None,
     ties: Ties = "efron",
@@ -96,17 +98,20 @@ def hazard_ratios_over_time(
     """
     check_conf_level(conf_level)
     check_ties(ties)
+    covariates = columns_of(covariates, what="covariates")
     for name in (customer, spell):
         if name in covariates:
             raise OptionError(f"{name!r} tells who it is and is no covariate; name others")
-    by = strata_columns(strata)
+    by = columns_of(strata, what="strata")
     columns = SpellColumns(
         duration=stop, event=event, covariates=covariates, entry=start, strata=by, cluster=customer
     )
     whose = [customer, spell] if spell else [customer]
-    given = episodes if isinstance(episodes, pd.DataFrame) else _picked(episodes, [*columns, *whose])
+    names = list(dict.fromkeys([*columns, *whose]))
+    refuse_no_table(episodes, names, what="episodes")
+    given = episodes if isinstance(episodes, pd.DataFrame) else episodes.select(names).to_pandas()
     rows, kept = spell_rows(given, columns, also=whose, check=lambda f: _refuse(f, whose, columns, gaps))
-    cut, x, design = hazard_design(rows, references=references or {}, periods=periods)
+    cut, x, design = hazard_design(rows, references=mapped(references, what="references"), periods=periods)
     fit = hazard_fit(cut, x, design, ties=ties)
     evidence = hazard_evidence(
         rows,
@@ -122,17 +127,12 @@ def hazard_ratios_over_time(
     return ratios_of(fit, design, evidence, model=None, conf_level=conf_level)
 
 
-def _picked(episodes: ir.Table, names: Sequence[str]) -> pd.DataFrame:
-    present = [name for name in dict.fromkeys(names) if name in episodes.columns]
-    frame: pd.DataFrame = episodes.select(present).to_pandas()
-    return frame
-
-
 def _refuse(given: pd.DataFrame, whose: Sequence[str], columns: SpellColumns, gaps: bool) -> None:
     """Refuse intervals that overlap or leave gaps within a spell, and events before its last one."""
     start, stop, event = (
         given[name].to_numpy(dtype=float) for name in (columns.entry, columns.duration, columns.event)
     )
+    start, stop = merge_near(start, stop)
     empty = int((start >= stop).sum())
     if empty:
         raise DataError(

@@ -15,9 +15,12 @@ from cemlab.markup import percent, percent_range
 from cemlab.result import Result
 from cemlab.stats.cox_baseline import CoxBaseline
 from cemlab.survival.design import HazardDesign
+from cemlab.survival.given import numbers_of, refuse_no_table
 from cemlab.survival.spell_rows import stratum_of
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from cemlab.evidence import Evidence
 
 _MOST_CURVES = 8
@@ -102,9 +105,9 @@ class HazardModel:
 
 def predicted_retention(
     model: HazardModel | None,
-    covariates: pd.DataFrame,
+    covariates: ir.Table | pd.DataFrame,
     *,
-    times: Sequence[float],
+    times: float | Sequence[float],
     conf_level: float,
     evidence: Evidence,
 ) -> PredictedRetention:
@@ -116,10 +119,13 @@ def predicted_retention(
             "no curve for stated covariates where these, or their ratios, change with time: a customer's "
             "future values are not known; fit strata= in place of periods=, or covariates known at entry"
         )
+    refuse_no_table(covariates, (), what="rows to predict")
+    if not isinstance(covariates, pd.DataFrame):
+        covariates = covariates.to_pandas()
     if covariates.empty:
         raise DesignError("there are no rows to predict; hand in at least one")
     last = float(model.baseline.last.max())
-    wanted = [float(time) for time in times]
+    wanted = numbers_of(times, what="times")
     if not wanted or any(not 0 <= time <= last for time in wanted):
         raise OptionError(
             f"times are {', '.join(f'{time:g}' for time in wanted) or 'empty'}; the data allow durations "

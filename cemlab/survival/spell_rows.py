@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from cemlab.data.spells import kinds_of
-from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
+from cemlab.errors import DataError, DesignError, OptionError, one_of
 from cemlab.markup import join_words
+from cemlab.stats.rounding_ties import merge_near
+from cemlab.survival.given import refuse_no_table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -28,6 +30,11 @@ class SpellColumns:
     strata: Sequence[str] = ()
     cluster: str | None = None
     known: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for role in ("duration", "event", "entry", "cluster"):
+            if not isinstance(getattr(self, role), str | None):
+                raise OptionError(f"{role} is {getattr(self, role)!r}; name one column, as text")
 
     @property
     def times(self) -> dict[str, str]:
@@ -73,9 +80,7 @@ def spell_rows(
         For what :func:`cemlab.survival.hazard_ratios` refuses, the values of the covariates apart.
     """
     wanted = list(dict.fromkeys([*columns, *also]))
-    for name in wanted:
-        if name not in spells.columns:
-            raise ColumnError(one_of(name, map(str, spells.columns), what="column in the spells"))
+    refuse_no_table(spells, wanted, what="spells")
     _refuse_roles(columns)
     given = spells if isinstance(spells, pd.DataFrame) else spells.select(wanted).to_pandas()
     times = _times(given, columns)
@@ -140,7 +145,8 @@ def _times(given: pd.DataFrame, columns: SpellColumns) -> pd.DataFrame:
             f"column {event!r} holds values other than true/false or 1/0; state which ones are events"
         )
     times = pd.DataFrame({role: finite(given[name], name).to_numpy() for role, name in columns.times.items()})
-    times = times.assign(e=times["e"].astype(int), s=times["s"] if columns.entry else 0.0)
+    ends, starts = merge_near(times["t"], times["s"] if columns.entry else np.zeros(n_given))
+    times = times.assign(t=ends, e=times["e"].astype(int), s=starts)
     impossible = int(
         ((times["t"] < 0) | (times["s"] < 0) | ((times["s"] > 0) & (times["s"] >= times["t"]))).sum()
     )
@@ -178,9 +184,7 @@ def _strata(given: pd.DataFrame, names: Sequence[str]) -> tuple[Any, tuple[str, 
 
 def stratum_of(frame: pd.DataFrame, names: Sequence[str], strata: Sequence[str]) -> Any:
     """Return the number of each row's stratum."""
-    missing = [name for name in names if name not in frame.columns]
-    if missing:
-        raise ColumnError(one_of(missing[0], map(str, frame.columns), what="column in the rows to predict"))
+    refuse_no_table(frame, names, what="rows to predict")
     labels = frame[list(names)].astype(object).map(str).agg(", ".join, axis=1)
     numbers = {name: number for number, name in enumerate(strata)}
     unknown = [label for label in labels if label not in numbers]
@@ -207,9 +211,11 @@ def _cluster(given: pd.DataFrame, name: str | None) -> Any:
 def finite(values: pd.Series[Any], name: str) -> pd.Series[float]:
     """Return a column as finite numbers, or refuse it; blanks stay."""
     texts = not pd.api.types.is_numeric_dtype(values) and kinds_of(values) not in ([], ["numbers"])
-    told = values.dtype.kind in "mM" or texts or isinstance(values.dtype, pd.StringDtype)
+    told = values.dtype.kind in "mMc" or texts or isinstance(values.dtype, pd.StringDtype)
+    numbers = np.empty(0)
     try:
-        numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
+        if not told:
+            numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
         told = True
     if told and not pd.api.types.is_bool_dtype(values) and kinds_of(values) != ["truth values"]:

@@ -1,0 +1,143 @@
+"""What hazard ratios do with odd tables, odd options, rounding, copies and few clusters."""
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+
+from cemlab import survival
+from cemlab.errors import ColumnError, DataError, OptionError
+
+OPTIONS = {"duration": "t", "event": "left"}
+
+
+@pytest.fixture
+def spells():
+    rng = np.random.default_rng(8)
+    n = 400
+    frame = pd.DataFrame({"x": rng.normal(size=n), "plan": rng.choice(["a", "b"], n), "who": np.arange(n)})
+    frame["t"] = rng.exponential(10 * np.exp(-0.5 * frame["x"]))
+    return frame.assign(left=frame["t"] < 20, t=frame["t"].clip(upper=20), began=0.0)
+
+
+def over_time(frame, **options):
+    told = {"customer": "who", "start": "began", "stop": "t", "event": "left", "covariates": "x"}
+    return survival.hazard_ratios_over_time(frame, **(told | options))
+
+
+# --- tables and options
+
+
+@pytest.mark.parametrize("given", [None, [1, 2], {"t": [1]}, pd.Series([1.0]), 3])
+def test_what_is_no_table_is_refused_in_one_line(given, spells):
+    for call in (
+        lambda: survival.hazard_ratios(given, covariates=["x"], **OPTIONS),
+        lambda: over_time(given),
+        lambda: survival.hazard_ratios(spells, covariates=["x"], **OPTIONS).survival(given, times=6),
+    ):
+        with pytest.raises(
+            DataError, match=f"must be a frame or a table on an engine, not {type(given)}"[:40]
+        ):
+            call()
+
+
+@pytest.mark.parametrize("name", ["t", "left", "x", "began"])
+def test_a_column_that_stands_twice_is_refused(name, spells):
+    twice = pd.concat([spells, spells[[name]]], axis=1)
+    with pytest.raises(ColumnError, match=f"'{name}' stands 2 times in the spells"):
+        survival.hazard_ratios(twice, covariates=["x"], entry="began", **OPTIONS)
+    with pytest.raises(ColumnError, match=f"'{name}' stands 2 times in the episodes"):
+        over_time(twice)
+
+
+def test_a_column_that_stands_twice_is_refused_in_rows_to_predict(spells):
+    result = survival.hazard_ratios(spells, covariates="x", **OPTIONS)
+    with pytest.raises(ColumnError, match="'x' stands 2 times in the rows to predict"):
+        result.survival(pd.DataFrame([[0, 1]], columns=["x", "x"]), times=6)
+
+
+def test_one_number_or_name_is_a_list_of_one(spells):
+    same = pd.testing.assert_frame_equal
+    listed = survival.hazard_ratios(spells, covariates=["x"], periods=[6], strata=["plan"], **OPTIONS)
+    single = survival.hazard_ratios(spells, covariates="x", periods=6, strata="plan", **OPTIONS)
+    same(single.table, listed.table)
+    same(survival.hazard_ratios(spells, covariates="x", periods={"x": 6}, strata="plan", **OPTIONS).table,
+         listed.table)  # fmt: skip
+    same(over_time(spells, periods=6).table, over_time(spells, covariates=["x"], periods=[6]).table)
+    plain = survival.hazard_ratios(spells, covariates="x", **OPTIONS)
+    new = pd.DataFrame({"x": [0.0, 1]})
+    same(plain.survival(new, times=6).table, plain.survival(new, times=[6]).table)
+    same(plain.survival(ibis.memtable(new), times=np.float64(6)).table, plain.survival(new, times=[6]).table)
+
+
+def test_odd_options_are_refused_in_one_line(spells):
+    def refused(error, match, **options):
+        with pytest.raises(error, match=match) as caught:
+            survival.hazard_ratios(spells, **(OPTIONS | {"covariates": ["x"]} | options))
+        assert "\n" not in str(caught.value)
+
+    for wrong in ("six", ["six"], [None], True, [True], {"x": "six"}):
+        refused(OptionError, "periods of 'x' is .*state a number, or a list", periods=wrong)
+    refused(OptionError, "covariates is 3; name a column", covariates=3)
+    refused(OptionError, "covariates is .3.; name a column", covariates=[3])
+    refused(OptionError, "name at least one column", covariates=None)
+    refused(OptionError, "strata is 3; name a column", strata=3)
+    refused(OptionError, "references is .'a'.; map columns", references=["a"])
+    refused(OptionError, "known is .'x'.; map columns", known=["x"])
+    for role in ("duration", "event", "entry", "cluster"):
+        refused(OptionError, f"{role} is .'t'.; name one column", **{role: ["t"]})
+    result = survival.hazard_ratios(spells, covariates="x", **OPTIONS)
+    for wrong in ("6", None, ["6"], True):
+        with pytest.raises(OptionError, match=r"times is .*state a number, or a list of numbers"):
+            result.survival(pd.DataFrame({"x": [0]}), times=wrong)
+
+
+def test_durations_that_are_no_numbers_are_refused(spells):
+    days = pd.to_timedelta(spells["t"], unit="D")
+    for odd in (days, days.astype(object), spells["t"].astype(str), spells["t"].astype(complex)):
+        for role in ("t", "began"):
+            frame = spells.assign(**{role: odd})
+            with pytest.raises(DataError, match=f"column '{role}' must hold numbers, not"):
+                survival.hazard_ratios(frame, covariates="x", entry="began", **OPTIONS)
+            with pytest.raises(DataError, match=f"column '{role}' must hold numbers, not"):
+                over_time(frame)
+
+
+# --- times that differ by rounding
+
+
+def test_tenths_that_were_added_up_are_the_tenths():
+    rng = np.random.default_rng(5)
+    n = 2000
+    first, length = rng.integers(0, 40, n), rng.integers(1, 40, n)
+    frame = pd.DataFrame({"x": rng.normal(size=n), "left": rng.random(n) < 0.7, "who": np.arange(n)})
+    added = frame.assign(began=first / 10, t=first / 10 + length / 10)
+    whole = frame.assign(began=first, t=first + length)
+    assert added["t"].nunique() > whole["t"].nunique()  # that is what rounding does
+    options = OPTIONS | {"covariates": "x", "entry": "began"}
+    ours, exact = survival.hazard_ratios(added, **options), survival.hazard_ratios(whole, **options)
+    # only the order of times counts, so tenths give what whole numbers give, but for the order of sums
+    np.testing.assert_allclose(ours.table["coefficient"], exact.table["coefficient"], rtol=1e-12)
+    np.testing.assert_allclose(ours.table["std_error"], exact.table["std_error"], rtol=1e-12)
+    new = pd.DataFrame({"x": [0.0]})
+    np.testing.assert_allclose(
+        ours.survival(new, times=[0.3, 0.7, 2.3]).table["estimate"],
+        exact.survival(new, times=[3, 7, 23]).table["estimate"],
+        rtol=1e-12,
+    )
+    np.testing.assert_allclose(over_time(added).table["coefficient"], exact.table["coefficient"], rtol=1e-12)
+
+
+def test_intervals_that_join_but_for_rounding_leave_no_gap_and_do_not_overlap():
+    frame = pd.DataFrame(
+        {
+            "who": [1, 1, 2, 2, 3, 4],
+            "began": [0, 0.3, 0, 0.1 + 0.2, 0, 0],
+            "t": [0.1 + 0.2, 0.9, 0.3, 0.8, 0.7, 0.5],
+            "left": [0, 1, 0, 1, 1, 0],
+            "x": [0.0, 1, 1, 0, 2, 1],
+        }
+    )
+    assert over_time(frame).evidence.n_used == 4
+    with pytest.raises(DataError, match="1 of 6 spells end before they were observed"):
+        over_time(frame.assign(t=[0.3, 0.1 + 0.2, 0.3, 0.8, 0.7, 0.5]))
