@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cemlab.data.spells import dated_spells, spell_counts, watched_twice
+from cemlab.data.overlaps import watched_twice
+from cemlab.data.spells import dated_spells, spell_counts
 from cemlab.errors import CemlabError, ColumnError, DataError, LeftOutWarning
 
 EXAMPLES = settings(max_examples=30, deadline=None)
@@ -306,3 +307,69 @@ def test_overlaps_are_those_found_pair_by_pair(pieces: Any) -> None:
     }
     found = watched_twice(frame, customer="who", duration="t", entry="s")
     assert found == (len(slow), frame["who"].nunique())
+
+
+# --- rounding, and columns that are no columns
+
+
+def test_lengths_that_differ_by_rounding_are_one_cell_and_enter_at_one_time() -> None:
+    frame = pd.DataFrame({"t": [0.1 + 0.2, 0.3, 0.9, 0.5], "e": [1, 1, 1, 0], "s": [0, 0, 0.3, 0]})
+    counts = spell_counts(frame, duration="t", event="e", entry="s")
+    assert counts[["entry", "duration", "n"]].values.tolist() == [[0, 0.3, 2], [0, 0.5, 1], [0.3, 0.9, 1]]
+
+
+def test_a_spell_seen_only_from_its_end_is_refused_whatever_rounding_says() -> None:
+    frame = spells_with(t=[0.1 + 0.2, 5.0, 6.0], s=[0.3, 0.0, 0.0])
+    with pytest.raises(DataError, match="not less than 't' in 1 of 3 spells"):
+        spell_counts(frame, duration="t", event="e", entry="s")
+
+
+def test_what_rounding_left_of_zero_is_zero_and_not_negative() -> None:
+    frame = spells_with(t=[4.0, 5.5, 6.0], s=[0.3 - 0.1 - 0.2, 0.0, 0.0])
+    assert spell_counts(frame, duration="t", event="e", entry="s")["entry"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("on_engine", [False, True])
+def test_a_spell_that_begins_where_another_ends_but_for_rounding_does_not_overlap(on_engine: bool) -> None:
+    frame = pd.DataFrame({"who": ["a", "a"], "s": [0.0, 0.3], "t": [0.1 + 0.2, 0.9]})
+    given = ibis.memtable(frame) if on_engine else frame
+    assert watched_twice(given, customer="who", duration="t", entry="s") == (0, 1)
+
+
+@pytest.mark.parametrize("kind", ["M", "Q", "Y"])
+def test_groups_may_be_periods_and_ranges(kind: str) -> None:
+    days = pd.to_datetime(["2023-01-01", "2024-01-01", "2024-01-01"])
+    counts = spell_counts(spells_with(g=days.to_period(kind)), duration="t", event="e", group="g")
+    assert set(counts["group"]) == {str(value) for value in days.to_period(kind)}
+    with pytest.raises(DataError, match="sets cannot be counted; make them texts"):
+        spell_counts(spells_with(g=[{1}, {2}, {3}]), duration="t", event="e", group="g")
+    with pytest.raises(DataError, match="missing in 1 of 3 spells; give them a name"):
+        spell_counts(
+            spells_with(g=pd.PeriodIndex([days[0], days[1], None], freq=kind)),
+            duration="t",
+            event="e",
+            group="g",
+        )
+
+
+@pytest.mark.parametrize("spells", [None, [4.0, 5.0], {"t": [4.0], "e": [1]}, "spells.csv"])
+def test_what_is_no_table_is_refused_in_one_line(spells: Any) -> None:
+    with pytest.raises(DataError, match=r"is no table; hand in a pandas\.DataFrame") as caught:
+        spell_counts(spells, duration="t", event="e")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_stands_twice_is_refused() -> None:
+    frame = spells_with()
+    twice = pd.concat([frame, frame[["t"]]], axis=1)
+    with pytest.raises(ColumnError, match="2 columns are named 't'; rename all but one"):
+        spell_counts(twice, duration="t", event="e")
+    assert spell_counts(twice, duration="s", event="e")["n"].sum() == 3  # a column that is not asked for
+
+
+@pytest.mark.parametrize("python_objects", [False, True])
+def test_lengths_of_time_are_refused_with_advice(python_objects: bool) -> None:
+    lengths = pd.to_timedelta([4, 5, 6], unit="D")
+    column = pd.Series(list(lengths.to_pytimedelta()), dtype=object) if python_objects else lengths
+    with pytest.raises(DataError, match="duration must be a number, not a length of time; turn it into one"):
+        spell_counts(spells_with(t=column), duration="t", event="e")

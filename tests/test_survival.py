@@ -524,3 +524,11 @@ def test_a_blank_plan_is_a_group_of_its_own(tmp_path):
     (tmp_path / "subscriptions.csv").write_text("customer,plan,duration,cause\na,,3,price\nb,gold,5,none\n")
     company = Company.open(tmp_path, duration_unit="months")
     assert set(survival.spells(company).plan.to_pyarrow().to_pylist()) == {"not recorded", "gold"}
+
+
+def test_who_enters_at_an_event_is_not_at_risk_whatever_rounding_says():
+    frame = pd.DataFrame({"s": [0, 0.3, 0, 0], "t": [0.1 + 0.2, 0.9, 0.5, 0.7], "e": [1, 1, 0, 1]})
+    found = survival.retention_curve(frame, entry="s", horizons=[0.7], **CURVE).table
+    # by hand, and R's survfit(Surv(s, t, e) ~ 1): three are at risk at 0.3, two at 0.7
+    assert found["n_at_risk"].tolist() == [3, 3, 2, 1]
+    np.testing.assert_allclose(found["estimate"], [2 / 3, 2 / 3, 1 / 3, 0], rtol=1e-15)

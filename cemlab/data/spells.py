@@ -6,8 +6,8 @@ there are few of them however many spells there were.
 
 from __future__ import annotations
 
-import numbers
 import warnings
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,10 @@ import ibis.expr.types as ir
 import numpy as np
 
 from cemlab.data.lines import days_between
-from cemlab.errors import ColumnError, DataError, LeftOutWarning, one_of
+from cemlab.data.spell_columns import count_where, one_row, refuse_lengths, require_column, under_roles
+from cemlab.data.spell_columns import kinds_of as kinds_of
+from cemlab.errors import DataError, LeftOutWarning
+from cemlab.stats.rounding_ties import merge_near
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +66,8 @@ def spell_counts(
     pandas.DataFrame
         One row is a cell: ``group`` (``"all"`` without one), ``strata`` (with it), ``entry`` and ``duration``
         [float], ``event`` [bool], ``cause`` where `event` is a text, ``n`` [whole number of spells]; sorted.
-        A spell of length 0 is counted as one that ended at 0.
+        A spell of length 0 is counted as one that ended at 0. Lengths that differ only by rounding are one
+        (:func:`~cemlab.stats.rounding_ties.merge_near`).
 
     Raises
     ------
@@ -83,12 +87,8 @@ def spell_counts(
     """
     named = {"duration": duration, "event": event, "entry": entry, "group": group, "strata": strata}
     columns = {role: name for role, name in named.items() if name is not None}
-    table = _picked(spells, columns)
-    for role in ("duration", "entry"):
-        if role in columns and not table[role].type().is_numeric():
-            raise DataError(
-                f"spells, column {columns[role]!r}: {role} must be a number, not {table[role].type()}"
-            )
+    table = under_roles(spells, columns)
+    refuse_lengths(table, {role: columns[role] for role in ("duration", "entry") if role in columns})
     cause = _event_kind(table, columns["event"]) == "cause"
     lengths = [role for role in ("duration", "entry") if role in columns]
     # whole numbers are grouped as they are, which is faster, and turned into numbers with a point as cells
@@ -98,8 +98,19 @@ def spell_counts(
     # what is wrong is counted in the cells, so the rows are read once
     _refuse_missing(cells, columns)
     _refuse_event_values(cells, columns["event"], cause=cause)
+    cells = _without_rounding(cells, lengths)
     _refuse_impossible(cells, columns)
     return _tidy(cells, cause=cause)
+
+
+def _without_rounding(cells: pd.DataFrame, lengths: Sequence[str]) -> pd.DataFrame:
+    """Let lengths that differ only by rounding be one, so that ties and entries at an event are seen."""
+    merged = merge_near(*(cells[role] for role in lengths))
+    if all(np.array_equal(values, cells[role]) for role, values in zip(lengths, merged, strict=True)):
+        return cells
+    cells = cells.assign(**dict(zip(lengths, merged, strict=True)))
+    alike = [name for name in cells.columns if name != "n"]
+    return cells.groupby(alike, as_index=False, observed=True)[["n"]].sum()
 
 
 def _tidy(cells: pd.DataFrame, *, cause: bool) -> pd.DataFrame:
@@ -149,7 +160,7 @@ def dated_spells(
         If a spell has no entry, ends before it begins, or its exit and cause contradict each other.
     """
     for name in ("entry", "exit", "cause"):
-        _column(subscriptions, name, "subscriptions")
+        require_column(subscriptions, name, "subscriptions")
     spells = subscriptions.mutate(entry=_date(subscriptions, "entry"), exit=_date(subscriptions, "exit"))
     _refuse_contradictions(spells)
     begun = spells.filter(spells["entry"] <= as_of)
@@ -164,8 +175,8 @@ def dated_spells(
     )
     over = (dated["observed_after"] > 0) & (dated["observed_after"] >= dated["duration"])
     _warn_of_left_out(
-        n=_one_row(spells.aggregate(n=spells.count()))["n"],
-        **_one_row(dated.aggregate(begun=dated.count(), over=_count_where(over))),
+        n=one_row(spells.aggregate(n=spells.count()))["n"],
+        **one_row(dated.aggregate(begun=dated.count(), over=count_where(over))),
         as_of=as_of,
     )
     return dated.filter(~over)
@@ -184,48 +195,6 @@ def _warn_of_left_out(*, n: int, begun: int, over: int, as_of: date) -> None:
             LeftOutWarning,
             stacklevel=3,
         )
-
-
-def _picked(spells: ir.Table | pd.DataFrame, columns: dict[str, str]) -> ir.Table:
-    """Return only the columns in question, under their roles."""
-    for name in columns.values():
-        _column(spells, name, "spells")
-    if isinstance(spells, ir.Table):
-        return spells.select(**{role: spells[name] for role, name in columns.items()})
-    import pandas as pd
-
-    picked = pd.DataFrame({role: spells[name].reset_index(drop=True) for role, name in columns.items()})
-    for role, name in columns.items():
-        if isinstance(picked[role].dtype, pd.CategoricalDtype):
-            picked[role] = picked[role].astype(object).infer_objects()
-        kinds = kinds_of(picked[role])
-        if len(kinds) > 1:
-            raise DataError(
-                f"spells, column {name!r} ({role}): {' and '.join(kinds)} are mixed; make them one kind, "
-                "e.g. all text"
-            )
-    return ibis.memtable(picked)
-
-
-def kinds_of(values: pd.Series[Any]) -> list[str]:
-    """Name the kinds of values that a column of Python objects holds, blanks apart, in the plural.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> kinds_of(pd.Series([1, 2.5, "b", None], dtype=object))
-    ['numbers', 'texts']
-    """
-    if values.dtype != object:
-        return []
-    kinds = {type(value) for value in values.dropna()}
-    names = ((bool | np.bool_, "truth values"), (numbers.Number, "numbers"), (str, "texts"), (date, "dates"))
-    return sorted({next((n for t, n in names if issubclass(k, t)), f"{k.__name__}s") for k in kinds})
-
-
-def _column(table: ir.Table | pd.DataFrame, name: str, what: str) -> None:
-    if name not in table.columns:
-        raise ColumnError(f"{what}: {one_of(name, [str(c) for c in table.columns], what='column')}")
 
 
 def _refuse_missing(cells: pd.DataFrame, columns: dict[str, str]) -> None:
@@ -295,60 +264,6 @@ def _refuse_impossible(cells: pd.DataFrame, columns: dict[str, str]) -> None:
         )
 
 
-def watched_twice(
-    spells: ir.Table | pd.DataFrame, *, customer: str, duration: str, entry: str | None = None
-) -> tuple[int, int]:
-    """Count customers whose spells overlap: who are under observation twice at one duration.
-
-    Parameters
-    ----------
-    spells, duration, entry
-        As in :func:`spell_counts`.
-    customer
-        Column that tells whose spell it is.
-
-    Returns
-    -------
-    tuple of int
-        Customers with spells that overlap, and customers in all.
-
-    Raises
-    ------
-    ColumnError
-        If a column is missing.
-    DataError
-        If a spell has no customer.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> people = pd.DataFrame({"who": ["a", "a", "b"], "from": [0, 3, 0], "to": [3, 9, 5]})
-    >>> watched_twice(people, customer="who", duration="to", entry="from")
-    (0, 2)
-    """
-    columns = {"customer": customer, "duration": duration, **({"entry": entry} if entry else {})}
-    table = _picked(spells, columns)
-    starts = table["entry"] if entry else ibis.literal(0.0)
-    table = table.select(customer=table["customer"], begin=starts.cast("float64"), end=table["duration"])
-    order = [table["begin"], table["end"]]
-    so_far = ibis.window(group_by=table["customer"], order_by=order, preceding=(None, 1))
-    overlaps = (table["end"].max().over(so_far) > table["begin"]).fill_null(False)
-    marked = table.mutate(twice=overlaps)
-    found = _one_row(
-        marked.aggregate(
-            missing=_count_where(marked["customer"].isnull()),
-            n=marked["customer"].nunique(),
-            twice=marked["customer"].nunique(where=marked["twice"]),
-        )
-    )
-    if found["missing"]:
-        raise DataError(
-            f"spells, column {customer!r} (customer): missing in {found['missing']:,} spells; "
-            "leave them out or fill them in"
-        )
-    return found["twice"], found["n"]
-
-
 def _refuse_contradictions(spells: ir.Table) -> None:
     ended, named = spells["exit"].notnull(), spells["cause"] != NO_CAUSE
     wrong = {
@@ -358,8 +273,8 @@ def _refuse_contradictions(spells: ir.Table) -> None:
         "have a cause but no exit; state the day they ended": ~ended & named,
     }
     labels = {f"c{i}": sentence for i, sentence in enumerate(wrong)}
-    counts = {f"c{i}": _count_where(condition) for i, condition in enumerate(wrong.values())}
-    found = _one_row(spells.aggregate(n=spells.count(), **counts))
+    counts = {f"c{i}": count_where(condition) for i, condition in enumerate(wrong.values())}
+    found = one_row(spells.aggregate(n=spells.count(), **counts))
     for label, sentence in labels.items():
         if found[label]:
             raise DataError(f"subscriptions: {found[label]:,} of {found['n']:,} spells {sentence}")
@@ -370,7 +285,7 @@ def _seen_from(spells: ir.Table, observed_from: str | date | None) -> Any:
         return ibis.literal(observed_from)
     if observed_from is None or (observed_from == "observed_from" and observed_from not in spells.columns):
         return spells["entry"]
-    _column(spells, observed_from, "subscriptions")
+    require_column(spells, observed_from, "subscriptions")
     return ibis.coalesce(_date(spells, observed_from), spells["entry"])
 
 
@@ -379,13 +294,3 @@ def _date(table: ir.Table, name: str) -> Any:
     if kind.is_date() or kind.is_null() or (kind.is_timestamp() and kind.timezone is None):
         return table[name].cast("date")
     raise DataError(f"subscriptions, column {name!r}: {kind} is not a business date; cast it to DATE")
-
-
-def _count_where(condition: Any) -> Any:
-    return condition.fill_null(False).cast("int64").sum()
-
-
-def _one_row(table: ir.Table) -> dict[str, int]:
-    row = table.to_pandas().iloc[0]
-    # a sum over no rows is missing
-    return {str(name): 0 if value is None or value != value else int(value) for name, value in row.items()}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cemlab.data.spells import spell_counts, watched_twice
+from cemlab.data.overlaps import watched_twice
+from cemlab.data.spells import spell_counts
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check
 from cemlab.markup import join_words
