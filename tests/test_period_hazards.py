@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cemlab import survival
-from cemlab.errors import ColumnError, DesignError, OptionError
+from cemlab.errors import ColumnError, DataError, DesignError, OptionError
 from cemlab.stats.lifetable import life_table
 
 PERIODS = [0, 1, 2, 3, 6, 12]
@@ -160,3 +160,117 @@ def test_clean_designs_raise_no_alarm():
     alarms = [check.name for seed in range(10) for check in hazards(customers(50 + seed)).evidence.failed]
     assert set(alarms) <= {"proportional hazards over periods"}
     assert len(alarms) <= 2
+
+
+def causes(seed=1, n=20_000):
+    """Return spells that end for price or a move, each at a pace of its own; half the kinds move less."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(0, 2, n)
+    price, moved = rng.exponential(10, n), rng.exponential(10 * (1 + kind), n)
+    lived, watched = np.minimum(price, moved), rng.uniform(6, 24, n)
+    cause = np.where(lived > watched, "none", np.where(price < moved, "price", "moved"))
+    return pd.DataFrame({"months": np.minimum(lived, watched), "cause": cause, "kind": kind})
+
+
+def test_shares_hold_those_who_left_for_other_causes():
+    found = hazards(
+        causes(), event="cause", covariates=["kind"], causes=["price"], periods=[0, 1, 2, 4, 8, 12]
+    )
+    told = found.predict(pd.DataFrame({"kind": [0, 1]}))
+    ends = told[told["time"] == 12].set_index("pattern")
+    for kind, other in ((0, 0.1), (1, 0.05)):
+        there = np.exp(-(0.1 + other) * 12)
+        left = 0.1 / (0.1 + other) * (1 - there)
+        # 95 % intervals are some four standard errors wide: the truth lies within twice their half
+        for name, truth, low, high in (
+            ("estimate", there, "conf_low", "conf_high"),
+            ("left", left, "left_low", "left_high"),
+        ):
+            row = ends.loc[kind]
+            assert abs(row[name] - truth) < row[high] - row[low]
+            assert row[low] < row[name] < row[high]
+    # in a month 0.1 / 0.2 of those who leave do so for price
+    first = found.baseline.iloc[0]
+    mean = 0.1 / 0.175 * (1 - np.exp(-0.175))
+    assert abs(first["estimate"] - mean) < first["conf_high"] - first["conf_low"]
+    assert "leave in it for price" in found.narrative()
+    assert found.evidence.checks[-1].name == "other causes"
+    assert found.evidence.checks[-1].passed
+
+
+def test_all_causes_together_are_those_of_one_event():
+    frame = causes(2, n=4000)
+    one = hazards(frame.assign(left=frame["cause"] != "none"), covariates=["kind"])
+    each = hazards(frame, event="cause", covariates=["kind"], causes=["price", "moved"])
+    assert each.others is None
+    told, alone = (found.predict(pd.DataFrame({"kind": [0, 1]})) for found in (each, one))
+    pd.testing.assert_frame_equal(told, alone)
+    np.testing.assert_allclose(told["left"], 1 - told["estimate"])
+    np.testing.assert_allclose(told["left_low"], 1 - told["conf_high"])
+    # causes add up to all who left, as near as two models with one ratio each come to one with one
+    parts = [
+        hazards(frame, event="cause", covariates=["kind"], causes=[cause]).predict(
+            pd.DataFrame({"kind": [0, 1]})
+        )
+        for cause in ("price", "moved")
+    ]
+    for part in parts:
+        np.testing.assert_allclose(part["estimate"], 1 - parts[0]["left"] - parts[1]["left"], atol=1e-10)
+
+
+def test_intervals_of_shares_are_those_of_the_bootstrap():
+    frame = causes(3, n=1500)
+    options = {"event": "cause", "covariates": ["kind"], "causes": ["price"], "periods": [0, 4, 12]}
+    at = pd.DataFrame({"kind": [1]})
+    told = hazards(frame, **options).predict(at).iloc[-1]
+    rng = np.random.default_rng(4)
+    drawn = [
+        hazards(frame.iloc[rng.integers(0, 1500, 1500)], **options).predict(at).iloc[-1]["left"]
+        for _ in range(60)
+    ]
+    # 60 draws tell a standard deviation to a tenth: four of these
+    assert (told["left_high"] - told["left_low"]) / 3.92 == pytest.approx(np.std(drawn), rel=0.4)
+
+
+def test_levels_in_which_nobody_leaves_for_others_are_told():
+    frame = causes(5, n=2000)
+    frame = frame[(frame["kind"] == 0) | (frame["cause"] != "moved")]
+    found = hazards(frame, event="cause", covariates=["kind"], causes=["price"], periods=[0, 4, 12])
+    assert found.evidence.checks[-1].passed is None
+    assert "none in some levels" in found.evidence.checks[-1].detail
+    ends = found.predict(pd.DataFrame({"kind": [0, 1]})).query("time == 12").set_index("pattern")
+    # nearly nobody of the second kind leaves for others: there, leaving is leaving for price
+    assert ends.loc[1, "left"] == pytest.approx(1 - ends.loc[1, "estimate"], abs=0.01)
+    # where nobody leaves for others in a period, nothing is added to it
+    early = frame[(frame["cause"] != "moved") | (frame["months"] > 4)]
+    told = hazards(early, event="cause", covariates=["kind"], causes=["price"], periods=[0, 4, 12])
+    first = told.predict(pd.DataFrame({"kind": [0]})).iloc[0]
+    assert first["left"] == pytest.approx(1 - first["estimate"], abs=0.01)
+
+
+def test_claims_are_those_that_intervals_settle():
+    found = hazards(customers(n=20_000))
+    # planted: .5 of the pace for the plan and .6 for the arm, told apart by as many
+    assert found.chart.claim.startswith("plan = pro: ")
+    assert found.chart.claim.endswith("the largest difference")
+    noise = customers(6, n=600).assign(arm=np.random.default_rng(7).integers(0, 2, 600))
+    told = hazards(noise, covariates=["arm"])
+    assert told.table["conf_low"][0] < 1 < told.table["conf_high"][0]
+    assert told.chart.claim == "No term's pace of leaving is settled to differ"
+    # the pace is the same in all periods
+    assert told.baseline_chart.claim == "In which period the pace of leaving is highest is not settled"
+    assert "not settled" in told.narrative()
+    one = hazards(customers(n=20_000), covariates=["arm"])
+    assert "largest" not in one.chart.claim
+
+
+def test_covariates_known_too_late_are_refused():
+    frame = customers(n=400).assign(since=1.0)
+    with pytest.raises(DesignError, match="immortal time"):
+        hazards(frame, known={"arm": "since"})
+    assert hazards(frame.assign(since=0.0), known={"arm": "since"}).evidence.n_used == 400
+
+
+def test_predictions_need_a_frame():
+    with pytest.raises(DataError, match="hand in a frame"):
+        hazards(customers(n=400)).predict({"arm": [1], "plan": ["pro"]})

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.data.person_periods import PersonPeriods, person_periods
-from cemlab.errors import DesignError, OptionError
+from cemlab.data.person_periods import PersonPeriods, check_periods, count_person_periods
+from cemlab.data.spell_roles import spell_roles
+from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.evidence import Evidence, Grade
 from cemlab.markup import join_words, p_value, percent, percent_range
 from cemlab.result import Result, check_conf_level
@@ -19,7 +20,8 @@ from cemlab.stats.grouped_hazard import GroupedHazardFit, fit_grouped_hazard
 from cemlab.survival.hazard_result import told_ratios
 from cemlab.survival.period_checks import PROPORTIONAL, period_checks, proportional_periods
 from cemlab.survival.period_design import PeriodDesign, period_design
-from cemlab.survival.period_tables import baseline_table, ratio_table
+from cemlab.survival.period_others import OtherCauses, count_others, fit_others
+from cemlab.survival.period_tables import baseline_table, largest_claim, predicted_table, ratio_table
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -37,7 +39,8 @@ class PeriodHazards(Result):
     baseline
         One row a period: period, start, end [unit], estimate (chance to leave within it for those who reach
         it, at the reference levels and with numbers at their mean), conf_low, conf_high, n_at_risk, n_events
-        (of all customers).
+        (of all customers). Where there are other causes, the chance to leave for those asked for while others
+        leave for others.
     proportional
         covariate, statistic, df, p_value: likelihood-ratio test that its ratio does not change with time.
     log_likelihood
@@ -46,6 +49,8 @@ class PeriodHazards(Result):
         The unit of time.
     counted, design, fit
         The person-periods, the model matrix and the fit.
+    others
+        The pace of leaving for other causes, by the same terms; None where there are none.
     """
 
     baseline: pd.DataFrame
@@ -55,6 +60,7 @@ class PeriodHazards(Result):
     counted: PersonPeriods
     design: PeriodDesign
     fit: GroupedHazardFit
+    others: OtherCauses | None = None
 
     title: ClassVar[str] = "Hazard ratios by period (complementary log-log, from counts)"
     labels: ClassVar[dict[str, str]] = {
@@ -91,39 +97,41 @@ class PeriodHazards(Result):
         Returns
         -------
         pandas.DataFrame
-            pattern, time [unit], estimate, conf_low, conf_high (on the complementary log-log scale, with
-            the errors of baseline and ratios). Of those there at the first cut point.
+            pattern, time [unit], estimate (share still there, whatever others left for), conf_low, conf_high;
+            left (share that left, for the causes asked for), left_low, left_high. Intervals are on the
+            complementary log-log scale, with the errors of baseline and ratios. Of those there at the first
+            cut point.
 
         Raises
         ------
-        OptionError
+        DataError, OptionError
             For a covariate that is missing or a level that the model does not know.
         """
-        from scipy.special import ndtri
-
-        hazard, parts = self.fit.cumulative(self.design.spread(self.design.rows(customers)))
-        variance = np.einsum("xjp,pq,xjq->xj", parts, self.fit.covariance, parts)
-        spread = float(ndtri((1 + self.conf_level) / 2)) * np.sqrt(variance) / hazard
-        n_periods = hazard.shape[1]
-        return pd.DataFrame(
-            {
-                "pattern": np.repeat(customers.index.to_numpy(), n_periods),
-                "time": np.tile(self.counted.cuts[1:], len(customers)),
-                "estimate": np.exp(-hazard).ravel(),
-                "conf_low": np.exp(-hazard * np.exp(spread)).ravel(),
-                "conf_high": np.exp(-hazard * np.exp(-spread)).ravel(),
-            }
+        if not isinstance(customers, pd.DataFrame):
+            raise DataError(
+                f"customers are a {type(customers).__name__}; hand in a frame with one row a pattern"
+            )
+        wide = self.design.spread(self.design.rows(customers))
+        return predicted_table(
+            self.counted,
+            wide,
+            self.fit,
+            self.others,
+            pattern=customers.index.to_numpy(),
+            conf_level=self.conf_level,
         )
 
     def narrative(self) -> str:
         """Say which terms go with a slower or faster pace, which are open, and when the pace is highest."""
         sentences = told_ratios(self.table, relation=self.evidence.relation.capitalize())
-        top = self.baseline.iloc[int((self.baseline["estimate"] / self._widths()).argmax())]
+        at, settled = self._highest()
+        top = self.baseline.iloc[at]
         sentences.append(
-            f"At the reference levels the pace is highest from {top['start']:g} to {top['end']:g} "
-            f"{self.unit}: "
+            f"At the reference levels the pace {'is' if settled else 'was found'} highest from "
+            f"{top['start']:g} to {top['end']:g} {self.unit}"
+            f"{'' if settled else ' (which period has the highest is not settled)'}: "
             f"{percent(top['estimate'])} ({percent_range(top['conf_low'], top['conf_high'])}) of those who "
-            "reach that period leave in it."
+            f"reach that period leave in it{self._for()}."
         )
         if any(check.name == PROPORTIONAL for check in self.evidence.failed):
             sentences.append(
@@ -132,13 +140,24 @@ class PeriodHazards(Result):
             )
         return " ".join([*sentences, f"({100 * self.conf_level:g} % intervals.)"])
 
-    def _widths(self) -> pd.Series[float]:
-        return self.baseline["end"] - self.baseline["start"]
+    def _for(self) -> str:
+        return f" for {self.others.causes}" if self.others else ""
+
+    def _rates(self) -> pd.DataFrame:
+        """Return the chances per unit of time: periods may differ in length."""
+        width = self.baseline["end"] - self.baseline["start"]
+        shares = self.baseline[["estimate", "conf_low", "conf_high"]]
+        return 1 - (1 - shares).pow(1 / width, axis=0)
+
+    def _highest(self) -> tuple[int, bool]:
+        """Return the period of the highest pace, and whether its interval lies above all others."""
+        rates = self._rates()
+        at = int(rates["estimate"].argmax())
+        return at, bool((rates["conf_high"].drop(rates.index[at]) < rates["conf_low"].iloc[at]).all())
 
     @property
     def chart(self) -> Chart:
         """Forest of hazard ratios."""
-        top = self.table.iloc[int(np.abs(self.table["coefficient"].to_numpy()).argmax())]
         return Chart(
             kind="forest",
             frame=self.table[["term", "estimate", "conf_low", "conf_high"]],
@@ -148,7 +167,7 @@ class PeriodHazards(Result):
             high="conf_high",
             x_label="Hazard ratio (1 = same pace of leaving)",
             y_label="term",
-            claim=f"{top['term']}: {top['estimate']:.2f} times the pace of leaving, the largest difference",
+            claim=largest_claim(self.table),
             grade=self.evidence.grade,
             note=self.caption,
             log=True,
@@ -161,10 +180,9 @@ class PeriodHazards(Result):
         frame = self.baseline.assign(
             period=[f"{a:g}–{b:g}" for a, b in self.baseline[["start", "end"]].to_numpy()]
         )
-        for name in ("estimate", "conf_low", "conf_high"):
-            # periods may differ in length: per unit of time they can be compared
-            frame[name] = 1 - (1 - frame[name]) ** (1 / self._widths())
-        top, one = frame.iloc[int(frame["estimate"].argmax())], self.unit.removesuffix("s")
+        frame[["estimate", "conf_low", "conf_high"]] = self._rates()
+        at, settled = self._highest()
+        top, one = frame.iloc[at], self.unit.removesuffix("s")
         return Chart(
             kind="bar",
             frame=frame[["period", "estimate", "conf_low", "conf_high"]],
@@ -173,8 +191,12 @@ class PeriodHazards(Result):
             low="conf_low",
             high="conf_high",
             x_label=f"Period since the start [{self.unit}]",
-            y_label=f"Chance to leave within one {one} [%]",
-            claim=f"The pace of leaving is highest from {top['start']:g} to {top['end']:g} {self.unit}",
+            y_label=f"Chance to leave{self._for()} within one {one} [%]",
+            claim=(
+                f"The pace of leaving is highest from {top['start']:g} to {top['end']:g} {self.unit}"
+                if settled
+                else "In which period the pace of leaving is highest is not settled"
+            ),
             grade=self.evidence.grade,
             note=self.caption,
             percent=True,
@@ -192,6 +214,7 @@ def period_hazards(
     causes: Sequence[str] | None = None,
     changing: Mapping[str, Sequence[float]] | None = None,
     references: Mapping[str, str] | None = None,
+    known: Mapping[str, str] | None = None,
     conf_level: float = 0.95,
     unit: str = "months",
     source: str = "",
@@ -214,12 +237,16 @@ def period_hazards(
         Cut points, ascending from 0 or later, e.g. ``[0, 1, 2, 3, 6, 12]`` [the unit of `duration`].
     causes
         Causes that count as leaving where `event` is a text; those who leave for another one are followed
-        until then (cause-specific hazard).
+        until then (cause-specific hazard). Their pace is fitted by the same terms, so that `baseline` and
+        `predict` tell shares that leave while others leave for other causes.
     changing
         Covariates whose ratio may differ between bands of periods, with the inner cut points of the bands:
         ``{"treated": [3]}`` gives one ratio up to 3 and one from there on.
     references
         The level that others are compared with, by column; that with most exposure where not given.
+    known
+        For a covariate that need not have been known at the start, the column with the duration at which it
+        became known (same unit; blank: from the start). One known only after observation began is refused.
     conf_level
         Confidence level of the intervals.
     unit
@@ -268,17 +295,19 @@ def period_hazards(
             f"covariates are {covariates!r}; name at least one column in a list (without any, "
             "survival.retention_curve shows who is still there)"
         )
-    counted = person_periods(
+    cuts = check_periods(periods)
+    roles = spell_roles(
         spells,
         duration=duration,
         event=event,
-        periods=periods,
         covariates=covariates,
         entry=entry,
         causes=causes,
+        known=known,
     )
     return hazards_of(
-        counted,
+        count_person_periods(roles, cuts),
+        others=count_others(roles, cuts, causes),
         changing=changing or {},
         references=references or {},
         conf_level=conf_level,
@@ -292,6 +321,7 @@ def hazards_of(
     *,
     changing: Mapping[str, Sequence[float]],
     references: Mapping[str, str],
+    others: tuple[PersonPeriods, str] | None = None,
     conf_level: float = 0.95,
     unit: str = "months",
     source: str = "",
@@ -305,17 +335,19 @@ def hazards_of(
         counted.events, stayed=counted.stayed, design=design.layers, bands=design.bands.tolist()
     )
     proportional = proportional_periods(counted, design, fit)
+    other = fit_others(others, design)
     return PeriodHazards(
         table=ratio_table(fit, design, conf_level=conf_level),
-        evidence=_evidence(counted, design, proportional, source=source, grade=grade),
+        evidence=_evidence(counted, design, proportional, other, source=source, grade=grade),
         conf_level=conf_level,
-        baseline=baseline_table(counted, design, fit, conf_level=conf_level),
+        baseline=baseline_table(counted, design, fit, other, conf_level=conf_level),
         proportional=proportional,
         log_likelihood=fit.log_likelihood,
         unit=unit,
         counted=counted,
         design=design,
         fit=fit,
+        others=other,
     )
 
 
@@ -323,6 +355,7 @@ def _evidence(
     counted: PersonPeriods,
     design: PeriodDesign,
     proportional: pd.DataFrame,
+    others: OtherCauses | None,
     *,
     source: str,
     grade: Grade,
@@ -333,6 +366,7 @@ def _evidence(
         design=(
             f"Spells followed over {len(counted.cuts) - 1} periods until the customer left; "
             f"{len(design.terms)} terms.{compared}"
+            + (f" Leaving is leaving for {others.causes}." if others else "")
         ),
         unit="spells",
         n_used=counted.n_used,
@@ -342,11 +376,17 @@ def _evidence(
             "Those still there at the end of observation would leave as the others do.",
             "Within a period the pace of leaving is constant.",
             "Each hazard ratio is the same in all periods of its band.",
+            "Covariates were known when observation of a spell began.",
+            *(
+                ("Ratios are of the pace of those still there; shares hold those who left for others too.",)
+                if others
+                else ()
+            ),
             *(
                 ("What was not recorded does not differ between the levels compared.",)
                 if grade == "adjusted"
                 else ()
             ),
         ),
-        checks=period_checks(counted, design, proportional),
+        checks=(*period_checks(counted, design, proportional), *((others.check,) if others else ())),
     )
