@@ -309,3 +309,128 @@ def test_a_table_on_an_engine_gives_the_same():
     frame = drawn(15)
     one, other = incidence(frame, group="g").table, incidence(ibis.memtable(frame), group="g").table
     pd.testing.assert_frame_equal(one, other)
+
+
+# --- roles, groups and horizons of any form
+
+CURVES = {
+    "retention_curve": (survival.retention_curve, "left"),
+    "cumulative_incidence": (survival.cumulative_incidence, "cause"),
+    "restricted_mean": (survival.restricted_mean, "left"),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_column_in_two_roles_is_refused_in_one_line(name):
+    estimate, event = CURVES[name]
+    frame = drawn(20, n=200)
+    for roles, words in (
+        ({"group": event}, f"column '{event}' is named as event and as group"),
+        ({"group": "t"}, "column 't' is named as duration and as group"),
+        ({"entry": "t"}, "column 't' is named as duration and as entry"),
+        ({"customer": "t"}, "column 't' is named as duration and as customer"),
+    ):
+        with pytest.raises(OptionError, match=words) as caught:
+            estimate(frame, duration="t", event=event, **roles)
+        assert "\n" not in str(caught.value)
+    if name == "retention_curve":
+        with pytest.raises(OptionError, match="column 'g' is named as group and as strata"):
+            estimate(frame, duration="t", event=event, group="g", strata="g")
+
+
+MIDNIGHTS = pd.to_datetime(["2023-11-01", "2024-01-01"])
+
+
+@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (MIDNIGHTS, ["2023-11-01", "2024-01-01"]),
+        (MIDNIGHTS + pd.Timedelta(6, "h"), ["2023-11-01 06:00:00", "2024-01-01 06:00:00"]),
+        (pd.Categorical(MIDNIGHTS, categories=MIDNIGHTS[::-1]), ["2024-01-01", "2023-11-01"]),
+        (MIDNIGHTS.date, ["2023-11-01", "2024-01-01"]),
+        (MIDNIGHTS.to_period("M"), ["2023-11", "2024-01"]),
+        (pd.Categorical(MIDNIGHTS.to_period("M")), ["2023-11", "2024-01"]),
+        ([2, 10], ["2", "10"]),
+    ],
+)
+def test_groups_may_be_days_months_and_numbers(name, values, names):
+    estimate, event = CURVES[name]
+    frame = pd.DataFrame({"g": values}).loc[[0] * 30 + [1] * 30].reset_index(drop=True)
+    frame["t"] = np.arange(1.0, 61)
+    frame["left"], frame["cause"] = frame.index % 2 == 0, np.where(frame.index % 2, "none", "price")
+    options = {"horizon": 9} if name == "restricted_mean" else {"horizons": [9]}
+    found = estimate(frame, duration="t", event=event, group="g", **options)
+    assert found.table["group"].drop_duplicates().tolist() == names
+    assert found.summary["group"].drop_duplicates().tolist() == names
+
+
+@pytest.mark.parametrize("name", ["retention_curve", "cumulative_incidence"])
+@pytest.mark.parametrize("horizons", [12, ["12"], "12", [[12]], {12.5: "a"}.values(), [True], np.array(12.0)])
+def test_horizons_that_are_no_list_of_numbers_are_refused(name, horizons):
+    estimate, event = CURVES[name]
+    with pytest.raises(
+        OptionError, match=r"is no list of numbers; write e\.g\. horizons=\[12, 24\]"
+    ) as caught:
+        estimate(drawn(21, n=200), duration="t", event=event, horizons=horizons)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"horizon": "12"}, r"^horizon: '12' is no number; write e\.g\. horizon=12$"),
+        ({"horizon": [12]}, "is no number"),
+        ({"horizon": True}, "is no number"),
+        ({"horizon": float("nan")}, "horizons are nan"),
+        ({"shares": 0.5}, r"^shares: 0\.5 is no list of numbers; write e\.g\. shares=\[0\.5\]$"),
+        ({"shares": ["0.5"]}, "is no list of numbers"),
+        ({"shares": [50]}, "shares are 50; allowed: between 0 and 1"),
+    ],
+)
+def test_horizon_and_shares_of_a_wrong_form_are_refused(options, words):
+    with pytest.raises(OptionError, match=words):
+        survival.restricted_mean(drawn(22, n=200), duration="t", event="left", **{"horizon": 12, **options})
+
+
+def test_a_reference_is_named_by_its_text():
+    frame = drawn(23, n=400).assign(g=lambda f: np.where(f["g"] == "plan 0", 2, 10))
+    options = {"duration": "t", "event": "left", "group": "g", "horizon": 12}
+    one, other = (survival.restricted_mean(frame, reference=which, **options) for which in (10, "10"))
+    assert one.reference == other.reference == "10"
+    pd.testing.assert_frame_equal(one.table, other.table)
+    with pytest.raises(OptionError, match="no group named '3'; there are: 2, 10"):
+        survival.restricted_mean(frame, reference=3, **options)
+    blank = frame.assign(g=np.where(frame["g"] == 2, "a", ""))
+    assert survival.restricted_mean(blank, reference="a", **options).reference == "a"
+
+
+def test_names_of_groups_keep_their_letters():
+    frame = pd.concat(
+        [drawn(24, n=300, groups=1).assign(g="VIP"), drawn(25, n=300, groups=1).assign(g="new")]
+    )
+    frame.loc[frame["g"] == "VIP", ["t", "left", "cause"]] = [3.0, False, "none"]
+    story = incidence(frame, group="g", horizons=[12]).narrative()
+    assert "Customers with g VIP were not observed for 12 months." in story
+
+
+@pytest.mark.parametrize("causes", ["price", 5])
+def test_causes_that_are_no_list_are_refused(causes):
+    for name in ("retention_curve", "cumulative_incidence"):
+        with pytest.raises(OptionError, match="give a list of texts"):
+            CURVES[name][0](drawn(26, n=200), duration="t", event="cause", causes=causes)
+
+
+@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize("spells", [None, [1, 2], {"t": [1]}])
+def test_what_is_no_table_is_refused(name, spells):
+    estimate, event = CURVES[name]
+    with pytest.raises(DataError, match="is no table"):
+        estimate(spells, duration="t", event=event)
+    frame = drawn(27, n=100)
+    with pytest.raises(ColumnError, match="2 columns are named 't'"):
+        estimate(pd.concat([frame, frame[["t"]]], axis=1), duration="t", event=event, group="g")
+    with pytest.raises(ColumnError, match="2 columns are named 'g'"):
+        estimate(pd.concat([frame, frame[["g"]]], axis=1), duration="t", event=event, group="g")
+    with pytest.raises(DataError, match="not a length of time"):
+        estimate(frame.assign(t=pd.to_timedelta(frame["t"], unit="D")), duration="t", event=event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +45,7 @@ def causes_of(counts: pd.DataFrame, *, event: str, causes: Sequence[str] | None)
     seen = sorted(counts["cause"][counts["event"]].unique().tolist())
     if causes is None:
         return seen
+    _refuse_no_list(causes)
     told = list(causes)
     if not told or len(set(told)) < len(told) or "none" in told:
         raise OptionError(f"causes are {told!r}; allowed: different texts other than 'none', at least one")
@@ -56,6 +57,11 @@ def causes_of(counts: pd.DataFrame, *, event: str, causes: Sequence[str] | None)
             f"{int(counts['n'].sum()):,} spells; declared are {', '.join(map(repr, told))}"
         )
     return told
+
+
+def _refuse_no_list(causes: object) -> None:
+    if isinstance(causes, str) or not isinstance(causes, Iterable):
+        raise OptionError(f"causes are {causes!r}; give a list of texts, e.g. causes=['price']")
 
 
 def of_causes(
@@ -90,6 +96,7 @@ def of_causes(
     """
     if causes is None:
         return counted, ()
+    _refuse_no_list(causes)
     counts = counted.counts
     seen = causes_of(counts, event=event, causes=None)
     unknown = [cause for cause in causes if cause not in seen]

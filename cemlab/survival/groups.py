@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numbers
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -97,14 +98,25 @@ def grouped_spells(
         As :func:`cemlab.data.spells.spell_counts`.
     DesignError
         If there are no spells.
+    OptionError
+        If one column is named for two roles.
     """
+    _refuse_two_roles(
+        {"duration": duration, "event": event, "entry": entry, "group": group, "strata": strata}, customer
+    )
     if isinstance(spells, pd.DataFrame) and spells.empty:
         raise DesignError("there are no spells; hand in at least one row")
     counts = spell_counts(spells, duration=duration, event=event, entry=entry, group=group, strata=strata)
     if counts.empty:
         raise DesignError("there are no spells; hand in at least one row")
-    names = _names(spells, counts, group)
-    counts["group"] = counts["group"].astype(str) if group else ALL
+    levels = spells[group].dtype if group and isinstance(spells, pd.DataFrame) else None
+    names = [ALL]
+    if group:
+        texts = _texts(counts["group"])
+        names = _in_order(texts, levels)
+        counts["group"] = counts["group"].map(texts)
+    else:
+        counts["group"] = ALL
     checks = (
         *_no_length(counts, duration),
         *(_one_group(names, group) if group else ()),
@@ -114,14 +126,33 @@ def grouped_spells(
     return GroupedSpells(counts=counts, names=names, group=group, checks=checks)
 
 
-def _names(spells: ir.Table | pd.DataFrame, counts: pd.DataFrame, group: str | None) -> list[str]:
-    """Return the groups in the order of their own type: 10 after 2, categories as declared."""
-    if group is None:
-        return [ALL]
-    if isinstance(spells, pd.DataFrame) and isinstance(spells[group].dtype, pd.CategoricalDtype):
-        present = set(counts["group"].astype(str))
-        return [str(level) for level in spells[group].cat.categories if str(level) in present]
-    return list(dict.fromkeys(map(str, counts["group"].drop_duplicates().sort_values().tolist())))
+def _refuse_two_roles(roles: dict[str, str | None], customer: str | None) -> None:
+    """Refuse a column with two roles: time or its end compared with itself settles nothing."""
+    if customer is not None and customer not in (roles["group"], roles["strata"]):
+        roles = {**roles, "customer": customer}
+    taken: dict[str, str] = {}
+    for role, name in roles.items():
+        if isinstance(name, str) and name in taken:
+            raise OptionError(
+                f"column {name!r} is named as {taken[name]} and as {role}; name a column of its own for each"
+            )
+        if isinstance(name, str):
+            taken[name] = role
+
+
+def _texts(groups: pd.Series[Any]) -> dict[Any, str]:
+    """Return each group as text, in the order of the groups' own type: 10 after 2."""
+    distinct = groups.drop_duplicates().sort_values()
+    return dict(zip(distinct, distinct.astype(str), strict=True))
+
+
+def _in_order(texts: dict[Any, str], levels: Any) -> list[str]:
+    """Return the groups in the order of their own type, or of the categories as declared."""
+    if not isinstance(levels, pd.CategoricalDtype):
+        return list(dict.fromkeys(texts.values()))
+    # periods and ranges come back from the counts as texts
+    told = [texts.get(level, texts.get(str(level))) for level in levels.categories]
+    return [name for name in dict.fromkeys(told) if name is not None]
 
 
 def _no_length(counts: pd.DataFrame, duration: str) -> tuple[Check, ...]:
@@ -168,8 +199,8 @@ def _nobody_left(counts: pd.DataFrame, names: list[str]) -> tuple[Check, ...]:
             name="departures",
             null="somebody left in every group",
             passed=False,
-            detail=f"Nobody left among {told}; a share of 0 is told with its exact bound, and comparisons "
-            "with such a group rest on the others alone.",
+            detail=f"Nobody left among {told}; what is told of them is bounded by the most that may leave "
+            "where of so many nobody did, and comparisons with such a group rest on the others alone.",
             remedy="Follow the customers for longer, or join groups.",
         ),
     )
@@ -213,14 +244,42 @@ def horizons_known(
     Raises
     ------
     OptionError
-        If a horizon is not above 0 or lies beyond the data.
+        If a horizon is no number, not above 0, or lies beyond the data.
     """
     if wanted is None:
         return tuple(h for h in HORIZONS.get(unit, ()) if h <= known) or (known,)
-    told = list(wanted)
+    told = listed(wanted, name="horizons", example="[12, 24]")
     if not told or any(not 0 < h <= longest for h in told):
         raise OptionError(
-            f"horizons are {', '.join(map(str, told)) or 'empty'}; the data allow durations above 0 and "
-            f"up to {longest:g} {unit}, the longest seen"
+            f"horizons are {', '.join(f'{h:g}' for h in told) or 'empty'}; the data allow durations above 0 "
+            f"and up to {longest:g} {unit}, the longest seen"
         )
     return tuple(int(h) if float(h).is_integer() else float(h) for h in told)
+
+
+def listed(values: object, *, name: str, example: str) -> list[float]:
+    """Return numbers as a list.
+
+    Parameters
+    ----------
+    values
+        A list, tuple or array of numbers.
+    name, example
+        What they are, and how a right one is written, for the error's line.
+
+    Raises
+    ------
+    OptionError
+        If it is no list, or holds anything but numbers.
+
+    Examples
+    --------
+    >>> listed((12, 24), name="horizons", example="[12, 24]")
+    [12, 24]
+    """
+    several = not isinstance(values, str | bytes) and getattr(values, "ndim", 1) == 1
+    told = list(values) if isinstance(values, Iterable) and several else None
+    if told is None or not all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in told):
+        shown = " ".join(repr(values).split())[:60]
+        raise OptionError(f"{name}: {shown} is no list of numbers; write e.g. {name}={example}")
+    return told

@@ -116,7 +116,7 @@ class CumulativeIncidence(Result):
         for (name, time), rows in self.at(*self.horizons).groupby(["group", "time"], sort=False):
             whom = ALL if self.group is None else f"customers with {self.group} {name}"
             if rows["estimate"].isna().any():
-                sentences.append(f"{whom.capitalize()} were not observed for {time:g} {self.unit}.")
+                sentences.append(f"{whom[0].upper()}{whom[1:]} were not observed for {time:g} {self.unit}.")
                 continue
             told = [f"{_share(row)} for {row['cause']}" for row in rows.to_dict("records")]
             sentences.append(f"Of {whom}, within {time:g} {self.unit} left: {join_words(told)}.")
@@ -236,8 +236,8 @@ def cumulative_incidence(
     Raises
     ------
     ColumnError, DataError, DesignError, OptionError
-        For a missing column, missing or impossible values, causes that were not declared, an event that is no
-        cause, no spells or nobody who left, a confidence level outside 0 to 1, a horizon beyond the data,
+        For a missing column, one named for two roles, missing or impossible values, causes that were not
+        declared, an event that is no cause, no spells or nobody who left, a confidence level outside 0 to 1, a horizon beyond the data,
         or where nobody was under observation just after duration 0.
 
     Notes

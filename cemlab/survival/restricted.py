@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -26,7 +27,7 @@ from cemlab.stats.restricted_mean import (
     ratio_of_means,
 )
 from cemlab.stats.restricted_mean import restricted_mean as mean_of
-from cemlab.survival.groups import ALL, INDEPENDENT, LATE, grouped_spells, horizons_known
+from cemlab.survival.groups import ALL, INDEPENDENT, LATE, grouped_spells, horizons_known, listed
 from cemlab.survival.watching import risk_set_checks
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def restricted_mean(
     spells, duration, event, entry, group, customer, unit, source
         As in :func:`cemlab.survival.retention_curve`.
     reference
-        The group that others are compared with; the first one if not given.
+        The group that others are compared with, by its text; the first one if not given.
     horizon
         Until when time is counted, in `unit`; not beyond what is known of every group. If not given, the
         longest such of about one and two years.
@@ -206,11 +207,16 @@ def restricted_mean(
     [6.75]
     """
     check_conf_level(conf_level)
+    shares = listed(shares, name="shares", example="[0.5]")
+    if horizon is not None and (not isinstance(horizon, Real) or isinstance(horizon, bool)):
+        raise OptionError(
+            f"horizon: {' '.join(repr(horizon).split())[:60]} is no number; write e.g. horizon=12"
+        )
     counted = grouped_spells(
         spells, duration=duration, event=event, entry=entry, group=group, customer=customer
     )
-    if reference is not None and reference not in (counted.names if group else []):
-        raise OptionError(one_of(reference, counted.names if group else [], what="group"))
+    if reference is not None and str(reference) not in (counted.names if group else []):
+        raise OptionError(one_of(str(reference), counted.names if group else [], what="group"))
     tables = {
         name: _table_of(part, conf_level=conf_level, whom=counted.whom(name))
         for name, part in counted.parts.items()
@@ -221,7 +227,8 @@ def restricted_mean(
         name: _mean_of(table, horizon=until, conf_level=conf_level, whom=counted.whom(name))
         for name, table in tables.items()
     }
-    base = (reference or counted.names[0]) if len(counted.names) > 1 else None
+    first = counted.names[0] if reference is None else str(reference)
+    base = first if len(counted.names) > 1 else None
     n = counted.counts.groupby("group")["n"].sum()
     rows = [
         *_mean_rows(means, base, conf_level=conf_level),

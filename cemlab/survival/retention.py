@@ -275,8 +275,8 @@ def retention_curve(
     Raises
     ------
     ColumnError, DataError, DesignError, OptionError
-        For a missing column, missing or impossible values, a cause that does not occur, no spells, a
-        confidence level outside 0 to 1, where nobody was under observation just after duration 0 (all
+        For a missing column, one named for two roles, missing or impossible values, a cause that does not
+        occur, no spells, a confidence level outside 0 to 1, where nobody was under observation just after duration 0 (all
         entered later), or where too few left for a simultaneous band.
 
     Notes
