@@ -173,12 +173,36 @@ def test_the_baseline_under_late_entry_is_right_where_the_librarys_is_not():
 
 
 def test_breaks_in_observation_end_what_is_known():
-    ends, starts = [2, 3, 9, 12.0], [1, 0.5, 5, 5.0]
-    fit = cox_fit([[0], [1], [1], [0]], duration=ends, event=[1, 0, 1, 1], entry=starts)
-    known = (
-        cox_baseline(fit, duration=ends, entry=starts).survival([[0]], [0.2, 0.5, 3, 4, 9, 20]).survival[0]
-    )
-    assert np.isnan(known).tolist() == [True, False, False, True, True, True]
+    def known(ends, starts):
+        fit = cox_fit([[0], [1], [1], [0]], duration=ends, event=[1, 0, 1, 1], entry=starts)
+        baseline = cox_baseline(fit, duration=ends, entry=starts)
+        return baseline.first[0], np.isfinite(baseline.survival([[0]], [0.2, 0.5, 3, 4, 9, 20]).survival[0])
+
+    first, told = known([2, 3, 9, 12.0], [1, 0.0, 5, 5.0])
+    assert (first, told.tolist()) == (0, [True, True, True, False, False, False])
+    # nobody was watched from 0 on, so this is the share of those who reached 0.5
+    first, told = known([2, 3, 9, 12.0], [1, 0.5, 5, 5.0])
+    assert (first, told.tolist()) == (0.5, [False, True, True, False, False, False])
+    # all who were seen from 0 had no length
+    assert known([2, 0, 9, 12.0], [1, 0.0, 1, 5.0])[0] == 1
+
+
+def test_the_fewest_watched_by_hand():
+    ends, starts = [1, 2, 6, 7, 8.0], [0, 0, 0, 3, 3.0]
+    fit = cox_fit([[0], [1], [1], [0], [1]], duration=ends, event=[0, 0, 1, 1, 1], entry=starts)
+    baseline = cox_baseline(fit, duration=ends, entry=starts)
+    (watched,) = baseline.watched
+    # 3 until 1, 2 until 2, 1 until 3, 3 until 6, 2 until 7, 1 until 8
+    n, weight = watched.up_to(np.array([0.5, 1, 1.5, 2, 2.5, 3, 6, 8]))
+    assert n.tolist() == [3, 3, 2, 2, 1, 1, 1, 1]
+    assert (watched.most, watched.early) == (3, 1)
+    w = np.exp(fit.coefficient[0] * (np.array([0, 1, 1]) - fit.centre[0]))
+    np.testing.assert_allclose(weight[[0, 2, 4]], [w.sum(), w[1] + w[2], w[2]], rtol=1e-12)
+    # nobody left by 2, where a hazard H of x = 0 keeps both (x = 1) with chance exp(-2 H ratio) = 2.5 %
+    ratio = np.exp(fit.coefficient[0])
+    least = baseline.least([[0.0], [1.0]], [0.0, 2.0, 6.0], alpha=0.05)
+    np.testing.assert_allclose(least[:, 1], [0.025 ** (1 / (2 * ratio)), 0.025 ** (1 / 2)], rtol=1e-12)
+    assert np.isnan(least[:, [0, 2]]).all()
 
 
 def test_score_residuals_are_derivatives_by_weight():

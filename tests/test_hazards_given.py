@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cemlab import survival
-from cemlab.errors import ColumnError, DataError, OptionError
+from cemlab.errors import ColumnError, DataError, DesignError, OptionError
 
 OPTIONS = {"duration": "t", "event": "left"}
 
@@ -141,3 +141,79 @@ def test_intervals_that_join_but_for_rounding_leave_no_gap_and_do_not_overlap():
     assert over_time(frame).evidence.n_used == 4
     with pytest.raises(DataError, match="1 of 6 spells end before they were observed"):
         over_time(frame.assign(t=[0.3, 0.1 + 0.2, 0.3, 0.8, 0.7, 0.5]))
+
+
+# --- curves that nobody was watched for, and curves before anybody left
+
+
+def entered(rng, n, low, high):
+    x, began = rng.integers(0, 2, n), rng.uniform(low, high, n)
+    lived = rng.exponential(20, n)
+    kept = lived > began
+    frame = pd.DataFrame({"x": x, "began": began, "t": np.minimum(lived, 40), "left": lived < 40})
+    return frame[kept & (began < 40)].reset_index(drop=True)
+
+
+LATE = OPTIONS | {"covariates": "x", "entry": "began"}
+NEW = pd.DataFrame({"x": [0]})
+
+
+def test_a_curve_is_refused_where_nobody_was_watched_from_the_start():
+    frame = entered(np.random.default_rng(1), 6000, 12, 30)
+    result = survival.hazard_ratios(frame, **LATE)
+    first = np.format_float_positional(frame["began"].min(), trim="-")
+    for call in (
+        lambda: result.survival(NEW, times=24),
+        lambda: survival.retention_curve(frame, duration="t", event="left", entry="began"),
+    ):
+        with pytest.raises(
+            DesignError, match=f"^nobody was watched before duration {first}; subtract {first} "
+        ):
+            call()
+    # what the line says answers the question about those who reached it
+    reached = frame.assign(t=frame["t"] - float(first), began=frame["began"] - float(first))
+    row = survival.hazard_ratios(reached, **LATE).survival(NEW, times=12).table.iloc[0]
+    assert row["conf_low"] < np.exp(-12 / 20) < row["conf_high"]
+
+
+def test_a_stratum_that_nobody_was_watched_in_from_the_start_is_refused_by_name():
+    rng = np.random.default_rng(2)
+    frame = pd.concat([entered(rng, 900, 0, 0).assign(plan="a"), entered(rng, 900, 5, 9).assign(plan="b")])
+    result = survival.hazard_ratios(frame, strata="plan", **LATE)
+    assert result.survival(NEW.assign(plan="a"), times=12).table["estimate"].notna().all()
+    with pytest.raises(DesignError, match=r"^stratum b: nobody was watched before duration 5\.\d+; subtract"):
+        result.survival(NEW.assign(plan="b"), times=12)
+
+
+def test_few_watched_before_most_entered_are_told():
+    rng = np.random.default_rng(3)
+    few, most = entered(rng, 8, 0, 0).assign(t=38.0, left=False), entered(rng, 4000, 10, 20)
+    told = survival.hazard_ratios(pd.concat([few, most]), **LATE).survival(NEW, times=[24])
+    (check,) = told.evidence.failed
+    assert "8 at the fewest up to 24" in check.detail
+    for clean in (entered(rng, 4000, 0, 0), pd.concat([entered(rng, 500, 0, 0), most])):
+        assert not survival.hazard_ratios(clean, **LATE).survival(NEW, times=[6, 39]).evidence.failed
+
+
+def test_before_anybody_left_the_words_give_an_exact_bound():
+    frame = pd.DataFrame({"x": [0, 1] * 4, "t": np.arange(5, 13.0), "left": True})
+    curve = survival.hazard_ratios(frame, covariates="x", **OPTIONS).survival(NEW, times=[0, 2, 8])
+    assert (curve.table["estimate"] == 1).tolist() == [True, True, False]
+    assert curve.table["least"].isna().tolist() == [True, False, True]
+    told = curve.summary["share"].tolist()
+    assert told[1] == f"100 % (nobody had left yet; at least {100 * curve.table['least'][1]:.1f} %)"
+    assert curve.chart.frame["conf_low"][1] == curve.table["least"][1] < 1
+
+
+def test_the_exact_bound_covers():
+    # a bound that 8 customers who all stay allow: where the truth is below it, all stay less often than 2.5 %
+    rng = np.random.default_rng(4)
+    low, runs = 0, 4000
+    bound = 0.025 ** (1 / 8)
+    for _ in range(runs):
+        low += (rng.random(8) < bound).all()
+    frame = pd.DataFrame({"x": [0, 1, 1, 0] * 2, "t": [5, 5, 6, 6, 7, 7, 8, 8.0], "left": True})
+    result = survival.hazard_ratios(frame, covariates="x", **OPTIONS)
+    assert abs(result.table["coefficient"][0]) < 1e-8  # alike, so that all count alike
+    assert result.survival(NEW, times=2).table["least"][0] == pytest.approx(bound, rel=1e-6)
+    assert low / runs < 0.025 + 4 * np.sqrt(0.025 * 0.975 / runs)
