@@ -53,7 +53,14 @@ def test_finds_the_planted_ratio_and_where_it_ends():
         assert abs(row["coefficient"] - np.log(truth)) < 4 * row["std_error"]
     assert found.evidence.grade == "experiment"
     assert found.evidence.failed == ()
-    assert found.narrative().startswith("Onboarding multiplies the pace of leaving")
+    # the lot speaks for the first band alone; afterwards those who stayed are compared
+    cause, rest = found.narrative().split(" Among those who stayed, ")
+    first, later = (f"{row:.2f}" for row in found.table["estimate"])
+    assert cause.startswith("Onboarding multiplies the pace of leaving by: from 0 to 3 months ×" + first)
+    assert "3 to 24" not in cause
+    assert f"3 to 24 months ×{later}" in rest
+    whole = effect(newcomers(1), bands=[]).narrative()
+    assert "Among those who stayed" not in whole
     assert found.chart.grade == "experiment"
     assert f"{found.table['estimate'][0]:.2f} times the pace" in found.chart.claim
 
@@ -98,6 +105,11 @@ def test_a_lot_that_is_none_loses_the_grade_of_an_experiment():
         ({"arm": 2}, {}, OptionError, "true or false"),
         ({"arm": "yes"}, {}, OptionError, "true or false"),
         ({}, {"share": 1.5}, OptionError, "share is 1.5"),
+        ({}, {"share": "50%"}, OptionError, "share is '50%'"),
+        ({}, {"bands": 3}, OptionError, "bands are 3; give inner cut points in a list"),
+        ({}, {"bands": "3"}, OptionError, "bands are '3'"),
+        ({}, {"horizon": "6"}, OptionError, "horizon is '6'; give a length of time"),
+        ({}, {"periods": "0123"}, OptionError, "give 2 to 401 ascending cut points"),
         ({}, {"periods": [1, 2, 3]}, OptionError, "begin at 0"),
         ({}, {"horizon": 400}, DesignError, "known up to"),
         ({}, {"causes": ["rivals"]}, DataError, "did you mean 'rival'"),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
+from numbers import Real
 from operator import add
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +163,11 @@ def person_periods(
     return count_person_periods(roles, cuts)
 
 
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number and no truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(float(value))
+
+
 def check_periods(periods: Sequence[float]) -> tuple[float, ...]:
     """Return the cut points as numbers, or refuse them.
 
@@ -171,7 +177,7 @@ def check_periods(periods: Sequence[float]) -> tuple[float, ...]:
         If they are not two numbers at least, ascending from 0 or later.
     """
     try:
-        cuts = tuple(float(cut) for cut in periods)
+        cuts = () if isinstance(periods, str) else tuple(float(cut) for cut in periods)
     except (TypeError, ValueError) as error:
         raise OptionError(f"periods are {periods!r}; give cut points, e.g. [0, 1, 2, 3, 6, 12]") from error
     rising = all(a < b for a, b in pairwise(cuts))

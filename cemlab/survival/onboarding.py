@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.data.person_periods import check_periods, count_person_periods
+from cemlab.data.person_periods import check_periods, count_person_periods, is_number
 from cemlab.data.spell_roles import SpellRoles, spell_roles
 from cemlab.data.spells import spell_counts
 from cemlab.errors import OptionError
@@ -23,6 +23,7 @@ from cemlab.stats.lifetable import life_table
 from cemlab.stats.restricted_mean import difference_of_means, restricted_mean
 from cemlab.survival.onboarding_lot import lot_checks
 from cemlab.survival.period_design import refuse_empty_periods
+from cemlab.survival.period_others import count_others
 from cemlab.survival.periods import PeriodHazards, hazards_of
 
 if TYPE_CHECKING:
@@ -83,10 +84,11 @@ class OnboardingEffect(Result):
 
     def narrative(self) -> str:
         """Tell the ratio by period, the time gained, and what frailty leaves open."""
-        told = [
-            f"{r['period']} {self.unit} ×{r['estimate']:.2f} ({r['conf_low']:.2f} to {r['conf_high']:.2f})"
+        first, *later = [
+            f"{'' if i else 'from '}{r['period']} {self.unit} ×{r['estimate']:.2f} "
+            f"({r['conf_low']:.2f} to {r['conf_high']:.2f})"
             f"{'' if not r['conf_low'] <= 1 <= r['conf_high'] else ', compatible with no difference'}"
-            for r in self.table.to_dict("records")
+            for i, r in enumerate(self.table.to_dict("records"))
         ]
         gain = self.gained.iloc[-1]
         verb = (
@@ -96,15 +98,19 @@ class OnboardingEffect(Result):
         )
         variance = self.frailty.iloc[0]
         high = "no upper bound" if np.isinf(variance["conf_high"]) else f"{variance['conf_high']:.2f}"
+        afterwards = (
+            f" Among those who stayed, the pace of the onboarded against that of those held back: "
+            f"{'; '.join(later)}. That compares those who are left, who are no longer alike by lot if "
+            "customers differ: there it may pass 1 without any harm done."
+            if later
+            else ""
+        )
         return (
-            f"{verb} by: {'; '.join(told)}. Within {self.horizon:g} {self.unit} the onboarded stay "
+            f"{verb} by: {first}.{afterwards} Within {self.horizon:g} {self.unit} the onboarded stay "
             f"{gain['estimate']:+.2f} {self.unit} ({gain['conf_low']:+.2f} to {gain['conf_high']:+.2f}) "
-            "compared with "
-            "those held back, whatever they leave for. A ratio after the onboarding has ended compares "
-            "those who "
-            "are left, who are no longer alike by lot if customers differ: there it may pass 1 without "
-            "any harm done. If onboarding acts in the first period only, differences between customers have "
-            f"an estimated variance of {variance['estimate']:.2f} ({variance['conf_low']:.2f} to {high}). "
+            "compared with those held back, whatever they leave for. If onboarding acts in the first period "
+            "only, differences between customers have an estimated variance of "
+            f"{variance['estimate']:.2f} ({variance['conf_low']:.2f} to {high}). "
             f"({100 * self.conf_level:g} % intervals.)"
         )
 
@@ -215,7 +221,7 @@ def onboarding_effect(
     """
     check_conf_level(conf_level)
     cuts = check_periods(periods)
-    _check_options(cuts, share)
+    _check_options(cuts, bands, horizon, share)
     roles = spell_roles(
         spells,
         duration=duration,
@@ -232,6 +238,7 @@ def onboarding_effect(
         covariates=(treated,),
         n_given=roles.n_given,
         n_blank=roles.n_blank,
+        n_other=roles.n_other,
     )
     counted = count_person_periods(arms, cuts)
     refuse_empty_periods(counted)
@@ -240,6 +247,7 @@ def onboarding_effect(
         counted,
         changing=changing,
         references={},
+        others=count_others(arms, cuts, causes),
         conf_level=conf_level,
         unit=unit,
         source=source,
@@ -265,24 +273,25 @@ def onboarding_effect(
     )
 
 
-def _check_options(cuts: tuple[float, ...], share: float | None) -> None:
+def _check_options(
+    cuts: tuple[float, ...], bands: Sequence[float], horizon: float, share: float | None
+) -> None:
     if cuts[0] != 0:
         raise OptionError(
             f"periods begin at {cuts[0]:g}; an onboarding is followed from joining on, begin at 0"
         )
-    if share is not None and not 0 < share < 1:
+    if isinstance(bands, str) or not np.iterable(bands) or not all(map(is_number, bands)):
+        raise OptionError(f"bands are {bands!r}; give inner cut points in a list, e.g. [3], or [] for none")
+    if not is_number(horizon) or not 0 < horizon < np.inf:
+        raise OptionError(f"horizon is {horizon!r}; give a length of time above 0, e.g. 12")
+    if share is not None and not (is_number(share) and 0 < share < 1):
         raise OptionError(f"share is {share!r}; allowed: the share treated, between 0 and 1, e.g. 0.5")
 
 
 def _with_flag(roles: SpellRoles, treated: str) -> SpellRoles:
     kind = roles.table["x0"].type()
     if kind.is_boolean():
-        return SpellRoles(
-            table=roles.table.mutate(x0=roles.table["x0"].cast("int64")),
-            covariates=roles.covariates,
-            n_given=roles.n_given,
-            n_blank=roles.n_blank,
-        )
+        return replace(roles, table=roles.table.mutate(x0=roles.table["x0"].cast("int64")))
     wrong = kind.is_numeric() and roles.table.filter(roles.table["x0"].notin([0, 1])).count().execute()
     if not kind.is_numeric() or wrong:
         raise OptionError(f"column {treated!r} (treated) must hold true or false, or 1 or 0")
