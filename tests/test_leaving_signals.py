@@ -6,12 +6,14 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from cemlab import saves
 from cemlab.data.leaving_signals import signal_counts
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
+from cemlab.markup import number
 from cemlab.present import plots
-from cemlab.saves.signal_figures import daily_arrays
+from cemlab.saves.signal_figures import base_rate, daily_arrays
 
 START, END = date(2024, 1, 1), date(2024, 12, 31)
 
@@ -75,38 +77,79 @@ def test_a_handful_by_hand():
 def test_a_walk_through_the_days_finds_the_same():
     rng = np.random.default_rng(7)
     rows, given = [], []
-    for number in range(120):
+    for k in range(120):
         entry = int(rng.integers(-200, 300))
         seen = max(entry, 0)
         stop = entry + int(rng.integers(30, 400))
         cause = str(rng.choice(["price", "competitor", "moved"]))
         if stop <= seen:
             continue
-        rows.append(
-            (f"k{number}", entry, stop if stop <= 365 else None, cause if stop <= 365 else "none", seen)
-        )
-        given += [(f"k{number}", int(d)) for d in rng.integers(seen, min(stop, 366), rng.integers(0, 4))]
+        rows.append((f"k{k}", entry, stop if stop <= 365 else None, cause if stop <= 365 else "none", seen))
+        given += [(f"k{k}", int(d)) for d in rng.integers(entry, min(stop, 366), rng.integers(0, 5))]
     counts = count(rows, given)
     at_risk, left, other = daily_arrays(counts)
     slow = np.zeros((3, *at_risk.shape))
     first = (counts.first - START).days
     for name, _entry, stop, cause, seen in rows:
-        own = sorted({d for c, d in given if c == name and seen <= d < (stop or 365)})
-        alarms = [d for place, d in enumerate(own) if place == 0 or d - own[place - 1] > 90]
+        own = sorted({d for c, d in given if c == name and d < (stop or 365)})
         for today in range(seen + 1, (stop or 365) + 1):
-            last = [a for a in alarms if a < today]
+            last = [d for d in own if d < today]
             state = 0 if not last else 1 + sum(today - last[-1] > edge for edge in (30, 90, 180))
             slow[0, state, today - first] += 1
             if today == stop:
                 slow[1 if cause != "moved" else 2, state, today - first] += 1
     for fast, walked in zip((at_risk, left, other), slow, strict=True):
         assert np.array_equal(fast, walked)
+    alarms, seen_early = walked_alarms(rows, given)
+    assert counts.n_alarms == len(alarms)
+    assert counts.n_early == seen_early > 0
+    for within in (45, 90):
+        found = saves.leaving_signals(counts, within_days=within).table.set_index("quantity")
+        judged = [(name, a, stop, cause) for name, a, stop, cause in alarms if a + 90 <= 365]
+        true = [a for _name, a, stop, cause in judged if cause != "moved" and (stop or 999) - a <= within]
+        assert found.loc["precision", ["events", "n"]].tolist() == [len(true), len(judged)]
+        shares = [walked_share(rows, given, a, within) for _name, a, _stop, _cause in judged]
+        assert found.loc["base rate", "estimate"] == pytest.approx(np.mean(shares), rel=1e-12)
+
+
+def walked_alarms(rows, given):
+    """Return the alarms under observation, day by day and customer by customer, and the signals before."""
+    alarms, early = [], 0
+    for name, entry, stop, cause, seen in rows:
+        own = {d for c, d in given if c == name}
+        early += sum(entry <= d < seen for d in own)
+        stands = -999
+        for today in range(entry, stop or 365):
+            if today in own and today > stands:
+                stands = today + 90
+                alarms += [(name, today, stop, cause)] if today >= seen else []
+    return alarms, early
+
+
+def walked_share(rows, given, today, within):
+    """Return the share that leaves within so many days, of those without a signal in 90 days that evening."""
+    those = [
+        (stop or 999, cause)
+        for name, entry, stop, cause, seen in rows
+        if seen <= today < (stop or 365)
+        and not any(c == name and entry <= d and today - 90 < d <= today for c, d in given)
+    ]
+    return np.mean([stop <= today + within and cause != "moved" for stop, cause in those])
+
+
+def chance(ratio, *, signal_rate=1 / 200, hazard=1 / 400):
+    """Return the chance to leave in 90 days of who has no signal now, in the world of `simulated`."""
+    quiet, signalled = 1.0, 0.0
+    for _day in range(90):
+        signalled = signalled * (1 - ratio * hazard) + quiet * (1 - hazard) * signal_rate
+        quiet *= (1 - hazard) * (1 - signal_rate)
+    return 1 - quiet - signalled
 
 
 def simulated(rng, n, ratio, *, signal_rate=1 / 200, hazard=1 / 400):
     """Draw customers whose risk is `ratio` times as high for 90 days after each signal."""
     rows, given = [], []
-    for number in range(n):
+    for k in range(n):
         entry = int(rng.integers(-300, 200))
         seen, today, until = max(entry, 0), max(entry, 0), -1
         exit_day = None
@@ -116,9 +159,9 @@ def simulated(rng, n, ratio, *, signal_rate=1 / 200, hazard=1 / 400):
                 exit_day = today
                 break
             if rng.random() < signal_rate and today < 365:
-                given.append((f"k{number}", today))
+                given.append((f"k{k}", today))
                 until = today + 90
-        rows.append((f"k{number}", entry, exit_day, "none" if exit_day is None else "price", seen))
+        rows.append((f"k{k}", entry, exit_day, "none" if exit_day is None else "price", seen))
     return rows, given
 
 
@@ -131,9 +174,9 @@ def test_a_planted_ratio_is_recovered_and_the_naive_one_is_turned_over():
     right, wrong = found.immortal_time.to_dict("records")
     assert right["conf_low"] > 1
     assert wrong["conf_high"] < right["conf_low"]
-    # chance to leave in 90 days without a signal: 1 - (1 - 1/400)^90 = 20.2 %
+    # chance to leave in 90 days of those without a signal now, who may give one later: 23.5 %
     base = found.of("base rate").iloc[0]
-    assert base["conf_low"] <= 1 - (1 - 1 / 400) ** 90 <= base["conf_high"]
+    assert base["conf_low"] <= chance(2.0) <= base["conf_high"]
     assert found.of("lift").iloc[0]["conf_low"] > 1
 
 
@@ -160,6 +203,145 @@ def test_options_move_the_figures_without_counting_again():
     assert kept.loc["alarms per save", "conf_low"] < 16 < kept.loc["alarms per save", "conf_high"]
 
 
+STAY = [(f"b{i}", 0, None, "none", 0) for i in range(200)]
+
+
+def test_who_keeps_signalling_gives_a_new_alarm_once_the_last_has_expired():
+    often = [(f"a{i}", 0, 200, "price", 0) for i in range(50)]
+    silent = [(f"c{i}", 0, 150 + i, "price", 0) for i in range(20)]
+    given = [(f"a{i}", d) for i in range(50) for d in (20, 60, 120, 180)]
+    counts = count([*often, *STAY, *silent], given)
+    # alarms on days 20 (stands to 110) and 120 (to 210); those of days 60 and 180 are theirs
+    assert (counts.n_alarms, counts.alarms["day"].tolist()) == (100, [20, 120])
+    result = saves.leaving_signals(counts)
+    found = result.table.set_index("quantity")
+    assert found.loc["precision", ["estimate", "n"]].tolist() == [0.5, 100]
+    assert found.loc["recall", ["events", "n"]].tolist() == [50, 70]
+    assert counts.leavers["lead"].dropna().tolist() == [20]  # from the last signal
+    assert found.loc["lead time", "estimate"] == 80  # from the alarm that came true
+    # all 50 leave 20 days after a signal, none in the later bands
+    assert result.of("rate ratio")["events"].tolist() == [50, 0, 0, 0]
+    # those without a signal on day 20 are 200 who stay and 20 who do not, none gone by day 110; on day
+    # 120 the 20 leave from day 150 to 169
+    assert found.loc["base rate", "estimate"] == pytest.approx((0 / 220 + 20 / 220) / 2)
+    assert "71.4 % (59.9 to 80.7 %) of the leavers gave a signal" in result.narrative()
+
+
+@pytest.mark.parametrize("gap", [90, 91])
+def test_an_alarm_stands_to_the_last_day_of_its_window(gap):
+    counts = count(STAY, [("b0", 20), ("b0", 20 + gap)])
+    assert counts.n_alarms == (1 if gap == 90 else 2)
+
+
+def test_the_base_is_the_share_that_left_of_those_without_an_alarm_whatever_they_did_later():
+    # all alarms on day 100; of 100 without one then 30 leave within 90 days, 20 of them after a signal
+    alarmed = [(f"a{i}", 0, 150 if i < 30 else None, "price" if i < 30 else "none", 0) for i in range(50)]
+    others = [(f"c{i}", 0, 160 if i < 30 else None, "price" if i < 30 else "none", 0) for i in range(100)]
+    given = [(f"a{i}", 100) for i in range(50)] + [(f"c{i}", 140) for i in range(20)]
+    counts = count([*alarmed, *others], given)
+    alarms = counts.alarms[counts.alarms["day"] == 100]
+    assert (alarms["n"].sum(), alarms.loc[alarms["outcome"] == "left", "n"].sum()) == (50, 30)
+    base, events = base_rate(counts, alarms, 90, 0.95)
+    assert (float(base.estimate), events) == (pytest.approx(0.3), 30)
+    exact = proportion_confint(30, 100, method="beta")  # Clopper and Pearson's
+    assert [float(base.conf_low), float(base.conf_high)] == pytest.approx(exact, rel=1e-9)
+    # on day 140 80 are without: 10 of them leave on day 160; those alarmed on day 100 are not among them
+    found = saves.leaving_signals(counts).of("base rate").iloc[0]
+    assert found["estimate"] == pytest.approx((50 * 0.3 + 20 * 10 / 80) / 70)
+
+
+def test_where_nobody_left_without_an_alarm_the_bound_is_told():
+    leave = [(f"a{i}", 0, 250, "price", 0) for i in range(30)]
+    counts = count([*leave, *STAY], [(f"a{i}", 155) for i in range(30)])  # quiet again from day 245
+    short = saves.leaving_signals(count([*leave, *STAY], [(f"a{i}", 240) for i in range(30)]), within_days=20)
+    found = short.table.set_index("quantity")
+    # none of the 200 others, all on one day: 1 - 0.025^(1 / 200)
+    assert found.loc["base rate", ["estimate", "conf_low", "events"]].tolist() == [0, 0, 0]
+    assert found.loc["base rate", "conf_high"] == pytest.approx(1 - 0.025 ** (1 / 200))
+    assert found.loc["lift", "estimate"] == np.inf == found.loc["lift", "conf_high"]
+    assert 1 < found.loc["lift", "conf_low"] < 1 / found.loc["base rate", "conf_high"]
+    assert "more often than no signal (at least " in short.narrative()
+    none = saves.leaving_signals(counts)  # the alarms of day 155 had expired, and nobody else left
+    assert none.of("lift")["estimate"].isna().all()
+    assert "cannot be told." in none.narrative()
+    assert "takes at least" in none.narrative()
+
+
+def test_a_signal_before_observation_stands_but_is_no_alarm_to_be_judged():
+    early = [(f"a{i}", -200, 60, "price", 0) for i in range(50)]
+    late = [(f"c{i}", 0, 70, "price", 0) for i in range(10)]
+    given = [(f"a{i}", -10) for i in range(50)] + [(f"b{i}", 20) for i in range(100)]
+    counts = count([*early, *late, *STAY], given)
+    assert (counts.n_early, counts.n_outside, counts.n_alarms) == (50, 0, 100)
+    found = saves.leaving_signals(counts)
+    assert found.of("precision")["n"].tolist() == [100]
+    # on day 20 those without a signal are 10 who leave and 100 who stay; the 50 are none of them
+    assert found.of("base rate").loc[0, ["estimate", "events"]].tolist() == pytest.approx([10 / 110, 10])
+    # they left 70 days after their signal
+    assert found.of("rate ratio")["events"].tolist() == [0, 50, 0, 0]
+    check = next(c for c in found.evidence.checks if c.name == "signals observed")
+    assert check.passed is None
+    assert "50 were given before observation began" in check.detail
+
+
+def test_contracts_of_a_customer_that_overlap_are_refused_and_others_are_not():
+    with pytest.raises(DataError, match="1 of 200 customers have contracts that overlap"):
+        count([*STAY, ("b0", 10, 200, "price", 10)], [("b0", 150)])
+    with pytest.raises(DataError, match="overlap"):  # both would begin on one day
+        count([*STAY, ("b0", -50, None, "none", 0)], [("b0", 150)])
+    again = count([*STAY, ("z", 0, 100, "price", 0), ("z", 100, 200, "price", 100)], [("z", 90), ("z", 150)])
+    assert (again.n_alarms, again.n_customers) == (2, 202)
+    assert saves.leaving_signals(again).evidence.design.startswith("202 contracts")
+
+
+def drawn(result):
+    for chart in (result.chart, result.trap):
+        assert plots.png(chart).startswith(b"\x89PNG")
+        assert "inf" not in chart.claim.split()
+    return result.chart.claim, result.trap.claim
+
+
+def test_charts_tell_what_is_known_where_no_leaver_or_every_leaver_had_signalled():
+    leave = [(f"a{i}", 0, 100 + i, "price", 0) for i in range(60)]
+    never = saves.leaving_signals(count([*leave, *STAY], [(f"b{i}", 50) for i in range(60)]))
+    claim, trap = drawn(never)
+    assert "leave 0.00 times as fast" in claim
+    assert "0.00 counted from its date" in trap
+    always = saves.leaving_signals(count([*leave, *STAY], [(f"a{i}", 90 + i) for i in range(60)]))
+    claim, trap = drawn(always)
+    low = always.of("rate ratio").loc[0, "conf_low"]
+    assert f"leave at least {number(low)} times as fast" in claim
+    assert "at least" in trap
+
+
+def test_where_all_signal_at_entry_the_figures_without_comparison_are_told():
+    leave = [(f"a{i}", 0, 60 + i, "price", 0) for i in range(60)]
+    found = saves.leaving_signals(count(leave, [(f"a{i}", 0) for i in range(60)]))
+    assert found.of("precision")["estimate"].tolist() == [31 / 60]  # those who leave on days 60 to 90
+    assert found.of("base rate")["estimate"].isna().all()
+    assert found.immortal_time["estimate"].isna().all()
+    assert "cannot be told" in found.narrative()
+    with pytest.raises(DesignError, match="nothing to draw"):
+        _ = found.chart
+    assert "cannot be told" in found.trap.claim
+    assert plots.png(found.trap).startswith(b"\x89PNG")
+
+
+def test_moments_stand_for_their_days():
+    moment = pd.Timestamp(END) + pd.Timedelta(hours=8)
+    counts = signal_counts(
+        signals(GIVEN),
+        subscriptions=subscriptions(FEW),
+        as_of=moment,
+        observed_from=pd.Timestamp(START) + pd.Timedelta(hours=8),
+    )
+    assert (counts.as_of, type(counts.as_of)) == (END, date)
+    assert counts.n_alarms == count().n_alarms
+    for wrong in ("2024-12-31", pd.NaT, None):
+        with pytest.raises(OptionError, match=r"as_of is .*; give a day"):
+            signal_counts(signals(GIVEN), subscriptions=subscriptions(FEW), as_of=wrong)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
@@ -167,7 +349,12 @@ def test_options_move_the_figures_without_counting_again():
         ({"when": "moment"}, ColumnError, "moment"),
         ({"window_days": 60}, OptionError, "among the bands"),
         ({"bands": (90, 30)}, OptionError, "ascending"),
+        ({"bands": 90}, OptionError, "give a list of whole days"),
+        ({"bands": "90"}, OptionError, "give a list of whole days"),
         ({"controllable": ()}, OptionError, "one cause or more"),
+        ({"controllable": None}, OptionError, "give two lists"),
+        ({"controllable": "price"}, OptionError, "give two lists"),
+        ({"uncontrollable": None}, OptionError, "give two lists"),
         ({"controllable": ("price",)}, DataError, r"'competitor' \(1\) is declared neither"),
     ],
 )

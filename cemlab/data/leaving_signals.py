@@ -2,14 +2,15 @@
 
 A signal starts to count on the day it was given: until then a customer is among those without one. The counts
 are small: days times states. They allow for late entry, for censoring at the end of the data, and for causes
-that no company can act on.
+that no company can act on. An alarm is a signal given while none stands: it stands for the window, and a
+signal after that is a new one, however often the customer has signalled in between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -19,6 +20,7 @@ from ibis import _
 from cemlab.data import campaign_features as known_before
 from cemlab.data.engine import rows
 from cemlab.data.lines import days_between
+from cemlab.data.overlaps import watched_twice
 from cemlab.data.spells import NO_CAUSE, dated_spells
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 
@@ -35,15 +37,19 @@ class SignalCounts:
     Parameters
     ----------
     daily
-        One row a state and day: ``state`` [0 before any signal, then 1, 2, … the bands after one], ``day``
-        [days since `first`], ``started``, ``stopped`` [under observation in that state], ``left`` [by a
-        controllable cause], ``other`` [by another]; who stops on a day is at risk on it, who starts is not.
+        One row a state and day: ``state`` [0 before any signal, then 1, 2, … the bands after the last one],
+        ``day`` [days since `first`], ``started``, ``stopped`` [under observation in that state], ``left`` [by
+        a controllable cause], ``other`` [by another]; who stops on a day is at risk on it, who starts is not.
     alarms
         One row a day of alarm and what came of it: ``day``, ``complete`` [whether the whole window lies in
         the data], ``outcome`` [``"left"``, ``"other"``, ``"stays"`` within the window], ``lead`` [days to the
         end; missing where it stays], ``n``.
+    quiet
+        Leavers by a controllable cause who, at some time in their last window, had not signalled for a whole
+        one: ``day`` [of leaving], ``since``, ``until`` [days before it between which that was so; at most
+        `window_days`, and 0 where they never signalled again], ``n``.
     leavers
-        One row a lead: ``lead`` [days from the last alarm to leaving by a controllable cause; missing where
+        One row a lead: ``lead`` [days from the last signal to leaving by a controllable cause; missing where
         none in the window], ``n``; leavers who had been observed for a whole window.
     ever
         One row each of customers who ever signalled and who never did: ``signalled``, ``days``, ``left``:
@@ -51,21 +57,24 @@ class SignalCounts:
     window_days
         Days for which an alarm stands.
     bands
-        Ends of the bands of days after an alarm, ascending; the last goes on.
+        Ends of the bands of days after the last signal, ascending; the last goes on.
     first, as_of
         Day 0 and the last day observed.
     n_signals, n_alarms
-        Signals given, and alarms: signals with none before in a window.
+        Signals given, and alarms among them, begun under observation.
     n_outside
-        Signals of nobody under observation on that day.
+        Signals outside of any contract observed; those on its last day are.
+    n_early
+        Signals within a contract, before its observation began: they stand, but are no alarms to be judged.
     n_customers
-        Spells under observation.
+        Contracts under observation.
     source
         The line that stands under every figure.
     """
 
     daily: pd.DataFrame
     alarms: pd.DataFrame
+    quiet: pd.DataFrame
     leavers: pd.DataFrame
     ever: pd.DataFrame
     window_days: int
@@ -75,6 +84,7 @@ class SignalCounts:
     n_signals: int
     n_alarms: int
     n_outside: int
+    n_early: int
     n_customers: int
     source: str = ""
 
@@ -97,21 +107,24 @@ def signal_counts(
     Parameters
     ----------
     signals
-        One row a signal: ``customer`` and the column `when`.
+        One row a signal: ``customer`` and the column `when`. On its day a signal comes after all else: who
+        ends a contract on that very day has not signalled before leaving, and the signal is left out.
     subscriptions
-        Contracts: ``customer``, ``entry``, ``exit``, ``cause``.
+        Contracts, one of a customer at a time: ``customer``, ``entry``, ``exit``, ``cause``.
     as_of
         Last day observed.
     when
         Column with the day or moment of the signal. A signal begins after the contract does, so that its
         date is needed; None is refused.
     observed_from
-        First day on which leaving would have been seen: a date for all or a column of `subscriptions`.
+        First day on which leaving would have been seen: a date for all or a column of `subscriptions`. A
+        signal given before it stands from the first day observed, but is no alarm that could be judged:
+        whoever left after it and before then was not seen.
     window_days
-        Days for which an alarm stands: leaving within them makes it a true one, and further signals within
-        them are the same alarm.
+        Days for which an alarm stands: leaving within them, the last included, makes it a true one, and
+        further signals within them are the same alarm.
     bands
-        Ends of the bands of days after an alarm in which leaving is counted; `window_days` among them.
+        Ends of the bands of days after the last signal in which leaving is counted; `window_days` among them.
     controllable, uncontrollable
         Causes of leaving that a company can act on, and those it cannot; a cause in neither is refused.
     source
@@ -127,28 +140,37 @@ def signal_counts(
     DesignError
         If the signal has no date, or no signal was given while its customer was under observation.
     ColumnError, DataError, OptionError
-        If a column is missing, a date is missing, a cause is undeclared, or an option is none.
+        If a column is missing, a date is missing, a cause is undeclared, contracts of a customer overlap, or
+        an option is none.
     """
+    as_of = _day(as_of)
+    if isinstance(observed_from, datetime):
+        observed_from = observed_from.date()
     _check(signals, when, window_days, bands, controllable, uncontrollable)
     assert when is not None  # refused above
     given = _given(signals, when)
     dated = dated_spells(subscriptions, as_of=as_of, observed_from=observed_from)
     spells = _spells(dated, controllable, uncontrollable).cache()
+    _refuse_overlaps(spells)
     met = given.join(spells, "customer")
-    inside = met.filter((_["day"] >= _["start"]) & (_["day"] < _["stop"]))
-    alarms = _alarms(inside, window_days).cache()
+    within = met.filter((_["day"] >= _["entry"]) & (_["day"] < _["stop"]))
+    spell = ibis.window(group_by=["customer", "start"], order_by="day")
+    inside = within.mutate(before=_["day"].lag().over(spell), following=_["day"].lead().over(spell)).cache()
+    seen = inside.filter(_["day"] >= _["start"])
+    alarms = _alarms(inside, window_days).filter(_["day"] >= _["start"]).cache()
     found = rows(spells.aggregate(first=spells["start"].min(), n=spells.count()))[0]
-    n_given, n_inside, n_alarms = (_count(table) for table in (given, inside, alarms))
-    if not n_alarms:
+    n_given, n_inside, n_seen, n_alarms = (_count(table) for table in (given, inside, seen, alarms))
+    if not n_seen:
         raise DesignError(
             f"signals: none of {n_given:,} was given by a customer under observation; nothing can be learned"
         )
     first: date = found["first"]
     return SignalCounts(
-        daily=_daily(spells, alarms, tuple(bands), first),
+        daily=_daily(spells, inside, tuple(bands), first),
         alarms=_outcomes(alarms, window_days, as_of, first),
-        leavers=_leavers(spells, alarms, window_days),
-        ever=_ever(spells, alarms),
+        quiet=_quiet(spells, inside, window_days, first),
+        leavers=_leavers(spells, inside, window_days),
+        ever=_ever(spells, inside),
         window_days=window_days,
         bands=tuple(bands),
         first=first,
@@ -156,9 +178,17 @@ def signal_counts(
         n_signals=n_given,
         n_alarms=n_alarms,
         n_outside=n_given - n_inside,
+        n_early=n_inside - n_seen,
         n_customers=int(found["n"]),
         source=source,
     )
+
+
+def _day(as_of: date) -> date:
+    """Return the day, or refuse what is none."""
+    if not isinstance(as_of, date) or as_of != as_of:  # what pandas has for no time is not itself
+        raise OptionError(f"as_of is {as_of!r}; give a day, e.g. datetime.date(2025, 12, 31)")
+    return as_of.date() if isinstance(as_of, datetime) else as_of
 
 
 def _check(
@@ -177,17 +207,23 @@ def _check(
     for column in ("customer", when):
         if column not in signals.columns:
             raise ColumnError(f"signals: {one_of(column, signals.columns, what='column')}")
-    whole = all(isinstance(b, int) and not isinstance(b, bool) and b > 0 for b in (*bands, window))
+    listed = _is_list(bands)
+    whole = listed and all(isinstance(b, int) and not isinstance(b, bool) and b > 0 for b in (*bands, window))
     if not whole or list(bands) != sorted(set(bands)) or window not in bands:
         raise OptionError(
-            f"window_days is {window!r} and bands {list(bands)!r}; give whole days, ascending, window_days "
-            "among the bands"
+            f"window_days is {window!r} and bands {bands!r}; give a list of whole days, ascending, "
+            "window_days among the bands, e.g. window_days=90, bands=(30, 90)"
         )
-    if not controllable or set(controllable) & set(uncontrollable):
+    listed = _is_list(controllable) and _is_list(uncontrollable)
+    if not listed or not controllable or set(controllable) & set(uncontrollable):
         raise OptionError(
-            f"controllable is {list(controllable)!r} and uncontrollable {list(uncontrollable)!r}; name one "
-            "cause or more that a company can act on, each in one list"
+            f"controllable is {controllable!r} and uncontrollable {uncontrollable!r}; give two lists, and "
+            "name one cause or more that a company can act on, each in one list"
         )
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _given(signals: ir.Table, when: str) -> ir.Table:
@@ -218,12 +254,27 @@ def _spells(dated: ir.Table, controllable: Sequence[str], uncontrollable: Sequen
         (dated["cause"].isin(list(controllable)), _CONTROLLABLE),
         else_=_OTHER,
     )
-    return dated.select(
+    spells = dated.select(
         "customer",
+        entry=entry,
         start=_later(entry, dated["observed_after"]),
         stop=_later(entry, dated["duration"]),
         outcome=outcome,
     )
+    return spells.filter(_["start"] < _["stop"])  # of no length, and nobody at risk in it
+
+
+def _refuse_overlaps(spells: ir.Table) -> None:
+    origin = ibis.literal(date(1, 1, 1))  # before any contract
+    lives = spells.select(
+        "customer", begin=days_between(origin, spells["entry"]), end=days_between(origin, spells["stop"])
+    )
+    twice, n = watched_twice(lives, customer="customer", entry="begin", duration="end")
+    if twice:
+        raise DataError(
+            f"subscriptions: {twice:,} of {n:,} customers have contracts that overlap, and a signal in both "
+            "would count twice; join them, or keep one of a customer at a time"
+        )
 
 
 def _later(day: Any, days: Any) -> Any:
@@ -231,40 +282,46 @@ def _later(day: Any, days: Any) -> Any:
 
 
 def _alarms(inside: ir.Table, window: int) -> ir.Table:
-    """Return signals with none before in a window, each with the next alarm of the same spell."""
-    spell = ibis.window(group_by=["customer", "start"], order_by="day")
-    before = inside.mutate(before=_["day"].lag().over(spell))
-    fresh = before.filter(
-        _["before"].isnull() | (days_between(_["before"], _["day"]) > window).fill_null(True)
-    )
-    return fresh.mutate(following=_["day"].lead().over(spell)).drop("before")
+    """Return signals that were given while no alarm stood.
+
+    Whether one does depends on the alarms before. A signal with none before in a window is one for certain
+    and opens a chain; within the chains, the next alarms are found side by side, round by round.
+    """
+    opens = (days_between(inside["before"], inside["day"]) > window).fill_null(True)
+    so_far = ibis.cumulative_window(group_by=["customer", "start"], order_by="day")
+    rest = inside.mutate(opens=opens.cast("int64")).mutate(chain=_["opens"].sum().over(so_far)).cache()
+    chain = ibis.window(group_by=["customer", "start", "chain"])
+    found: list[ir.Table] = []
+    while not found or _count(rest):
+        dated = rest.mutate(alarm=_["day"].min().over(chain)).cache()
+        found.append(dated.filter(_["day"] == _["alarm"]).drop("alarm"))
+        rest = dated.filter(days_between(_["alarm"], _["day"]) > window).drop("alarm").cache()
+    return ibis.union(*found)
 
 
-def _daily(spells: ir.Table, alarms: ir.Table, bands: tuple[int, ...], first: date) -> pd.DataFrame:
-    opening = alarms.group_by("customer", "start").aggregate(first_alarm=_["day"].min())
-    quiet = spells.left_join(opening, ["customer", "start"]).drop("customer_right", "start_right")
+def _unsignalled(spells: ir.Table, inside: ir.Table) -> ir.Table:
+    """Return the time before any signal."""
+    opening = inside.group_by("customer", "start").aggregate(first_signal=_["day"].min())
+    met = spells.left_join(opening, ["customer", "start"]).drop("customer_right", "start_right")
+    end = ibis.coalesce(met["first_signal"], met["stop"])
+    return met.select("outcome", "stop", begin=met["start"], end=end)
+
+
+def _since(inside: ir.Table, low: int, high: int | None) -> ir.Table:
+    """Return the time from so many days after the last signal to so many, as far as it was observed."""
+    ends = [inside["stop"], ibis.coalesce(inside["following"], inside["stop"])]
+    if high is not None:
+        ends.append(_later(inside["day"], ibis.literal(high)))
+    begin = ibis.greatest(inside["start"], _later(inside["day"], ibis.literal(low)))
+    return inside.select("outcome", "stop", begin=begin, end=ibis.least(*ends))
+
+
+def _daily(spells: ir.Table, inside: ir.Table, bands: tuple[int, ...], first: date) -> pd.DataFrame:
+    after = [_since(inside, low, high) for low, high in zip((0, *bands), (*bands, None), strict=True)]
     pieces = [
-        quiet.select(
-            "outcome",
-            state=ibis.literal(0).cast("int64"),
-            begin=quiet["start"],
-            end=ibis.coalesce(quiet["first_alarm"], quiet["stop"]),
-            stop=quiet["stop"],
-        )
+        piece.mutate(state=ibis.literal(state).cast("int64"))
+        for state, piece in enumerate([_unsignalled(spells, inside), *after])
     ]
-    for state, (low, high) in enumerate(zip((0, *bands), (*bands, None), strict=True), start=1):
-        ends = [alarms["stop"], ibis.coalesce(alarms["following"], alarms["stop"])]
-        if high is not None:
-            ends.append(_later(alarms["day"], ibis.literal(high)))
-        pieces.append(
-            alarms.select(
-                "outcome",
-                state=ibis.literal(state).cast("int64"),
-                begin=_later(alarms["day"], ibis.literal(low)),
-                end=ibis.least(*ends),
-                stop=alarms["stop"],
-            )
-        )
     every = ibis.union(*pieces).filter(_["begin"] < _["end"])
     origin = ibis.literal(first)
     ended = (every["end"] == every["stop"]).ifelse(every["outcome"], _STAYS)
@@ -288,6 +345,20 @@ def _daily(spells: ir.Table, alarms: ir.Table, bands: tuple[int, ...], first: da
     return frame
 
 
+def _quiet(spells: ir.Table, inside: ir.Table, window: int, first: date) -> pd.DataFrame:
+    # a signal in the last window stands to the end, so that a leaver has one such time in it at most
+    every = ibis.union(_unsignalled(spells, inside), _since(inside, window, None))
+    gone = every.filter((_["outcome"] == _CONTROLLABLE) & (_["begin"] < _["end"]))
+    told = gone.select(
+        day=days_between(ibis.literal(first), gone["stop"]),
+        since=ibis.least(days_between(gone["begin"], gone["stop"]), window),
+        until=days_between(gone["end"], gone["stop"]),
+    ).filter(_["until"] < _["since"])
+    by = ["day", "since", "until"]
+    frame: pd.DataFrame = told.group_by(by).aggregate(n=_.count()).order_by(by).to_pandas()
+    return frame
+
+
 def _outcomes(alarms: ir.Table, window: int, as_of: date, first: date) -> pd.DataFrame:
     lead = days_between(alarms["day"], alarms["stop"])
     within = (lead <= window) & (alarms["outcome"] != _STAYS)
@@ -302,19 +373,19 @@ def _outcomes(alarms: ir.Table, window: int, as_of: date, first: date) -> pd.Dat
     return frame
 
 
-def _leavers(spells: ir.Table, alarms: ir.Table, window: int) -> pd.DataFrame:
+def _leavers(spells: ir.Table, inside: ir.Table, window: int) -> pd.DataFrame:
     long_enough = days_between(spells["start"], spells["stop"]) >= window
     gone = spells.filter((spells["outcome"] == _CONTROLLABLE) & long_enough)
-    last = alarms.group_by("customer", "start").aggregate(alarm=_["day"].max())
+    last = inside.group_by("customer", "start").aggregate(signal=_["day"].max())
     met = gone.left_join(last, ["customer", "start"]).drop("customer_right", "start_right")
-    lead = days_between(met["alarm"], met["stop"])
+    lead = days_between(met["signal"], met["stop"])
     counted = met.select(lead=(lead <= window).ifelse(lead, ibis.null("int64"))).group_by("lead")
     frame: pd.DataFrame = counted.aggregate(n=_.count()).order_by("lead").to_pandas()
     return frame
 
 
-def _ever(spells: ir.Table, alarms: ir.Table) -> pd.DataFrame:
-    who = alarms.select("customer", "start").distinct().mutate(signalled=True)
+def _ever(spells: ir.Table, inside: ir.Table) -> pd.DataFrame:
+    who = inside.select("customer", "start").distinct().mutate(signalled=True)
     both = spells.left_join(who, ["customer", "start"]).drop("customer_right", "start_right")
     counted = both.group_by(signalled=both["signalled"].fill_null(False)).aggregate(
         days=days_between(both["start"], both["stop"]).sum(),

@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 
 from cemlab.data.leaving_signals import SignalCounts
 from cemlab.errors import DesignError
-from cemlab.stats.event_rates import rate_ratio
+from cemlab.stats.event_rates import rate_ratio, weighted_share
 from cemlab.stats.intervals import Interval
 
 Floats = NDArray[np.float64]
-
-#: What the time before a signal counts as.
-BEFORE = "no signal"
 
 
 def period_names(counts: SignalCounts) -> list[str]:
@@ -51,6 +48,14 @@ def _months(first: date, days: int) -> NDArray[np.int64]:
     return np.asarray(month - month[0], dtype=np.int64)
 
 
+def _ratio(events: Floats, time: Floats, events_else: Floats, time_else: Floats, *, level: float) -> Interval:
+    """Return the ratio of two rates, missing where nothing is known of it."""
+    try:
+        return rate_ratio(events, time, events_else=events_else, time_else=time_else, conf_level=level)
+    except DesignError:  # nobody at risk on one side, or nobody left on either
+        return Interval(*(np.array(np.nan) for _ in range(3)))
+
+
 def rates_by_period(counts: SignalCounts, conf_level: float) -> list[tuple[str, Interval, int, int]]:
     """Return name, ratio of rates, days at risk and leavers of each period after a signal.
 
@@ -61,12 +66,7 @@ def rates_by_period(counts: SignalCounts, conf_level: float) -> list[tuple[str, 
     time, events = (np.array([np.bincount(month, state) for state in array]) for array in (at_risk, left))
     found = []
     for state, name in enumerate(period_names(counts), start=1):
-        try:
-            ratio = rate_ratio(
-                events[state], time[state], events_else=events[0], time_else=time[0], conf_level=conf_level
-            )
-        except DesignError:  # nobody was at risk in that period: nothing is known of it
-            ratio = Interval(*(np.array(np.nan) for _ in range(3)))
+        ratio = _ratio(events[state], time[state], events[0], time[0], level=conf_level)
         found.append((name, ratio, int(time[state].sum()), int(events[state].sum())))
     return found
 
@@ -74,53 +74,49 @@ def rates_by_period(counts: SignalCounts, conf_level: float) -> list[tuple[str, 
 def base_rate(
     counts: SignalCounts, complete: pd.DataFrame, days: int, conf_level: float
 ) -> tuple[Interval, int]:
-    """Return the chance to leave within so many days without an alarm, from the days of the alarms on.
+    """Return how many of those without a signal left within so many days, and how many leavers tell it.
 
-    Aalen–Johansen by calendar day among those without a standing alarm, averaged over the days on which
-    alarms were given; and how many leavers it rests on.
+    On the evening of each day on which alarms were given: among those at risk then who had not signalled for
+    a whole window, the share that left, whether or not they signalled later; averaged over the alarms.
     """
-    from scipy.special import ndtri
-
-    at_risk, left, other = daily_arrays(counts)
-    standing = [k for k, low in enumerate((0, *counts.bands), start=1) if low < counts.window_days]
-    quiet = [state for state in range(len(at_risk)) if state not in standing]
-    risk, gone, rest = (array[quiet].sum(axis=0) for array in (at_risk, left, other))
-    safe = np.maximum(risk, 1)
-    hazard = np.where(risk > 0, gone / safe, 0.0)
-    with np.errstate(divide="ignore"):
-        log_stay = np.cumsum(np.log1p(-np.minimum(hazard + np.where(risk > 0, rest / safe, 0.0), 1 - 1e-12)))
-    before = np.concatenate([[0.0], log_stay[:-1]])
-    incidence = np.cumsum(np.exp(before) * hazard)
+    at_risk, _left, _other = daily_arrays(counts)
+    quiet = [0, *(k for k, low in enumerate((0, *counts.bands), start=1) if low >= counts.window_days)]
+    risk = at_risk[quiet].sum(axis=0)[1:]  # at risk on the next day: there on that evening
     day, n = complete["day"].to_numpy(), complete["n"].to_numpy(dtype=float)
-    weight = np.bincount(day, n, minlength=len(risk)) / n.sum()
-    last = np.minimum(np.arange(len(risk)) + days, len(risk) - 1)
-    chance = (incidence[last] - incidence) * np.exp(-log_stay)
-    estimate = float(weight @ chance)
-    # how much each day's hazard adds to the average: that of the days whose window it lies in
-    scaled = np.concatenate([[0.0], np.cumsum(weight * np.exp(-log_stay))])
-    open_now = scaled[:-1] - scaled[np.maximum(np.arange(len(risk)) - days, 0)]
-    influence = np.exp(before) * open_now
-    error = np.sqrt(float((influence**2 * gone / safe**2).sum()))
-    reach = float(ndtri((1 + conf_level) / 2)) * error
-    interval = Interval(
-        np.array(estimate), np.array(max(estimate - reach, 0.0)), np.array(min(estimate + reach, 1.0))
+    weight = np.where(risk > 0, np.bincount(day, n, minlength=len(risk)), 0.0)
+    if not weight.any():  # whenever there was an alarm, everybody had signalled
+        return Interval(*(np.array(np.nan) for _ in range(3))), 0
+    each = weight / weight.sum() / np.maximum(risk, 1)
+    so_far = np.concatenate([[0.0], np.cumsum(each)])
+    gone, since, until, often = (
+        counts.quiet[name].to_numpy(dtype=np.int64) for name in ("day", "since", "until", "n")
     )
-    return interval, int(gone[open_now > 0].sum())
+    since = np.minimum(since, days)
+    # what a leaver adds: the alarm days, as weighted, on whose evening he was without a signal
+    added = np.where(until < since, so_far[gone - until] - so_far[gone - since], 0.0)
+    most = float((so_far[days:] - so_far[:-days]).max())
+    interval = weighted_share(added, often, most=most, conf_level=conf_level)
+    return interval, int(often[added > 0].sum())
 
 
-def lift(precision: Interval, n: int, base: Interval, conf_level: float) -> Interval:
-    """Return the ratio of precision to base rate, by the delta method on its logarithm."""
-    from scipy.special import ndtri
+def lift(precision: Interval, base: Interval) -> Interval:
+    """Return the ratio of precision to base rate, with the interval from those of the two.
 
-    p, b = float(precision.estimate), float(base.estimate)
-    if b <= 0:
+    Donner and Zou's method for a ratio; nothing is known where neither has an event.
+    """
+    p, p_low, p_high = (float(end) for end in precision)
+    b, b_low, b_high = (float(end) for end in base)
+    if np.isnan(p) or np.isnan(b) or p == b == 0:
         return Interval(*(np.array(np.nan) for _ in range(3)))
-    z = float(ndtri((1 + conf_level) / 2))
-    if p <= 0:  # no alarm came true: from nothing to the upper end of its share
-        return Interval(np.array(0.0), np.array(0.0), np.array(float(precision.conf_high) / b))
-    base_error = (float(base.conf_high) - float(base.conf_low)) / (2 * z * b)
-    reach = np.exp(z * np.sqrt((1 - p) / (n * p) + base_error**2))
-    return Interval(np.array(p / b), np.array(p / b / reach), np.array(p / b * reach))
+    # written so that nothing is divided by what may be zero: no alarm true, or nobody left without one
+    low, high, low_else, high_else = (
+        end * (2 * mid - end) for end, mid in ((p_low, p), (p_high, p), (b_low, b), (b_high, b))
+    )
+    conf_low = low / (p * b + np.sqrt(max((p * b) ** 2 - low * high_else, 0.0))) if p > 0 else 0.0
+    conf_high = np.inf
+    if b_low > 0:
+        conf_high = (p * b + np.sqrt(max((p * b) ** 2 - high * low_else, 0.0))) / low_else
+    return Interval(np.array(p / b if b else np.inf), np.array(conf_low), np.array(conf_high))
 
 
 def inverse(precision: Interval, kept_share: float) -> Interval:
@@ -147,6 +143,6 @@ def immortal(counts: SignalCounts, conf_level: float) -> pd.DataFrame:
     }
     found = []
     for reading, (d, t, d_else, t_else) in readings.items():
-        ratio = rate_ratio([d], [t], events_else=[d_else], time_else=[t_else], conf_level=conf_level)
+        ratio = _ratio(*np.array([[d], [t], [d_else], [t_else]], dtype=float), level=conf_level)
         found.append((reading, *map(float, ratio), int(t), int(d)))
     return pd.DataFrame(found, columns=["reading", "estimate", "conf_low", "conf_high", "n", "events"])

@@ -16,7 +16,6 @@ from cemlab.evidence import Check, Evidence
 from cemlab.markup import number, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.saves.signal_figures import (
-    BEFORE,
     base_rate,
     immortal,
     inverse,
@@ -31,8 +30,8 @@ _FEW = 10
 
 _WORDS = {
     "precision": "Alarms followed by leaving",
-    "base rate": "Leaving of those without an alarm at the same time",
-    "lift": "Alarms against no alarm [ratio]",
+    "base rate": "Leaving of those without a signal at the same time",
+    "lift": "Alarms against no signal [ratio]",
     "recall": "Leavers who gave a signal",
     "lead time": "Median lead time [days]",
     "alarms per leaver": "Alarms for each leaver",
@@ -51,12 +50,15 @@ class LeavingSignals(Result):
         One row a quantity (``"precision"``, ``"base rate"``, ``"lift"``, ``"recall"``, ``"lead time"`` [days,
         median], ``"alarms per leaver"``, ``"alarms per save"``), and one a band of days after a signal
         (quantity ``"rate ratio"``): quantity, period, estimate, conf_low, conf_high, n (alarms, leavers or,
-        of a ratio, days at risk), events.
+        of a ratio, days at risk), events. An estimate without end has a lower bound, and one of nothing at
+        all is missing.
     leads
         Days from signal to leaving and how many leavers had them: lead, n.
     immortal_time
         The ratio of rates read rightly and wrongly: reading, estimate, conf_low, conf_high, n, events.
     within_days
+        Days after an alarm within which leaving makes it a true one.
+    window_days
         Days for which an alarm stands.
     kept_share
         Share of those who are about to leave whom an offer keeps.
@@ -65,6 +67,7 @@ class LeavingSignals(Result):
     leads: pd.DataFrame
     immortal_time: pd.DataFrame
     within_days: int
+    window_days: int
     kept_share: float
 
     title: ClassVar[str] = "Signals of leaving"
@@ -91,6 +94,8 @@ class LeavingSignals(Result):
         found = {row["quantity"]: row for row in self.table.to_dict("records")}
         found = {name: row for name, row in found.items() if name in _WORDS}
         gap = found["lift"]
+        days = "" if np.isnan(found["lead time"]["estimate"]) else " days"
+        ratio = "" if np.isnan(gap["estimate"]) else f" ({_told(gap)} times as often)"
         if gap["conf_low"] > 1:
             verdict = "Signals are followed by leaving more often than no signal"
         elif gap["conf_high"] < 1:
@@ -100,45 +105,47 @@ class LeavingSignals(Result):
         return (
             f"Of {found['precision']['n']:,} alarms whose {self.within_days} days lie inside the data, "
             f"{_told(found['precision'])} were followed by leaving that a company can act on; of customers "
-            f"without an alarm at the same time it were {_told(found['base rate'])}. {verdict} "
-            f"({_told(gap)} times as often). {_told(found['recall'])} of the leavers gave a signal in their "
-            f"last {self.within_days} days, in the median {_told(found['lead time'])} days before. It takes "
-            f"{_told(found['alarms per leaver'])} alarms to find a leaver and "
-            f"{_told(found['alarms per save'])} to save one, if {percent(self.kept_share, digits=0)} of the "
-            "leavers found are kept."
+            f"observed at the same time without a signal in the {self.window_days} days before it were "
+            f"{_told(found['base rate'])}. {verdict}{ratio}. {_told(found['recall'])} of the leavers gave a "
+            f"signal in their last {self.within_days} days; the median lead time from a true alarm to "
+            f"leaving is {_told(found['lead time'])}{days}. It takes {_told(found['alarms per leaver'])} "
+            f"alarms to find a leaver and {_told(found['alarms per save'])} to save one, if "
+            f"{percent(self.kept_share, digits=0)} of the leavers found are kept."
         )
 
     @property
     def chart(self) -> Chart:
         """Forest of the rate of leaving by time since the signal, against no signal at the same time."""
         frame = self.of("rate ratio").dropna(subset=["estimate"]).reset_index(drop=True)
+        if frame.empty:
+            raise DesignError(
+                "signals: no period after a signal can be compared, so there is nothing to draw"
+            )
         first = frame.iloc[0]
+        ratio = _claimed(first["estimate"], first["conf_low"])
         return Chart(
             kind="forest",
-            frame=frame,
+            frame=_drawn(frame),
             x="estimate",
             y="period",
             low="conf_low",
             high="conf_high",
             x_label="Rate of leaving against customers without a signal in the same month [ratio]",
             y_label="Days after the signal",
-            claim=(
-                f"In the {first['period']} customers leave {first['estimate']:.2f} times as fast as "
-                "without a signal"
-            ),
+            claim=(f"In the {first['period']} customers leave {ratio} times as fast as without a signal"),
             grade=self.evidence.grade,
             note=self.caption,
-            log=bool((frame[["conf_low"]] > 0).all(axis=None)),
+            log=bool((frame["conf_low"] > 0).all()),
             reference=1.0,
         )
 
     @property
     def trap(self) -> Chart:
         """Forest of two readings of the same data: the signal by its date, and as if given at the start."""
-        right, wrong = self.immortal_time.to_dict("records")
+        right, wrong = (_claimed(*ratio) for ratio in self.immortal_time[["estimate", "conf_low"]].to_numpy())
         return Chart(
             kind="forest",
-            frame=self.immortal_time,
+            frame=_drawn(self.immortal_time),
             x="estimate",
             y="reading",
             low="conf_low",
@@ -146,12 +153,12 @@ class LeavingSignals(Result):
             x_label="Rate of leaving, with a signal against without [ratio]",
             y_label="Time with a signal begins",
             claim=(
-                f"Counted from its date the signal goes with {right['estimate']:.2f} times the rate of "
-                f"leaving; counted from entry it seems to be {wrong['estimate']:.2f}"
+                f"The rate of leaving with a signal, against without: {right} counted from its date, {wrong} "
+                "counted from entry"
             ),
             grade="association",
             note=f"{self.caption} To give a signal, a customer must first stay that long: immortal time.",
-            log=True,
+            log=bool((self.immortal_time["conf_low"].dropna() > 0).all()),
             reference=1.0,
         )
 
@@ -161,7 +168,21 @@ def _told(row: Mapping[Any, Any]) -> str:
         return "not estimable"
     if row["quantity"] in _SHARES:
         return f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])})"
+    if np.isinf(row["estimate"]):
+        return f"at least {number(row['conf_low'])}"
     return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
+
+
+def _claimed(estimate: float, conf_low: float) -> str:
+    """Write a ratio of rates in a claim."""
+    if np.isnan(estimate):
+        return "a ratio that cannot be told"
+    return f"at least {number(conf_low)}" if np.isinf(estimate) else f"{estimate:.2f}"
+
+
+def _drawn(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return ratios as they can be drawn: of one without end only the interval, from its lower end on."""
+    return frame.assign(estimate=frame["estimate"].where(np.isfinite(frame["estimate"])))
 
 
 def leaving_signals(
@@ -189,9 +210,10 @@ def leaving_signals(
     Returns
     -------
     LeavingSignals
-        Its table has quantity, period, estimate, conf_low, conf_high, n, events. Shares have Wilson's
-        interval; the median lead time the exact one by order statistics; rate ratios compare within calendar
-        months (Mantel–Haenszel).
+        Its table has quantity, period, estimate, conf_low, conf_high, n, events. Precision and recall have
+        Wilson's interval; the base rate the exact one at its effective number of customers; lift Donner and
+        Zou's from those two; the median lead time the exact one by order statistics; rate ratios compare
+        within calendar months (Mantel–Haenszel).
 
     Raises
     ------
@@ -203,12 +225,17 @@ def leaving_signals(
     Notes
     -----
     Only alarms whose whole window lies inside the data count for precision, whatever came of them, so that
-    nobody is censored. The base rate is the chance to leave within as many days from the same days on, by the
-    daily risk of those under observation without an alarm, other causes competing. Lead times are those of
-    true alarms, and so never longer than the window.
+    nobody is censored. The base rate is the share that left within as many days from the same days on, among
+    those under observation on their evenings who had not signalled for a whole window; they may signal later.
+    Recall goes by the last signal of a leaver, of whom the whole last window was observed. Lead times run
+    from true alarms, and so are never longer than the window. Nothing here says that an alarm causes leaving,
+    or that an offer upon it would help.
 
     References
     ----------
+    Donner, A. & Zou, G. Y. (2012). Closed-form confidence intervals for functions of the normal mean and
+    standard deviation. Statistical Methods in Medical Research 21, 347–359.
+
     Suissa, S. (2008). Immortal time bias in pharmacoepidemiology. American Journal of Epidemiology 167,
     492–499.
 
@@ -251,6 +278,7 @@ def leaving_signals(
         leads=leads.astype(np.int64),
         immortal_time=immortal(counts, conf_level),
         within_days=days,
+        window_days=counts.window_days,
         kept_share=float(kept_share),
     )
 
@@ -277,7 +305,7 @@ def _table(
     rows: list[tuple[str, str, Interval, int, int]] = [
         ("precision", period, precision, n, hits),
         ("base rate", period, base, n, base_events),
-        ("lift", period, lift(precision, n, base, conf_level), n, hits),
+        ("lift", period, lift(precision, base), n, hits),
         ("recall", period, recall, gone, found),
         ("lead time", period, lead, hits, hits),
         ("alarms per leaver", period, inverse(precision, 1.0), n, hits),
@@ -297,7 +325,7 @@ def _evidence(counts: SignalCounts, n: int, hits: int, days: int) -> Evidence:
     return Evidence(
         grade="association",
         design=(
-            f"{counts.n_customers:,} customers followed from {counts.first} to {counts.as_of}; a customer "
+            f"{counts.n_customers:,} contracts followed from {counts.first} to {counts.as_of}; a customer "
             "counts as signalling from the day of the signal on, and is held against those without one at "
             "that time."
         ),
@@ -308,7 +336,8 @@ def _evidence(counts: SignalCounts, n: int, hits: int, days: int) -> Evidence:
         assumptions=(
             "When a signal is given is recorded on that day.",
             "Whoever is no longer observed would have left as those still observed do.",
-            f"Signals within {counts.window_days} days of one before are the same alarm.",
+            f"Signals within {counts.window_days} days of an alarm are that alarm.",
+            "Somebody's alarms, one after the other, tell as much as those of several customers.",
         ),
         checks=(
             Check(
@@ -320,11 +349,12 @@ def _evidence(counts: SignalCounts, n: int, hits: int, days: int) -> Evidence:
                 "as long as they were observed.",
             ),
             Check(
-                name="dated exposure",
-                null="nobody counts as signalling before the signal",
-                passed=True,
-                detail=f"Time before a signal counts as {BEFORE}. {counts.n_outside:,} signals of customers "
-                "not under observation were left out.",
+                name="signals observed",
+                null="every signal was given under observation",
+                passed=None if counts.n_outside + counts.n_early else True,
+                detail=f"{counts.n_outside:,} of {counts.n_signals:,} signals lie outside of any contract, "
+                f"or on its last day, and were left out. {counts.n_early:,} were given before observation "
+                "began: they stand from then on, but are no alarms to be judged.",
             ),
             Check(
                 name="true alarms",

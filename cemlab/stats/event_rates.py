@@ -84,6 +84,45 @@ def _bounded(d: float, d2: float, t: np.ndarray, t2: np.ndarray, conf_level: flo
     return Interval(np.array(np.inf), np.array(t2.sum() / t.sum() / odds), np.array(np.inf))
 
 
+def weighted_share(weights: ArrayLike, n: ArrayLike, *, most: float, conf_level: float = 0.95) -> Interval:
+    """Return a share that is an average of many, to which each event adds its own weight, with its interval.
+
+    The interval is the exact one of Clopper and Pearson at the number of trials that would make the sum as
+    certain as it is (Korn & Graubard 1998): of one share with equal weights, exactly theirs.
+
+    Parameters
+    ----------
+    weights, n
+        What an event adds to the average, and how many events add as much, of shape (k).
+    most
+        The most that an event may add: what tells the number of trials where there was no event.
+    conf_level
+        Level of the interval.
+
+    References
+    ----------
+    Korn, E. L. & Graubard, B. I. (1998). Confidence intervals for proportions with small expected number of
+    positive counts estimated from survey data. Survey Methodology 24, 193–201.
+
+    Examples
+    --------
+    >>> [round(float(end), 4) for end in weighted_share([0.1], [2], most=0.1)]  # 2 of 10
+    [0.2, 0.0252, 0.5561]
+    >>> [round(float(end), 4) for end in weighted_share([], [], most=0.1)]  # none of 10
+    [0.0, 0.0, 0.3085]
+    """
+    from scipy.special import betaincinv
+
+    check_conf_level(conf_level)
+    each, often = np.asarray(weights, dtype=float), np.asarray(n, dtype=float)
+    share, square = float((each * often).sum()), float((each**2 * often).sum())
+    trials = share / square if share > 0 else 1 / most
+    hits, tail = share * trials, (1 - conf_level) / 2
+    low = betaincinv(hits, trials - hits + 1, tail) if hits > 0 else 0.0
+    high = betaincinv(hits + 1, trials - hits, 1 - tail) if trials > hits else 1.0
+    return Interval(np.array(share), np.array(float(low)), np.array(float(high)))
+
+
 def median_interval(values: ArrayLike, n: ArrayLike, *, conf_level: float = 0.95) -> Interval:
     """Return the median of counted values, with its exact interval by order statistics.
 
