@@ -76,6 +76,68 @@ def test_outcomes_by_hand():
     assert cells.costs[["n", "each"]].iloc[0].tolist() == [2, 25.0]
 
 
+def test_arms_by_month_and_second_offers_by_hand():
+    cells = count(cues=("risk", "plan"))
+    assert cells.months.to_numpy().tolist() == [
+        ["high", "2025-01", "none", 1],
+        ["high", "2025-01", "offer", 1],
+        ["low", "2025-01", "none", 1],
+        ["low", "2025-01", "offer", 1],
+    ]
+    assert cells.crossed == {"none": 1}  # d got an offer 59 days after being held back
+    assert count(cues=("risk",), window_days=58).crossed == {}
+    named = OFFERS.assign(offer=["call", None, "gift", None, "call", "call", "gift"])
+    other = pd.DataFrame([("a", "2025-02-10", "high", True, True, 25.0, "gift")], columns=named.columns)
+    both = count(pd.concat([named, other, other.assign(date="2025-02-11", offer="call")]), cues=("risk",))
+    assert both.crossed == {"call": 1, "none": 1}  # of a second call nothing is to be said, of a gift it is
+
+
+def test_prices_that_are_not_told():
+    def each(**columns):
+        return count(OFFERS.assign(**columns), cues=("risk",)).costs["each"]
+
+    assert each(cost=[25.0, None, 25.0, None, 25.0, 25.0, 25.0]).tolist() == [25.0]
+    assert each(cost=[None] * 7).isna().all()
+    assert count(OFFERS.drop(columns="cost"), cues=("risk",)).costs["each"].isna().all()
+    with pytest.raises(DataError, match="column 'cost': missing in 1 of 5 offers made"):
+        each(cost=[None, 0, 25.0, 0, 25.0, 25.0, 25.0])
+    with pytest.raises(DataError, match="column 'cost': below 0 in 5"):
+        each(cost=-25.0)
+    with pytest.raises(DataError, match="column 'cost': string is no amount"):
+        each(cost="25")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("none", "'none' in 1"), (" NONE ", "'none' in 1"), (" ", "blank")]
+)
+def test_offers_that_are_called_none_or_nothing(name, told):
+    named = OFFERS.assign(offer=[name, None, "gift", None, "call", "call", "gift"])
+    with pytest.raises(DataError, match=f"column 'offer': {told}"):
+        count(named, cues=("risk",))
+
+
+def test_contracts_that_end_before_they_begin():
+    wrong = SPELLS.assign(entry=["2025-12-01", *SPELLS["entry"][1:]])
+    with pytest.raises(DataError, match="1 contracts end before they begin"):
+        count(spells=wrong, cues=("risk",))
+
+
+@pytest.mark.parametrize("cue", ["customer", "date", "n", "fold", "class", "other", "entry"])
+def test_own_cues_cannot_take_the_names_of_the_counts(cue):
+    own = pd.DataFrame({"customer": list("abc"), "date": ["2025-01-01"] * 3}).assign(**{cue: list("abc")})
+    if cue == "date":
+        own["date"] = "2025-01-01"
+    with pytest.raises(OptionError, match=f"cannot be called '{cue}'"):
+        count(cues=("risk", cue), own_cues=dated(own, "date"))
+
+
+@pytest.mark.parametrize("cue", ["risk", "plan"])
+def test_own_cues_do_not_silently_replace_built_in_ones(cue):
+    own = pd.DataFrame({"customer": list("abc"), "date": ["2025-01-01"] * 3, cue: list("xyz")})
+    with pytest.raises(OptionError, match=f"'{cue}' is the name of a built-in cue"):
+        count(cues=(cue,), own_cues=dated(own, "date"))
+
+
 def test_cues_are_those_of_the_day_before():
     cells = count(cues=("tenure", "channel", "asked"), contacts=dated(CONTACTS, "time"))
     table = cells.table.set_index(["class", "offer"])
@@ -126,6 +188,16 @@ def test_what_is_known_only_after_the_offer_is_no_cue(cue):
         ({"window_days": 0}, OptionError, "window_days is 0"),
         ({"window_days": 400}, DesignError, "no offer has its 400 days"),
         ({"folds": 1}, OptionError, "2 to 20 folds"),
+        ({"folds": "5"}, OptionError, "folds is '5'"),
+        ({"folds": 5.0}, OptionError, "folds is 5.0"),
+        ({"bands": "3"}, OptionError, "bands is '3'"),
+        ({"seed": -1}, OptionError, "seed is -1"),
+        ({"seed": 1.5}, OptionError, "seed is 1.5"),
+        ({"cues": "risk"}, OptionError, "list of cues"),
+        ({"cues": None}, OptionError, "list of cues"),
+        ({"controllable": None}, OptionError, "controllable is None; give a list"),
+        ({"controllable": "price"}, OptionError, "controllable is 'price'; give a list"),
+        ({"uncontrollable": ("moved", None)}, OptionError, "uncontrollable is .* give a list"),
         ({"controllable": ()}, OptionError, "one cause or more"),
         ({"controllable": ("price", "moved")}, OptionError, "each in one list"),
         ({"uncontrollable": ()}, DataError, r"'moved' \(1\) is declared neither"),

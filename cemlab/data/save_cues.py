@@ -31,6 +31,10 @@ Cue = Literal[
 
 #: Columns of the table of offers that are known only once the offer was made.
 AFTERWARDS = ("treated", "offer", "response", "accepted", "cost", "left", "exit", "cause")
+#: Cues from a table without dates: what it says may have been written after the offer.
+UNDATED = ("type", "objective", "region", "acquisition_channel")
+#: Columns of the counted table, and those that a cue is found by.
+_TAKEN = ("customer", "date", "kind", "class", "fold", "n", "other", "entry", "class_of_risk", "cue_day")
 #: The reason of a contact in which customers ask how to cancel.
 ASKS = "cancellation enquiry"
 
@@ -58,6 +62,8 @@ def check_cues(cues: Sequence[str], tables: CueTables) -> None:
     OptionError, ColumnError, DesignError
         With what is allowed.
     """
+    if isinstance(cues, str) or not isinstance(cues, Sequence):
+        raise OptionError(f"cues is {cues!r}; give a list of cues, e.g. ('risk', 'plan')")
     if not cues or len(set(cues)) < len(cues):
         raise OptionError(f"cues are {list(cues)!r}; name one or more, each once")
     for cue in cues:
@@ -65,7 +71,14 @@ def check_cues(cues: Sequence[str], tables: CueTables) -> None:
             raise OptionError(
                 f"the cue {cue!r} is known only after the offer; a rule can use what is known before it"
             )
+        if cue in _TAKEN:
+            raise OptionError(f"a cue cannot be called {cue!r}, a name that the counts need; rename it")
         if tables.own is not None and cue in tables.own.columns:
+            if cue in get_args(Cue):
+                raise OptionError(
+                    f"own_cues: {cue!r} is the name of a built-in cue; rename the column, or drop it to use "
+                    "the built-in one"
+                )
             if "date" not in tables.own.columns or "customer" not in tables.own.columns:
                 raise DesignError(
                     f"own_cues: the cue {cue!r} has no column 'customer' or 'date'; a cue needs the day on "

@@ -8,9 +8,9 @@ the window did not leave by a controllable cause, and is counted apart.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -21,19 +21,17 @@ from cemlab.data import save_cues
 from cemlab.data.campaign_features import Bands
 from cemlab.data.engine import rows
 from cemlab.data.folds import fold_of
-from cemlab.data.lines import days_between
 from cemlab.data.save_cues import Cue, CueTables
-from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
+from cemlab.data.save_rows import NO_OFFER, count_of, crossovers, known_spells, told_offers, with_outcome
+from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["NO_OFFER", "Cue", "SaveCells", "save_offer_cells"]
 
-#: The arm of those who were considered and got no offer, and that of the others where offers have no names.
-NO_OFFER, OFFER = "none", "offer"
-
 _COLUMNS = ("customer", "date", "kind", "treated")
+_MOST_FOLDS = 20
 _CUES: tuple[Cue, ...] = ("risk", "plan", "type", "tenure")
 
 
@@ -50,7 +48,8 @@ class SaveCells:
     cues
         The cues, all known on the day before the offer.
     costs
-        One row an offer: ``offer``, ``n`` [sent], ``cost`` [exact sum, currency], ``each`` [a sent offer].
+        One row an offer: ``offer``, ``n`` [sent], ``cost`` [exact sum, currency], ``each`` [a sent offer];
+        the last two are missing where no price was told.
     window_days
         Days after the offer in which leaving counts.
     controllable, uncontrollable
@@ -65,6 +64,11 @@ class SaveCells:
         The line that stands under every figure.
     bands
         Bands of purchases, where they are a cue.
+    months
+        One row a class, month of the offer [``"2024-01"``] and offer: ``class``, ``month``, ``offer``, ``n``;
+        None where months are not known.
+    crossed
+        First arm → customers who got another offer within the window; their outcome counts for the first.
     """
 
     table: pd.DataFrame
@@ -80,6 +84,8 @@ class SaveCells:
     last: date
     source: str = ""
     bands: Bands | None = None
+    months: pd.DataFrame | None = None
+    crossed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def offers(self) -> tuple[str, ...]:
@@ -163,7 +169,8 @@ def save_offer_cells(
     DesignError
         If no offer has its whole window in the data, or a cue is not older than its offer.
     """
-    _check(offers, subscriptions, window_days, controllable, uncontrollable, folds, bands)
+    _check_tables(offers, subscriptions)
+    _check_options(window_days, controllable, uncontrollable, folds, bands, seed)
     tables = CueTables(
         customers=customers,
         subscriptions=subscriptions,
@@ -172,14 +179,14 @@ def save_offer_cells(
         own=own_cues,
     )
     save_cues.check_cues(cues, tables)
-    told = _told(offers)
-    spells = _spells(subscriptions, as_of, (*controllable, *uncontrollable))
+    told = told_offers(offers)
+    spells = known_spells(subscriptions, as_of, (*controllable, *uncontrollable))
     first = told.filter(ibis.row_number().over(group_by="customer", order_by="date") == 0)
-    met = _with_outcome(first, spells, window_days, controllable)
+    met = with_outcome(first, spells, window_days, controllable)
     complete = met["date"] + ibis.interval(days=window_days) <= ibis.literal(as_of)
     usable = met.filter(complete).cache()
-    n, n_first, n_met = (_count(table) for table in (told, first, met))
-    n_complete = _count(usable)
+    n, n_first, n_met = (count_of(table) for table in (told, first, met))
+    n_complete = count_of(usable)
     if not n_complete:
         raise DesignError(
             f"save offers: no offer has its {window_days} days of outcome inside the data, which end on "
@@ -212,18 +219,12 @@ def save_offer_cells(
         last=span["last"],
         source=source,
         bands=cut,
+        months=_months(known),
+        crossed=crossovers(told, known, window_days),
     )
 
 
-def _check(
-    offers: ir.Table,
-    subscriptions: ir.Table,
-    window_days: int,
-    controllable: Sequence[str],
-    uncontrollable: Sequence[str],
-    folds: int,
-    bands: int,
-) -> None:
+def _check_tables(offers: ir.Table, subscriptions: ir.Table) -> None:
     needed = (
         ("save offers", offers, _COLUMNS),
         ("subscriptions", subscriptions, ("customer", "entry", "exit", "cause")),
@@ -232,10 +233,26 @@ def _check(
         for column in columns:
             if column not in table.columns:
                 raise ColumnError(f"{what}: {one_of(column, table.columns, what='column')}")
-    if isinstance(window_days, bool) or not isinstance(window_days, int) or window_days < 1:
-        raise OptionError(f"window_days is {window_days!r}; give a whole number of days from 1, e.g. 182")
-    if not 2 <= folds <= 20 or bands < 1:
-        raise OptionError(f"folds is {folds} and bands {bands}; give 2 to 20 folds and 1 band or more")
+
+
+def _check_options(
+    window_days: int,
+    controllable: Sequence[str],
+    uncontrollable: Sequence[str],
+    folds: int,
+    bands: int,
+    seed: int,
+) -> None:
+    if isinstance(folds, bool) or not isinstance(folds, int) or not 2 <= folds <= _MOST_FOLDS:
+        raise OptionError(f"folds is {folds!r}; give 2 to {_MOST_FOLDS} folds")
+    wholes = {"window_days": (window_days, 1), "bands": (bands, 1), "seed": (seed, 0)}
+    for name, (value, least) in wholes.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise OptionError(f"{name} is {value!r}; give a whole number from {least}")
+    lists = {"controllable": controllable, "uncontrollable": uncontrollable}
+    for name, causes in lists.items():
+        if isinstance(causes, str) or not isinstance(causes, Sequence) or not all(map(_is_text, causes)):
+            raise OptionError(f"{name} is {causes!r}; give a list of causes, e.g. ['price']")
     if not controllable or set(controllable) & set(uncontrollable):
         raise OptionError(
             f"controllable is {list(controllable)!r} and uncontrollable {list(uncontrollable)!r}; name one "
@@ -243,84 +260,8 @@ def _check(
         )
 
 
-def _told(offers: ir.Table) -> ir.Table:
-    """Return the offers under the names used here, or refuse them."""
-    flags = {name: _flag(offers, name) for name in ("treated", "response") if name in offers.columns}
-    got = offers["offer"].cast("string") if "offer" in offers.columns else ibis.literal(OFFER)
-    told = offers.select(
-        "customer",
-        date=known_before.day_of(offers, "date", "save offers"),
-        risk=offers["kind"].cast("string"),
-        treated=flags["treated"],
-        offer=ibis.ifelse(flags["treated"], got, ibis.literal(NO_OFFER)),
-        accepted=flags.get("response", ibis.literal(False)).fill_null(False),
-        cost=offers["cost"] if "cost" in offers.columns else ibis.literal(0).cast("decimal(18,4)"),
-    ).cache()
-    needed = ("customer", "date", "risk", "treated", "offer")
-    found = rows(told.aggregate(n=told.count(), **{f"has_{name}": told[name].count() for name in needed}))[0]
-    if not found["n"]:
-        raise DesignError("save offers: the table is empty, so nothing can be learned")
-    for name in needed:
-        missing = found["n"] - found[f"has_{name}"]
-        if missing:
-            column = {"risk": "kind"}.get(name, name)
-            raise DataError(
-                f"save offers, column {column!r}: missing in {missing:,} of {found['n']:,} rows; without it "
-                "nobody can say who was offered what, and when"
-            )
-    twice = told.group_by("customer", "date").aggregate(n=_.count()).filter(_["n"] > 1)
-    if _count(twice):
-        raise DataError(f"save offers: {_count(twice):,} customers stand twice on one day; keep one row each")
-    return told
-
-
-def _flag(table: ir.Table, column: str) -> Any:
-    value = table[column]
-    if value.type().is_numeric():
-        other = rows(table.aggregate(n=table.count(where=~value.isin([0, 1]))))[0]["n"]
-        if other:
-            raise DataError(f"save offers, column {column!r}: {other:,} values are neither 0 nor 1")
-    elif not (value.type().is_boolean() or value.type().is_null()):
-        raise DataError(f"save offers, column {column!r}: {value.type()} is not yes or no; make it BOOLEAN")
-    return value.cast("boolean")
-
-
-def _spells(subscriptions: ir.Table, as_of: date, declared: Sequence[str]) -> ir.Table:
-    """Return contracts with ends as known at `as_of`, their causes held to those declared."""
-    ends = known_before.day_of(subscriptions, "exit", "subscriptions")
-    over = ends.notnull() & (ends <= as_of)
-    spells = subscriptions.select(
-        "customer",
-        entry=known_before.day_of(subscriptions, "entry", "subscriptions"),
-        exit=ibis.ifelse(over, ends, ibis.null("date")),
-        cause=ibis.ifelse(
-            over, subscriptions["cause"].cast("string").fill_null("(blank)"), ibis.null("string")
-        ),
-    )
-    unknown = spells.filter(spells["cause"].notnull() & spells["cause"].notin(list(declared)))
-    found = rows(unknown.group_by("cause").aggregate(n=_.count()).order_by("cause"))
-    if found:
-        named = ", ".join(f"{row['cause']!r} ({row['n']:,})" for row in found[:4])
-        raise DataError(
-            f"subscriptions, column 'cause': {named} is declared neither controllable nor uncontrollable; "
-            "name it in one of the two"
-        )
-    return spells
-
-
-def _with_outcome(told: ir.Table, spells: ir.Table, window: int, controllable: Sequence[str]) -> ir.Table:
-    """Attach the contract in force and what became of it; those without one are left out."""
-    met = told.join(spells, "customer")
-    met = met.filter((_["entry"] <= _["date"]) & (_["exit"].isnull() | (_["exit"] >= _["date"])))
-    twice = met.group_by("customer").aggregate(n=_.count()).filter(_["n"] > 1)
-    if _count(twice):
-        raise DataError(
-            f"subscriptions: {_count(twice):,} customers have two contracts in force on the day of the "
-            "offer; say which one counts"
-        )
-    ended = (met["exit"].notnull() & (days_between(met["date"], met["exit"]) <= window)).fill_null(False)
-    willing = met["cause"].isin(list(controllable)).fill_null(False)
-    return met.mutate(left=ended & willing, other=ended & ~willing)
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _cells(known: ir.Table, cues: tuple[str, ...], folds: int, seed: int) -> pd.DataFrame:
@@ -341,13 +282,16 @@ def _cells(known: ir.Table, cues: tuple[str, ...], folds: int, seed: int) -> pd.
     return counted
 
 
+def _months(known: ir.Table) -> pd.DataFrame:
+    dated = known.mutate(month=known["date"].strftime("%Y-%m"), **{"class": known["class_of_risk"]})
+    by = ["class", "month", "offer"]
+    counted: pd.DataFrame = dated.group_by(by).aggregate(n=_.count()).order_by(by).to_pandas()
+    return counted
+
+
 def _costs(usable: ir.Table) -> pd.DataFrame:
     sent = usable.filter(usable["offer"] != NO_OFFER)
     table: pd.DataFrame = (
         sent.group_by("offer").aggregate(n=_.count(), cost=_["cost"].sum()).order_by("offer").to_pandas()
     )
     return table.assign(each=table["cost"].astype(float) / table["n"])
-
-
-def _count(table: ir.Table) -> int:
-    return int(rows(table.aggregate(n=table.count()))[0]["n"])
