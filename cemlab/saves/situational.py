@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from cemlab.chart import Chart
 from cemlab.data.save_offers import NO_OFFER
 from cemlab.errors import DesignError, OptionError
-from cemlab.evidence import Check, Evidence
+from cemlab.evidence import GRADES, Check, Evidence
 from cemlab.markup import amount, join_words
+from cemlab.saves.lot import undated_check
 from cemlab.saves.rule_values import RuleValues, told_money
 from cemlab.saves.uplift import SaveUplift
-from cemlab.saves.valuing import Arms, arms_of, considered_or_trial, margins, money
+from cemlab.saves.valuing import Arms, arms_of, considered_or_trial, margins, money, price_of
 from cemlab.segmentation.allocation import allocate
 from cemlab.stats.arm_values import top_share
 
@@ -25,6 +26,8 @@ Floats = NDArray[np.float64]
 
 #: The rules that are always valued; "everyone: …" stands for each offer.
 NOBODY, BEST_SINGLE, BY_CUES = "nobody", "best single offer", "by cues"
+
+_BY_LOT = "offers by lot"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,7 +68,9 @@ class SituationalOffers(RuleValues):
         )
         told = [f"{_compared(gaps[rule])} {name} ({told_money(gaps[rule])})" for rule, name in rivals]
         earned = f"{told_money(value[BY_CUES])}{self.unit} per customer considered"
-        return f"Choosing an offer or none by {join_words(self.cues)} earns {earned}: {join_words(told)}."
+        text = f"Choosing an offer or none by {join_words(self.cues)} earns {earned}: {join_words(told)}."
+        by_lot = [check.detail for check in self.evidence.failed if check.name == _BY_LOT]
+        return " ".join([text, *(f"Checks of the lot: {detail}" for detail in by_lot)])
 
     @property
     def _everyone(self) -> list[str]:
@@ -140,7 +145,7 @@ def situational_offers(
     Raises
     ------
     OptionError
-        If an amount is none, or an offer is unknown.
+        If an amount is none, an offer is unknown, or no price of it is told or given.
     DesignError
         If the offers do not come from the same cells.
 
@@ -148,8 +153,8 @@ def situational_offers(
     -----
     Rules are learned without each fold and valued on it, doubly robust. ``"best single offer"`` is chosen
     without the fold, too, and may be none, which makes it look a little worse than it is; it is valued where
-    there are several. It knows no capacity, nor do the rules for everyone. Errors take a
-    rule as it was learned; how much more they are for being learned from one trial is added for each offer.
+    there are several. It knows no capacity, nor do the rules for everyone. Errors allow for that rules were
+    learned from one trial, whose offers share those held back.
 
     References
     ----------
@@ -167,6 +172,10 @@ def situational_offers(
     >>> situational_offers(save_uplift(cells), margin=3600).of("value")["rule"].tolist()
     ['nobody', 'everyone: offer', 'by cues']
     """
+    if not isinstance(uplift, (SaveUplift, Mapping)):
+        raise OptionError(
+            f"uplift is of type {type(uplift).__name__}; give what save_uplift returned, or offer → that"
+        )
     given = {uplift.trial.offer: uplift} if isinstance(uplift, SaveUplift) else dict(uplift)
     first = _checked(given)
     arms = arms_of([one.trial for one in given.values()])
@@ -181,8 +190,9 @@ def situational_offers(
     gives = _rules(arms, gains, limits)
     single = [BEST_SINGLE] if len(names) > 1 else []
     rules = [NOBODY, *(_everyone(name) for name in names), *single, BY_CUES]
+    added = _learning_adds(arms, worth, price, limits, len(rules))
     return SituationalOffers(
-        table=_table(first, arms, rules, gives, worth, price, _learning_adds(arms, worth, price, limits)),
+        table=_table(first, arms, rules, gives, worth, price, added),
         evidence=_evidence(first, arms, given),
         conf_level=first.conf_level,
         plan=_plan(arms, names, worth, price, limits),
@@ -215,19 +225,23 @@ def _checked(given: Mapping[str, SaveUplift]) -> SaveUplift:
 
 
 def _prices(first: SaveUplift, names: list[str], costs: Mapping[str, float] | None) -> Floats:
-    each = first.cells.costs.set_index("offer")["each"]
-    if costs is not None:
-        unknown = [name for name in costs if name not in names]
-        missing = [name for name in names if name not in costs]
-        if unknown or missing:
-            raise OptionError(
-                f"costs are of {join_words(map(str, costs))}; the offers are {join_words(names)}"
-            )
-    return np.array([float(each[n]) if costs is None else money(costs[n], f"cost of {n}") for n in names])
+    if costs is None:
+        return np.array([price_of(first.cells, name, f"costs={{{name!r}: …}}") for name in names])
+    if not isinstance(costs, Mapping):
+        raise OptionError(f"costs is {costs!r}; give offer → price of one, e.g. {{{names[0]!r}: 25}}")
+    if sorted(map(str, costs)) != sorted(names):
+        raise OptionError(
+            f"costs are of {join_words(map(str, costs)) or 'no offer'}; the offers are {join_words(names)}"
+        )
+    return np.array([money(costs[name], f"cost of {name}") for name in names])
 
 
 def _limits(names: list[str], capacity: Mapping[str, int] | None, size: int) -> Floats:
     """Return the largest share of those considered that can get each offer."""
+    if capacity is not None and not isinstance(capacity, Mapping):
+        raise OptionError(
+            f"capacity is {capacity!r}; give offer → most customers, e.g. {{{names[0]!r}: 100}}, or None"
+        )
     limits = np.ones(len(names))
     for name, most in (capacity or {}).items():
         if name not in names:
@@ -262,14 +276,18 @@ def _assigned(gain: Floats, rows: Floats, limits: Floats) -> Floats:
     return given
 
 
-def _learning_adds(arms: Arms, worth: Floats, price: Floats, limits: Floats) -> float:
-    """Return what having learned the rule by cues adds to the variance of its value."""
+def _learning_adds(arms: Arms, worth: Floats, price: Floats, limits: Floats, rules: int) -> Floats:
+    """Return what having learned rules adds to the covariance of their values, of shape (rules, rules).
+
+    The best single offer and the choice by cues are learned; the others know nothing.
+    """
     own, learned = arms.redrawn()
-    rows = arms.rows
+    rows, offers = arms.rows, len(limits)
     kept = np.stack([trial.kept_all for trial in arms.trials], axis=1)[:, None, :, None]
     errors = worth[:, None, None, None] * own / rows.sum()
+    others = (rows.sum(axis=1, keepdims=True) - rows)[:, :, None, None]
     spread = []
-    for moved in (np.zeros((*learned.shape[:3], 1)), learned):
+    for moved in (np.zeros_like(learned), learned):
         gain = worth[:, None, None, None] * (kept + moved) - price[:, None]
         best = gain == gain.max(axis=2, keepdims=True)
         parts = [
@@ -278,12 +296,24 @@ def _learning_adds(arms: Arms, worth: Floats, price: Floats, limits: Floats) -> 
             )
             for k, most in enumerate(limits)
         ]
-        spread.append(float((np.stack(parts, axis=2) * errors).sum(axis=(0, 1, 2)).var()))
-    return max(spread[1] - spread[0], 0.0)
+        values = np.zeros((rules, errors.shape[-1]))
+        values[-1] = (np.stack(parts, axis=2) * errors).sum(axis=(0, 1, 2))
+        if offers > 1:
+            mean = (others * gain).sum(axis=0)
+            single = (mean == mean.max(axis=1, keepdims=True)) & (mean > 0)
+            values[-2] = (single * errors).sum(axis=(0, 1, 2))
+        spread.append(np.cov(values))
+    return np.asarray(spread[1] - spread[0], dtype=np.float64)
 
 
 def _table(
-    first: SaveUplift, arms: Arms, rules: list[str], gives: Floats, worth: Floats, price: Floats, added: float
+    first: SaveUplift,
+    arms: Arms,
+    rules: list[str],
+    gives: Floats,
+    worth: Floats,
+    price: Floats,
+    added: Floats,
 ) -> pd.DataFrame:
     from scipy.special import ndtri
 
@@ -292,7 +322,8 @@ def _table(
     found = arms.values(gives, worth, price)
     estimate = contrast @ found.value
     variance = np.maximum(np.einsum("cr,rs,cs->c", contrast, found.covariance, contrast), 0)
-    half = float(ndtri((1 + first.conf_level) / 2)) * np.sqrt(variance + added * (contrast[:, -1] != 0))
+    more = np.maximum(np.einsum("cr,rs,cs->c", contrast, added, contrast), 0)
+    half = float(ndtri((1 + first.conf_level) / 2)) * np.sqrt(variance + more)
     share = np.einsum("rxfk,xf->r", gives, arms.rows) / arms.rows.sum()
     return pd.DataFrame(
         {
@@ -325,12 +356,11 @@ def _plan(arms: Arms, names: list[str], worth: Floats, price: Floats, limits: Fl
 
 def _evidence(first: SaveUplift, arms: Arms, given: Mapping[str, SaveUplift]) -> Evidence:
     failed = {one.trial.offer: one.evidence.failed for one in given.values()}
-    grades = {one.evidence.grade for one in given.values()}
     bad = [
         f"{name}: {join_words(check.name for check in checks)}" for name, checks in failed.items() if checks
     ]
     return Evidence(
-        grade="experiment" if grades == {"experiment"} else "adjusted",
+        grade=min((one.evidence.grade for one in given.values()), key=list(GRADES).index),
         design=f"{first.evidence.design} The offer is chosen by {join_words(first.cells.cues)}.",
         unit="customers",
         n_used=int(arms.rows.sum()),
@@ -343,17 +373,12 @@ def _evidence(first: SaveUplift, arms: Arms, given: Mapping[str, SaveUplift]) ->
         ),
         checks=(
             Check(
-                name="offers by lot",
+                name=_BY_LOT,
                 null="each offer's lot passes its checks",
                 passed=not bad,
                 detail=f"Failed: {'; '.join(bad)}." if bad else "Each does.",
                 remedy="See the evidence of save_uplift." if bad else "",
             ),
-            Check(
-                name="cues before the offer",
-                null="every cue was known on the day before the offer",
-                passed=True,
-                detail="What is dated on the day or later was not counted.",
-            ),
+            *undated_check(first.cells),
         ),
     )

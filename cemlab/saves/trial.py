@@ -6,7 +6,7 @@ offer, 1 with one. Effects are shares of customers *kept*, so that more is bette
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from cemlab.stats.off_policy import EffectFit, Scores, doubly_robust_scores
 
 Floats = NDArray[np.float64]
 
+
+#: Share of sound lots that a check may fail by chance.
+FALSE_ALARMS = 0.01
 
 _DRAWS = 80  # of noise, from which follows what learning adds to the error of a rule's value
 
@@ -57,6 +60,10 @@ class Trial:
         How cells become columns.
     learner
         What predicted the effects.
+    share
+        Share offered, of shape (x): the same for all, or that of the class where the lot was drawn by class.
+    by_class
+        Whether it was, so that figures over several classes are weighted by class.
     """
 
     offer: str
@@ -73,6 +80,8 @@ class Trial:
     noise_learned: Floats
     design: CellDesign
     learner: Learner
+    share: Floats
+    by_class: bool
 
     @property
     def rows(self) -> Floats:
@@ -86,8 +95,17 @@ class Trial:
         return self.index["class"].to_numpy(dtype=object)
 
 
-def learn_trial(cells: SaveCells, *, offer: str | None, learner: Learner, seed: int) -> Trial:
+def learn_trial(
+    cells: SaveCells, *, offer: str | None, learner: Learner, seed: int, by_class: bool = False
+) -> Trial:
     """Learn one offer from its counts; what can teach nothing is refused.
+
+    Parameters
+    ----------
+    cells, offer, learner, seed
+        As given to :func:`cemlab.saves.save_uplift`.
+    by_class
+        Whether the lot was drawn by class; it counts as such, too, where chance does not explain its shares.
 
     Raises
     ------
@@ -107,13 +125,17 @@ def learn_trial(cells: SaveCells, *, offer: str | None, learner: Learner, seed: 
     index = table[columns].drop_duplicates().sort_values(columns).reset_index(drop=True)
     n, left = _counts(table, index, cells.folds)
     _refuse_one_arm(n, index, name)
+    by_class = by_class or _stratified(n, index["class"].to_numpy(dtype=object))
+    share = offered_share(n, index["class"].to_numpy(dtype=object), by_class=by_class)[:, 1]
     learnable = table.assign(kind=name, treated=table["offer"] == name)
     design = designs_of(learnable, cells.cues)[name]
     learned = learn(n, left, index=index, design=design, rng=np.random.default_rng(seed))
     predicted = learned.predicted(index)
-    own = doubly_robust_scores(n, left, predicted, share=learned.share)
+    others = n.sum(axis=1, keepdims=True) - n, left.sum(axis=1, keepdims=True) - left
+    own = _scores(n, left, predicted, share)
+    learned = replace(learned, training=_scores(*others, predicted, share))
     fits = effect_fits(learned, own, index)
-    noise = learned.noise[..., :_DRAWS]
+    noise = _noise(n, left, predicted, share, cells, name)
     kept, kept_all = effects_by(learner, learned, fits, index)
     return Trial(
         offer=name,
@@ -130,7 +152,54 @@ def learn_trial(cells: SaveCells, *, offer: str | None, learner: Learner, seed: 
         noise_learned=-_learned_noise(noise, fits, design.full(index)),
         design=design,
         learner=learner,
+        share=share,
+        by_class=by_class,
     )
+
+
+def _stratified(n: Floats, classes: NDArray[np.object_]) -> bool:
+    """Return whether classes were offered in shares that chance does not explain; counts (x, f, 2)."""
+    from scipy.stats import chi2_contingency
+
+    table = pd.DataFrame(n.sum(axis=1)).groupby(classes).sum().to_numpy()
+    table = table[table.sum(axis=1) >= 2 * 5]
+    if len(table) < 2 or (table.sum(axis=0) == 0).any():
+        return False
+    return bool(chi2_contingency(table, correction=False).pvalue < FALSE_ALARMS)
+
+
+def offered_share(n: Floats, classes: NDArray[np.object_], *, by_class: bool) -> Floats:
+    """Return the share of each arm in each cell's lot, of shape (x, arms), from counts (x, f, arms)."""
+    counts = n.sum(axis=1)
+    if not by_class:
+        shares: Floats = np.broadcast_to(counts.sum(axis=0) / counts.sum(), counts.shape)
+        return shares
+    code = np.unique(classes.astype(str), return_inverse=True)[1]
+    sums = np.zeros((code.max() + 1, counts.shape[1]))
+    np.add.at(sums, code, counts)
+    each: Floats = (sums / sums.sum(axis=1, keepdims=True))[code]
+    return each
+
+
+def _scores(n: Floats, left: Floats, predicted: Floats, share: Floats) -> Scores:
+    """Return doubly robust scores where cells differ in the share offered, each of shape (x, f)."""
+    total, squares = np.empty(n.shape[:2]), np.empty(n.shape[:2])
+    for each in np.unique(share):
+        at = share == each
+        total[at], squares[at] = doubly_robust_scores(n[at], left[at], predicted[at], share=float(each))
+    return Scores(total, squares)
+
+
+def _noise(n: Floats, left: Floats, predicted: Floats, share: Floats, cells: SaveCells, offer: str) -> Floats:
+    """Return draws of the error of the scores' sums; offers share the draws of those held back."""
+    square = left * (1 - predicted) ** 2 + (n - left) * predicted**2
+    spread = np.sqrt(square) / np.column_stack([1 - share, share])[:, None, :]
+    drawn = [
+        np.random.default_rng([cells.seed, arm]).standard_normal((*n.shape[:2], _DRAWS))
+        for arm in (0, 1 + cells.offers.index(offer))
+    ]
+    noise: Floats = spread[..., :1] * drawn[0] + spread[..., 1:] * drawn[1]
+    return noise
 
 
 def _learned_noise(noise: Floats, fits: tuple[EffectFit, ...], full: Floats) -> Floats:

@@ -16,7 +16,7 @@ from cemlab.evidence import Check, Evidence
 from cemlab.markup import join_words, percent, points
 from cemlab.result import Result, check_conf_level
 from cemlab.saves.learners import Learner
-from cemlab.saves.lot import few_check, lot_checks
+from cemlab.saves.lot import CROSSED, FIRST_ONLY, few_check, grade_of, lot_checks, told_failed, undated_check
 from cemlab.saves.trial import Trial, learn_trial
 from cemlab.saves.uplift_figures import (
     calibration,
@@ -139,15 +139,13 @@ class SaveUplift(Result):
             asleep = "In no class could it be shown that an offer drives customers away."
         qini = self.qini.set_index("rule").loc["by uplift"]
         ranked = "better than chance" if qini["conf_low"] > 0 else "not shown to be better than chance"
+        failed = {check.name for check in self.evidence.failed}
         return (
             f"Among {self.evidence.n_used:,} customers considered, the offer {word} the share that leaves "
             f"within {self.cells.window_days} days by {told}. {asleep} Ranking by predicted uplift is "
             f"{ranked} (Qini {qini['estimate']:.3f}, {qini['conf_low']:.3f} to {qini['conf_high']:.3f})."
-            + (
-                f" Checks that failed: {join_words(check.name for check in self.evidence.failed)}."
-                if self.evidence.failed
-                else ""
-            )
+            + (f" {FIRST_ONLY}" if CROSSED in failed else "")
+            + told_failed(self.evidence)
         )
 
     @property
@@ -237,7 +235,7 @@ def save_uplift(
     *,
     offer: str | None = None,
     learner: Learner = "doubly robust",
-    treated_share: float = 0.5,
+    treated_share: float | Mapping[str, float] = 0.5,
     bands: int = 5,
     conf_level: float = 0.95,
     seed: int = 0,
@@ -254,7 +252,8 @@ def save_uplift(
         ``"doubly robust"``, ``"two models"``, ``"x"`` or ``"interactions"``; all cross-fitted. See
         :func:`cemlab.saves.learners.effects_by`.
     treated_share
-        Share to get the offer by the design of the lot, between 0 and 1.
+        Share to get the offer by the design of the lot, between 0 and 1; class → share where the lot was
+        drawn by class.
     bands
         Bands of predicted uplift in the calibration, 2 to 20.
     conf_level
@@ -281,9 +280,11 @@ def save_uplift(
     -----
     Leaving by a cause that no offer can act on (moved, deceased) competes: such a customer did not leave by a
     controllable cause, which makes the share a cumulative incidence; every window lies inside the data. Where
-    the lot fails its checks the grade is ``"adjusted"``. Errors of curves are of resampled customers, the
-    ranking held, which did not see the customer's fold. Classes are tested for harm by Fisher's exact test,
-    one-sided, with Holm's adjustment.
+    the lot fails its checks the grade is ``"adjusted"``; where its shares moved from month to month, or many
+    got another offer within the window, ``"association"``. Where classes got the offer in different shares,
+    figures over several classes are weighted by class. Errors of curves are of resampled customers, and
+    allow for that the ranking, which did not see the customer's fold, was learned. Classes are tested for
+    harm by Fisher's exact test, one-sided, with Holm's adjustment.
 
     References
     ----------
@@ -291,6 +292,10 @@ def save_uplift(
     Marketing Research 55, 80–98.
     Kennedy, E. H. (2023). Towards optimal doubly robust estimation of heterogeneous causal effects.
     Electronic Journal of Statistics 17, 3008–3049.
+    Luedtke, A. R. & van der Laan, M. J. (2016). Statistical inference for the mean outcome under a possibly
+    non-unique optimal treatment strategy. Annals of Statistics 44, 713–742.
+    Zou, G. Y. & Donner, A. (2008). Construction of confidence limits about effect measures: a general
+    approach. Statistics in Medicine 27, 1693–1702.
 
     Examples
     --------
@@ -305,13 +310,11 @@ def save_uplift(
     check_conf_level(conf_level)
     if isinstance(bands, bool) or not isinstance(bands, int) or not 2 <= bands <= 20:
         raise OptionError(f"bands is {bands!r}; give 2 to 20, e.g. 5")
-    if (
-        isinstance(treated_share, bool)
-        or not isinstance(treated_share, (int, float))
-        or not 0 < treated_share < 1
-    ):
-        raise OptionError(f"treated_share is {treated_share!r}; give the share of the design, e.g. 0.5")
-    trial = learn_trial(cells, offer=offer, learner=learner, seed=seed)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise OptionError(f"seed is {seed!r}; give a whole number from 0")
+    _check_share(treated_share, cells)
+    by_class = isinstance(treated_share, Mapping)
+    trial = learn_trial(cells, offer=offer, learner=learner, seed=seed, by_class=by_class)
     table = change_table(cells, trial, conf_level)
     curve, qini = ranked_curves(trial, conf_level, seed)
     return SaveUplift(
@@ -327,17 +330,34 @@ def save_uplift(
     )
 
 
-def _evidence(cells: SaveCells, trial: Trial, table: pd.DataFrame, treated_share: float) -> Evidence:
+def _check_share(treated_share: object, cells: SaveCells) -> None:
+    shares = treated_share.values() if isinstance(treated_share, Mapping) else [treated_share]
+    for share in shares:
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+            raise OptionError(f"treated_share is {share!r}; give the share of the design, e.g. 0.5")
+    names = sorted(set(map(str, cells.table["class"])))
+    if isinstance(treated_share, Mapping) and sorted(map(str, treated_share)) != names:
+        raise OptionError(
+            f"treated_share is of {join_words(map(str, treated_share)) or 'no class'}; the classes are "
+            f"{join_words(names)}"
+        )
+
+
+def _evidence(
+    cells: SaveCells, trial: Trial, table: pd.DataFrame, treated_share: float | Mapping[str, float]
+) -> Evidence:
     lot = lot_checks(cells, trial, treated_share=treated_share)
     test = same_everywhere(table)
     out = [f"{n:,} {reason}" for reason, n in cells.left_out.items() if n]
     n_used = int(trial.n.sum())
     return Evidence(
-        grade="experiment" if all(check.passed is not False for check in lot) else "adjusted",
+        grade=grade_of(lot),
         design=(
             f"Customers considered from {cells.first} to {cells.last}, offered “{trial.offer}” or held "
             f"back by lot; leaving by {join_words(cells.controllable)} within {cells.window_days} days. "
             f"Other causes ({join_words(cells.uncontrollable) or 'none'}) compete."
+            + (" Figures over several classes are weighted by class." if trial.by_class else "")
+            + (f" {FIRST_ONLY}" if any(c.name == CROSSED and c.passed is False for c in lot) else "")
         ),
         unit="customers",
         n_used=n_used,
@@ -346,6 +366,7 @@ def _evidence(cells: SaveCells, trial: Trial, table: pd.DataFrame, treated_share
         assumptions=_ASSUMPTIONS,
         checks=(
             *lot,
+            *undated_check(cells),
             few_check(trial),
             Check(
                 name="complete windows",

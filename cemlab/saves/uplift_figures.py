@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cemlab.data.save_offers import NO_OFFER, SaveCells
 from cemlab.evidence import HypothesisTest
+from cemlab.saves.learned_errors import added_to_bands, added_to_curve
 from cemlab.saves.trial import Trial
 from cemlab.stats.intervals import difference_of_shares, wilson
 from cemlab.stats.uplift_curve import uplift_curve
@@ -22,19 +23,44 @@ _GRID = np.linspace(0.0, 1.0, 21)
 
 
 def change_table(cells: SaveCells, trial: Trial, conf_level: float) -> pd.DataFrame:
-    """Return the change of the share that leaves: over all, by class, and by each value of each cue."""
+    """Return the change of the share that leaves: over all, by class, and by each value of each cue.
+
+    Where the lot was drawn by class, figures of several classes are weighted by class; their intervals are
+    put together from those of the classes (Zou & Donner 2008).
+    """
     own = cells.table[cells.table["offer"].isin([NO_OFFER, trial.offer])]
     features = {"all": pd.Series("all", index=own.index), "class": own["class"]}
     features |= {cue: own[cue] for cue in cells.cues if cue != "risk"}
     long = pd.concat([own.assign(feature=name, level=level) for name, level in features.items()])
-    long = long.assign(arm=(long["offer"] == trial.offer).astype(int))
-    counted = long.pivot_table(
-        index=["feature", "level"], columns="arm", values=["n", "left", "other"], aggfunc="sum", fill_value=0
+    long = long.assign(
+        arm=(long["offer"] == trial.offer).astype(int), stratum=long["class"] if trial.by_class else "all"
     )
+    counted = long.pivot_table(
+        index=["feature", "level", "stratum"],
+        columns="arm",
+        values=["n", "left", "other"],
+        aggfunc="sum",
+        fill_value=0,
+    )
+    frame = _weighted(counted, conf_level) if trial.by_class else _changes(counted, conf_level)
+    order = {name: place for place, name in enumerate(features)}
+    return (
+        frame.reset_index()
+        .drop(columns="stratum", errors="ignore")
+        .sort_values(
+            ["feature", "level"],
+            key=lambda c: c.map(order).fillna(0) if c.name == "feature" else c,
+            ignore_index=True,
+        )
+    )
+
+
+def _changes(counted: pd.DataFrame, conf_level: float) -> pd.DataFrame:
+    """Return the change of each row of counts, with Newcombe's interval."""
     n = {arm: counted["n", arm].to_numpy(dtype=np.int64) for arm in (0, 1)}
     shares = {arm: wilson(counted["left", arm], n[arm], conf_level=conf_level) for arm in (0, 1)}
     change = difference_of_shares(shares[1], shares[0])
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "estimate": change.estimate,
             "conf_low": change.conf_low,
@@ -46,13 +72,25 @@ def change_table(cells: SaveCells, trial: Trial, conf_level: float) -> pd.DataFr
             "n_other": (counted["other", 0] + counted["other", 1]).to_numpy(dtype=np.int64),
         },
         index=counted.index,
-    ).reset_index()
-    order = {name: place for place, name in enumerate(features)}
-    return frame.sort_values(
-        ["feature", "level"],
-        key=lambda c: c.map(order).fillna(0) if c.name == "feature" else c,
-        ignore_index=True,
     )
+
+
+def _weighted(counted: pd.DataFrame, conf_level: float) -> pd.DataFrame:
+    """Return changes of each level, the classes in it weighted by their customers in both arms."""
+    both = (counted["n", 0] > 0) & (counted["n", 1] > 0)
+    each = _changes(counted.loc[both], conf_level)
+    by = ["feature", "level"]
+    size = (each["n_with"] + each["n_without"]).astype(float)
+    weight = size / size.groupby(by).transform("sum")
+    columns = ["estimate", "share_with", "share_without"]
+    mean = each[columns].mul(weight, axis=0).groupby(by).sum()
+    below = (weight * (each["estimate"] - each["conf_low"])) ** 2
+    above = (weight * (each["conf_high"] - each["estimate"])) ** 2
+    counts = each[["n_with", "n_without", "n_other"]].groupby(by).sum()
+    low = mean["estimate"] - np.sqrt(below.groupby(by).sum())
+    high = mean["estimate"] + np.sqrt(above.groupby(by).sum())
+    frame = mean.assign(conf_low=low, conf_high=high).join(counts)
+    return frame[list(each.columns)]
 
 
 def ranked_curves(trial: Trial, conf_level: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -60,16 +98,30 @@ def ranked_curves(trial: Trial, conf_level: float, seed: int) -> tuple[pd.DataFr
     from scipy.special import ndtri
 
     reach = float(ndtri((1 + conf_level) / 2))
+    folds = trial.n.shape[1]
     n = trial.n.reshape(-1, 2)
     kept = (trial.n - trial.left).reshape(-1, 2)
     some = n.sum(axis=1) > 0
+    arms = n.sum(axis=0) / n.sum()
+    lot = np.repeat(np.column_stack([1 - trial.share, trial.share]), folds, axis=0)
+    centre = np.broadcast_to(trial.kept_all[:, None], trial.rows.shape)
+    learning = added_to_curve(
+        centre,
+        centre[..., None] + trial.noise_learned,
+        trial.noise / trial.rows.sum(),
+        trial.rows,
+        share=_GRID,
+    )
     curves, coefficients = [], []
     for rule, score in (("by uplift", trial.kept), ("by risk", trial.risk)):
         place = _ranks(score, trial.rows).ravel()
-        curve = uplift_curve(place[some], n[some], kept[some], share=_GRID, seed=seed)
-        half = reach * curve.gain_error
+        curve = uplift_curve(
+            place[some], n[some], kept[some], share=_GRID, weight=(arms / lot)[some], seed=seed
+        )
+        more, wider = learning if rule == "by uplift" else (np.zeros_like(_GRID), 0.0)
+        half = reach * np.sqrt(curve.gain_error**2 + more)
         curves.append(_curve(rule, curve.gain, curve.gain - half, curve.gain + half))
-        spread = reach * curve.qini_error
+        spread = reach * float(np.sqrt(curve.qini_error**2 + wider))
         coefficients.append((rule, curve.qini, curve.qini - spread, curve.qini + spread))
         if rule == "by uplift":
             end = curve.gain_error[-1] * _GRID * reach
@@ -114,6 +166,9 @@ def calibration(trial: Trial, bands: int, conf_level: float) -> pd.DataFrame:
         mean = np.bincount(band, total, minlength=bands) / n
         spread = np.sqrt(np.maximum(np.bincount(band, squares, minlength=bands) / n - mean**2, 0) / n)
         told = np.bincount(band, rows * predicted, minlength=bands) / n
+    centre = np.broadcast_to(trial.kept_all[:, None], trial.rows.shape)
+    again = centre[..., None] + trial.noise_learned
+    spread = np.sqrt(spread**2 + added_to_bands(centre, again, trial.noise, trial.rows, bands=bands))
     frame = pd.DataFrame(
         {
             "band": np.arange(1, bands + 1),

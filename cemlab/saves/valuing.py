@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from numbers import Real
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cemlab.data.save_offers import SaveCells
 from cemlab.errors import OptionError
 from cemlab.markup import join_words
-from cemlab.saves.trial import Trial
+from cemlab.saves.trial import Trial, offered_share
 from cemlab.stats.arm_values import ArmValues, arm_values
 
 Floats = NDArray[np.float64]
@@ -29,7 +31,7 @@ class Arms:
     n, kept, predicted
         Customers, those kept, and the share predicted without the fold, of shape (x, f, a).
     share
-        Share of the customers in each arm, of shape (a).
+        Share of the customers in each arm by lot, of shape (x, a).
     """
 
     trials: tuple[Trial, ...]
@@ -61,13 +63,16 @@ class Arms:
         Returns
         -------
         tuple of arrays
-            Errors of the sums of scores, and of the effects learned on the other folds, each of shape (x, f,
-            offers, draws). Arms without an offer are shared by all offers, which is left out here.
+            Errors of the sums of scores over all customers of a cell, and of the effects learned on the other
+            folds, each of shape (x, f, offers, draws). Offers share those held back, and their draws.
         """
-        return (
-            np.stack([trial.noise for trial in self.trials], axis=2),
-            np.stack([trial.noise_learned for trial in self.trials], axis=2),
-        )
+        # an offer's own scores are of its arm and those held back; all customers of the cell are more
+        scale = [
+            np.divide(self.rows, one.rows, out=np.zeros_like(self.rows), where=one.rows > 0)
+            for one in self.trials
+        ]
+        own = [one.noise * more[..., None] for one, more in zip(self.trials, scale, strict=True)]
+        return (np.stack(own, axis=2), np.stack([one.noise_learned for one in self.trials], axis=2))
 
 
 def arms_of(trials: Sequence[Trial]) -> Arms:
@@ -81,7 +86,7 @@ def arms_of(trials: Sequence[Trial]) -> Arms:
         n=n,
         kept=n - left,
         predicted=1 - np.concatenate(predicted, axis=2),
-        share=n.sum(axis=(0, 1)) / n.sum(),
+        share=offered_share(n, first.classes, by_class=any(trial.by_class for trial in trials)),
     )
 
 
@@ -95,14 +100,14 @@ def margins(trial: Trial, margin: float | Mapping[str, float]) -> Floats:
     """
     names = sorted(set(map(str, trial.classes)))
     if isinstance(margin, Mapping):
-        missing, unknown = [n for n in names if n not in margin], [n for n in margin if n not in names]
+        given = {str(name): worth for name, worth in margin.items()}  # classes are texts, also 0 and 1
+        missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
         if missing or unknown:
             raise OptionError(
-                f"margin lacks {join_words(missing) or 'nothing'} and names "
-                f"{join_words(map(str, unknown)) or 'no'} "
+                f"margin lacks {join_words(missing) or 'nothing'} and names {join_words(unknown) or 'no'} "
                 f"further class; the classes are {join_words(names)}"
             )
-        each = {name: money(margin[name], f"margin of {name}") for name in names}
+        each = {name: money(given[name], f"margin of {name}") for name in names}
     else:
         each = dict.fromkeys(names, money(margin, "margin"))
     return np.array([each[str(name)] for name in trial.classes])
@@ -110,13 +115,32 @@ def margins(trial: Trial, margin: float | Mapping[str, float]) -> Floats:
 
 def money(value: object, what: str) -> float:
     """Return an amount of 0 or more, or refuse it."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
+    # exact amounts are no Real, but are amounts
+    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)) or not 0 <= float(value) < np.inf:
         raise OptionError(f"{what} is {value!r}; give an amount of 0 or more")
     return float(value)
 
 
+def price_of(cells: SaveCells, offer: str, how: str) -> float:
+    """Return what one offer cost in the trial, or refuse where no price was told.
+
+    Parameters
+    ----------
+    cells
+        Where prices are.
+    offer
+        The offer.
+    how
+        What to give instead, e.g. ``"cost=…"``.
+    """
+    each = float(cells.costs.set_index("offer")["each"][offer])
+    if not np.isfinite(each):
+        raise OptionError(f"save offers: what {offer!r} costs is not told (no column 'cost'); give {how}")
+    return money(each, f"cost of {offer}")
+
+
 def reachable(considered: int, cost: float, capacity: int | None, budget: float | None) -> float:
-    """Return the largest share of those considered that team and budget can serve."""
+    """Return the largest share of those considered that team and budget can serve, in whole offers."""
     if capacity is not None and (
         isinstance(capacity, bool) or not isinstance(capacity, (int, np.integer)) or capacity < 0
     ):
@@ -124,7 +148,7 @@ def reachable(considered: int, cost: float, capacity: int | None, budget: float 
     share = 1.0 if capacity is None else min(1.0, int(capacity) / considered)
     if budget is not None:
         left = money(budget, "budget")
-        share = min(share, left / (cost * considered)) if cost > 0 else share
+        share = min(share, float(np.floor(left / cost + 1e-9)) / considered) if cost > 0 else share
     return share
 
 

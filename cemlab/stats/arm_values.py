@@ -49,7 +49,7 @@ def arm_values(
     predicted
         Shares of successes predicted without the fold, of the same shape.
     share
-        Share of the rows in each arm by lot, of shape (1 + k).
+        Share of the rows in each arm by lot, of shape (1 + k), or by cell, of shape (x, 1 + k).
     gives
         Chance that a rule gives each treatment, learned without the fold, of shape (r, x, f, k); differences
         of rules will do, too.
@@ -79,7 +79,7 @@ def arm_values(
     >>> found.value.round(6)
     array([1.])
     """
-    arms = len(share)
+    arms = share.shape[-1]
     if n.shape != successes.shape or n.shape != predicted.shape or n.shape[2] != arms:
         raise DataError(
             f"n {n.shape}, successes {successes.shape} and predicted {predicted.shape} do not match"
@@ -93,7 +93,8 @@ def arm_values(
         raise DesignError("a rule is valued by two rows or more and by arms that were all dealt out")
     gain = margin[:, None, None] * (predicted[..., 1:] - predicted[..., :1]) - cost
     base = (gives * gain).sum(axis=-1)
-    weight = np.concatenate([-gives.sum(axis=-1, keepdims=True), gives], axis=-1) / share
+    lot = np.broadcast_to(share, (len(n), arms))[:, None, :]
+    weight = np.concatenate([-gives.sum(axis=-1, keepdims=True), gives], axis=-1) / lot
     weight = weight * margin[None, :, None, None]
     error = successes - n * predicted
     square = successes * (1 - predicted) ** 2 + (n - successes) * predicted**2

@@ -50,7 +50,14 @@ class UpliftCurve:
 
 
 def uplift_curve(
-    score: Floats, n: Floats, responses: Floats, *, share: Floats, draws: int = 300, seed: int = 0
+    score: Floats,
+    n: Floats,
+    responses: Floats,
+    *,
+    share: Floats,
+    weight: Floats | None = None,
+    draws: int = 300,
+    seed: int = 0,
 ) -> UpliftCurve:
     """Return the uplift and Qini curve of a score, with errors by resampling the rows.
 
@@ -62,6 +69,9 @@ def uplift_curve(
         Rows and how many of them responded, of shape (g, 2).
     share
         Where the curve is wanted, ascending from 0 to 1, of shape (q).
+    weight
+        What a row of each group and arm counts as, of shape (g, 2): the inverse of its chance of the arm
+        where groups differ in that; by default 1.
     draws
         Resamples of the rows, the score held.
     seed
@@ -70,7 +80,7 @@ def uplift_curve(
     Raises
     ------
     DataError
-        If shapes do not match, or counts contradict each other.
+        If shapes do not match, counts contradict each other, or a weight is not above 0.
     DesignError
         If an arm has no rows.
 
@@ -95,17 +105,25 @@ def uplift_curve(
         raise DataError("every score must be a number, and responses lie between 0 and n")
     if (n.sum(axis=0) == 0).any():
         raise DesignError("an arm has no rows, so there is nothing to compare; it takes both arms")
+    heavy = np.ones_like(n) if weight is None else weight
+    if heavy.shape != n.shape or not (np.isfinite(heavy) & (heavy > 0)).all():
+        raise DataError(f"weight {heavy.shape} must be above 0 and of the shape of n, {n.shape}")
     ranks = np.unique(-score, return_inverse=True)[1]
-    tied = np.zeros((int(ranks.max()) + 1, 4))
-    np.add.at(tied, ranks, np.hstack([n, responses]))
-    outcomes = np.hstack([tied[:, :2] - tied[:, 2:], tied[:, 2:]])  # no in both arms, yes in both arms
+    # groups of one rank are one group, unless their rows count differently
+    same, at = np.unique(np.column_stack([ranks, heavy]), axis=0, return_inverse=True)
+    outcomes = np.zeros((len(same), 4))  # no in both arms, yes in both arms
+    np.add.at(outcomes, at.ravel(), np.hstack([n - responses, responses]))
     total = outcomes.sum()
     drawn = np.random.default_rng(seed).multinomial(int(total), outcomes.ravel() / total, size=draws)
-    again = drawn.reshape(draws, *outcomes.shape).astype(float)
-    both = again[..., :2] + again[..., 2:]
-    again = np.concatenate([both, again[..., 2:]], axis=-1)
-    gain, qini, area = _curves(tied[None], share)
-    gains, qinis, areas = _curves(again, share)
+    begins = np.flatnonzero(np.diff(same[:, 0], prepend=-1.0))
+
+    def ranked(counts: Floats) -> Floats:
+        counted = counts * np.tile(same[:, 1:], 2)
+        both = counted[..., :2] + counted[..., 2:]
+        return np.add.reduceat(np.concatenate([both, counted[..., 2:]], axis=-1), begins, axis=-2)
+
+    gain, qini, area = _curves(ranked(outcomes)[None], share)
+    gains, qinis, areas = _curves(ranked(drawn.reshape(draws, *outcomes.shape).astype(float)), share)
     return UpliftCurve(
         share=share,
         gain=gain[0],
