@@ -217,3 +217,60 @@ def test_the_exact_bound_covers():
     assert abs(result.table["coefficient"][0]) < 1e-8  # alike, so that all count alike
     assert result.survival(NEW, times=2).table["least"][0] == pytest.approx(bound, rel=1e-6)
     assert low / runs < 0.025 + 4 * np.sqrt(0.025 * 0.975 / runs)
+
+
+# --- what is said of ratios
+
+
+def told(seed, n=4000, income=0.0, a=0.0, **kept):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"income": rng.normal(50_000, 20_000, n), "a": rng.integers(0, 2, n)})
+    pace = np.exp(income * frame["income"] / 20_000 + a * frame["a"])
+    frame["t"] = rng.exponential(10 / pace)
+    frame = frame.assign(left=frame["t"] < 20, t=frame["t"].clip(upper=20))
+    return survival.hazard_ratios(frame, covariates=["income", "a"], **OPTIONS)
+
+
+def test_noise_is_claimed_by_nobody():
+    result = told(3)
+    assert (result.table["p_value"] > 0.05).all()  # this seed; where it is not, the next test holds
+    assert result.chart.claim == "No difference in pace is settled by these data"
+    assert result.narrative() == "Not settled by these data: income and a."
+
+
+def test_the_largest_difference_does_not_hang_on_the_unit():
+    result = told(4, income=1.0, a=0.3)
+    deviation = result.spread["std_dev"][0]
+    each = result.table["estimate"][0] ** deviation
+    assert each == pytest.approx(np.e, rel=0.1)  # planted, four standard errors of 2 %
+    assert result.chart.claim == (
+        f"income: {each:.2f} times the pace of leaving per standard deviation, the largest difference"
+    )
+    text = result.narrative()
+    assert "×1.00 (" not in text
+    assert f"×{each:.2f} (" in text
+    assert "per standard deviation (20," in text or "per standard deviation (19," in text
+    unit = result.table.iloc[0]
+    low, high = result.summary["ratio"][0].split("(")[1].rstrip(")").split(" to ")
+    # as many digits as the interval has
+    assert 1 < float(low) < unit["estimate"] < float(high)
+    drawn = result.chart.frame.set_index("term")["estimate"]
+    assert drawn.filter(like="income [per standard deviation").iloc[0] == pytest.approx(each, rel=1e-12)
+    assert drawn["a"] == result.table["estimate"][1]
+
+
+def test_a_settled_level_is_claimed_and_the_largest_only_where_that_is_settled():
+    alone = told(5, a=0.5)
+    assert alone.chart.claim.startswith(f"a: {alone.table['estimate'][1]:.2f} times the pace of leaving")
+    # per standard deviation (a half) both are planted alike: neither is the largest
+    alike = told(6, income=0.25, a=0.5)
+    assert (alike.table["p_value"] < 1e-6).all()
+    assert "largest" not in alike.chart.claim
+    assert "times the pace of leaving" in alike.chart.claim
+
+
+def test_terms_by_period_have_the_deviation_of_their_covariate(spells):
+    result = survival.hazard_ratios(spells, covariates=["plan", "x"], periods={"x": [6]}, **OPTIONS)
+    assert result.spread["term"].tolist() == result.table["term"].tolist()
+    np.testing.assert_allclose(result.spread["std_dev"][1:], np.std(spells["x"]), rtol=1e-12)
+    assert result.spread["numeric"].tolist() == [False, True, True]

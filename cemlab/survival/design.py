@@ -29,13 +29,16 @@ class HazardDesign:
 
     `levels` holds, for each covariate, the level of each of its columns, or None for a number; `reference`
     the level that stands for none of them. `columns_by_period` holds, for each term with a coefficient by
-    period, its columns in the order of the periods.
+    period, its columns in the order of the periods. `deviations` holds the standard deviation of each term,
+    over all rows whatever the period, and `numeric` whether it is a number with other values than 0 and 1.
     """
 
     terms: tuple[str, ...]
     levels: dict[str, tuple[str | None, ...]]
     reference: dict[str, str]
     columns_by_period: dict[str, tuple[int, ...]]
+    deviations: tuple[float, ...]
+    numeric: tuple[bool, ...]
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -105,13 +108,23 @@ def hazard_design(
         labels.extend((name, f"{name} = {level}") for level in levels[name])
     grouped: dict[str, tuple[int, ...]] = {}
     names = [label for _, label in labels]
+    deviations = [float(np.std(column)) for column in columns]
+    numeric = [bool(((column != 0) & (column != 1)).any()) for column in columns]
+    of = [j for j, (name, _) in enumerate(labels) for _ in range(len(cuts.get(name, ())) + 1)]
     if cuts:
         rows, columns, names, grouped = _by_period(rows, columns, labels, cuts)
     x = np.empty((len(rows.times), len(names)), order="F")
     for j, column in enumerate(columns):
         x[:, j] = column
     _refuse_separation(x, names, rows.times["e"].to_numpy(dtype=bool))
-    design = HazardDesign(terms=tuple(names), levels=levels, reference=chosen, columns_by_period=grouped)
+    design = HazardDesign(
+        terms=tuple(names),
+        levels=levels,
+        reference=chosen,
+        columns_by_period=grouped,
+        deviations=tuple(deviations[j] for j in of),
+        numeric=tuple(numeric[j] for j in of),
+    )
     return rows, x, design
 
 

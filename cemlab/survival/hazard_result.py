@@ -10,34 +10,14 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.markup import join_words, p_value
+from cemlab.markup import join_words, number, p_value
 from cemlab.result import Result
 from cemlab.survival.hazard_checks import PROPORTIONAL, changing
 from cemlab.survival.predicted import HazardModel, PredictedRetention, predicted_retention
+from cemlab.survival.ratio_words import claim_of, per_spread, ratio_text, told_ratios
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-
-def told_ratios(table: pd.DataFrame, *, relation: str) -> list[str]:
-    """Return sentences on which terms go with a slower and a faster pace of leaving, and which are open."""
-    slower: list[str] = []
-    faster: list[str] = []
-    unsettled: list[str] = []
-    for row in table.to_dict("records"):
-        told = f"{row['term']} ×{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f})"
-        if row["conf_low"] <= 1 <= row["conf_high"]:
-            unsettled.append(str(row["term"]))
-        else:
-            (slower if row["estimate"] < 1 else faster).append(told)
-    sentences = [
-        f"{relation} a {pace} pace of leaving: {'; '.join(told)}."
-        for pace, told in (("slower", slower), ("faster", faster))
-        if told
-    ]
-    if unsettled:
-        sentences.append(f"Not settled by these data: {join_words(unsettled)}.")
-    return sentences
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,6 +35,9 @@ class HazardRatios(Result):
         term, statistic, p_value of the test that the ratio does not change with time.
     covariance
         Of the coefficients, term by term; clustered where a cluster was given.
+    spread
+        term, std_dev, numeric: the standard deviation of each term, and whether it is a number and no level;
+        None where that is not known.
     model
         What :meth:`survival` needs; None where there is no curve for stated covariates.
     """
@@ -62,6 +45,7 @@ class HazardRatios(Result):
     log_likelihood: float
     proportional: pd.DataFrame
     covariance: pd.DataFrame
+    spread: pd.DataFrame | None = field(default=None, repr=False)
     model: HazardModel | None = field(default=None, repr=False)
 
     title: ClassVar[str] = "Hazard ratios (Cox proportional hazards)"
@@ -113,7 +97,7 @@ class HazardRatios(Result):
         return pd.DataFrame(
             {
                 "term": self.table["term"],
-                "ratio": [f"{r['estimate']:.2f} ({r['conf_low']:.2f} to {r['conf_high']:.2f})" for r in rows],
+                "ratio": [ratio_text(row) for row in rows],
                 "p": [p_value(r["p_value"]).removeprefix("p ").removeprefix("= ") for r in rows],
                 "proportional": [
                     "not testable" if np.isnan(p) else "no" if p < 0.05 else "not refuted"
@@ -124,7 +108,9 @@ class HazardRatios(Result):
 
     def narrative(self) -> str:
         """Say which terms are associated with a slower and a faster pace of leaving, and which are open."""
-        sentences = told_ratios(self.table, relation="Other recorded things equal, associated with")
+        sentences = told_ratios(
+            self.table, relation="Other recorded things equal, associated with", numeric=self._numeric
+        )
         if any(check.name == PROPORTIONAL for check in self.evidence.failed):
             moving = self.table["term"][changing(self.proportional["p_value"])]
             sentences.append(
@@ -133,13 +119,35 @@ class HazardRatios(Result):
         return " ".join(sentences)
 
     @property
+    def _numeric(self) -> pd.Series[float]:
+        """The standard deviations of the terms that are numbers, by term."""
+        if self.spread is None:
+            return pd.Series(dtype=float)
+        numbers = self.spread[self.spread["numeric"]]
+        return pd.Series(numbers["std_dev"].to_numpy(), index=numbers["term"])
+
+    @property
     def chart(self) -> Chart:
-        """Forest of hazard ratios."""
-        ordered = self.table.sort_values("estimate", ascending=False, kind="stable")
-        largest = int(np.abs(self.table["coefficient"].to_numpy()).argmax())
-        top = self.table.iloc[largest]
-        changes = self.proportional["p_value"].iloc[largest] < 0.05
+        """Forest of hazard ratios, those of numbers per standard deviation."""
+        deviations = np.ones(len(self.table)) if self.spread is None else self.spread["std_dev"]
+        numeric = self._numeric
+        claim, top = claim_of(
+            self.table,
+            spread=pd.Series(np.asarray(deviations)),
+            numeric=[str(term) for term in numeric.index],
+        )
+        changes = top is not None and self.proportional["p_value"].iloc[top] < 0.05
         average = " (an average: it changes with time)" if changes else ""
+        # per unit of a fine unit all ratios would be 1 to the eye
+        power = self.table["term"].map(numeric).fillna(1.0)
+        names = [
+            f"{term} [per standard deviation, {number(float(numeric[term]))}]"
+            if term in numeric.index
+            else term
+            for term in self.table["term"]
+        ]
+        drawn = per_spread(self.table, power).assign(term=names)
+        ordered = drawn.sort_values("estimate", ascending=False, kind="stable")
         return Chart(
             kind="forest",
             frame=ordered[["term", "estimate", "conf_low", "conf_high"]].reset_index(drop=True),
@@ -149,8 +157,7 @@ class HazardRatios(Result):
             high="conf_high",
             x_label="Hazard ratio (1 = same pace of leaving)",
             y_label="term",
-            claim=f"{top['term']}: {top['estimate']:.2f} times the pace of leaving{average}, the largest "
-            "difference",
+            claim=f"{claim}{average}",
             grade=self.evidence.grade,
             note=self.caption,
             log=True,

@@ -143,6 +143,7 @@ def ratios_of(
         log_likelihood=fit.log_likelihood,
         proportional=pd.DataFrame({"term": terms, "statistic": test.statistic, "p_value": test.p_value}),
         covariance=pd.DataFrame(fit.covariance, index=terms, columns=terms),
+        spread=pd.DataFrame({"term": terms, "std_dev": design.deviations, "numeric": design.numeric}),
         model=model,
     )
 
