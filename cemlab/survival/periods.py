@@ -17,11 +17,11 @@ from cemlab.evidence import Evidence, Grade
 from cemlab.markup import join_words, p_value, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.grouped_hazard import GroupedHazardFit, fit_grouped_hazard
-from cemlab.survival.hazard_result import told_ratios
 from cemlab.survival.period_checks import PROPORTIONAL, period_checks, proportional_periods
 from cemlab.survival.period_design import PeriodDesign, period_design
 from cemlab.survival.period_others import OtherCauses, count_others, fit_others
 from cemlab.survival.period_tables import baseline_table, largest_claim, predicted_table, ratio_table
+from cemlab.survival.ratio_words import told_ratios
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
