@@ -59,7 +59,7 @@ def _cost(company: Company) -> float:
 def _change(company: Company, name: str) -> float:
     """Return what the offer changes in the share that leaves, in one class or over all, as the lot saw it."""
     rows = _uplift(company).table.set_index("level")
-    return float(rows.loc[name, "estimate"])
+    return float(rows["estimate"].loc[name])
 
 
 @lru_cache(maxsize=2)
@@ -81,7 +81,7 @@ def _change_by_any_cause(company: Company, name: str) -> float:
 
 def _share_of(company: Company, name: str) -> float:
     dogs = _uplift(company).sleeping_dogs.set_index("class")
-    return float(dogs.loc[name, "share"])
+    return float(dogs["share"].loc[name])
 
 
 def _left_alone(company: Company, name: str = _LOW, *, change: float | None = None) -> float:
@@ -125,7 +125,7 @@ def _considered(company: Company) -> int:
 def _offers_by_fold(company: Company) -> float:
     found = _policies(company)
     rule = found.of("value").set_index("rule")
-    return float(rule.loc["by uplift", "share_offered"]) * found.considered
+    return float(rule["share_offered"].loc["by uplift"]) * found.considered
 
 
 EXERCISES = (
