@@ -434,3 +434,35 @@ def test_what_is_no_table_is_refused(name, spells):
         estimate(pd.concat([frame, frame[["g"]]], axis=1), duration="t", event=event, group="g")
     with pytest.raises(DataError, match="not a length of time"):
         estimate(frame.assign(t=pd.to_timedelta(frame["t"], unit="D")), duration="t", event=event)
+
+
+# --- what chance explains is no message
+
+
+def test_no_comparison_is_a_title_that_the_intervals_do_not_bear():
+    few = pd.DataFrame({"t": [24.0] * 9, "left": [False] * 9, "g": ["X"] * 2 + ["Y"] * 7})
+    few.loc[[2, 3, 4], ["t", "left"]] = [5.0, True]
+    curve = survival.retention_curve(few, duration="t", event="left", group="g", horizons=[12])
+    assert curve.chart.claim == "Whether g goes with leaving is not settled"
+    means = survival.restricted_mean(few, duration="t", event="left", group="g", horizon=12)
+    assert means.chart.claim == "Mean time as a customer of the first 12 months, by g"
+    # 50 each of whom none and half left: 1 - 0.025^(1/50) is 7 %, so the intervals are apart
+    many = few.iloc[[0] * 50 + [5] * 25 + [2] * 25]
+    curve = survival.retention_curve(many, duration="t", event="left", group="g", horizons=[12])
+    assert curve.chart.claim == "100 % of X but 50 % of Y are still there after 12 months"
+    means = survival.restricted_mean(many, duration="t", event="left", group="g", horizon=12)
+    assert means.chart.claim == "X stay 12.0, Y 8.5 of the first 12 months on average"
+    # settled by the test, later; at 4 months nobody has left
+    curve = survival.retention_curve(many, duration="t", event="left", group="g", horizons=[4])
+    assert curve.chart.claim == "Share of customers still there, by g"
+
+
+def test_a_group_nobody_left_has_a_mean_with_an_interval_and_says_why():
+    frame = pd.DataFrame({"t": 12.0, "left": False, "g": ["A"] * 60 + ["B"] * 60})
+    frame.loc[[60, 61], ["t", "left"]] = [5.0, True]
+    found = survival.restricted_mean(frame, duration="t", event="left", group="g", horizon=12)
+    assert found.summary["value"][0] == "12 (11.26 to 12)"  # 12 + log(0.025) * 12 / 60
+    assert "is not settled" in found.narrative()
+    (check,) = found.evidence.failed
+    assert "a share of 0" not in check.detail
+    assert "bounded by the most that may leave where of so many nobody did" in check.detail

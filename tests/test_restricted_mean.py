@@ -50,12 +50,60 @@ def test_areas_by_hand():
     mean = restricted_mean(life_table([2, 9], event=[1, 0], n=[2, 2]), horizon=5)
     assert mean.estimate == pytest.approx(3.5, rel=1e-15)
     assert mean.std_error**2 == pytest.approx(1.5**2 * 2 / 8, rel=1e-12)
-    assert 0 < mean.conf_low < 3.5 < mean.conf_high < 5
+    assert 0 <= mean.conf_low < 3.5 < mean.conf_high < 5
 
 
-def test_nobody_left_before_the_horizon():
-    mean = restricted_mean(life_table([2, 9], event=[1, 0], n=[2, 2]), horizon=1.5)
-    assert (mean.estimate, mean.std_error, mean.conf_low, mean.conf_high) == (1.5, 0, 1.5, 1.5)
+def test_nobody_left_before_the_horizon_is_not_told_as_certainty():
+    mean = restricted_mean(life_table([12], event=[0], n=[60]), horizon=12)
+    assert (mean.estimate, mean.std_error, mean.conf_high) == (12, 0, 12)
+    # no event of weight 12 / 60: a gamma of shape 1, which is exponential, of mean 12 / 60
+    assert mean.conf_low == pytest.approx(12 + np.log(0.025) * 12 / 60, rel=1e-12)
+    # and so no higher than if as many left at once as the exact bound for none of 60 allows
+    assert mean.conf_low <= 12 * 0.025 ** (1 / 60)
+
+
+def test_the_bound_rests_on_those_who_were_watched():
+    # 10 are watched until 100 more enter at 5: one more that left at once would cost 12 / 10
+    table = life_table([24, 24], event=[0, 0], n=[10, 100], entry=[0, 5])
+    assert restricted_mean(table, horizon=12).conf_low == pytest.approx(12 + np.log(0.025) * 1.2, rel=1e-12)
+
+
+def test_everybody_left_at_one_moment_is_not_told_as_certainty():
+    mean = restricted_mean(life_table([3], event=[1], n=[50]), horizon=12)
+    assert (mean.estimate, mean.std_error) == (3, 0)
+    # the exact bound of those who stay, none of 50 having done so, times the 9 that are left
+    assert mean.conf_high == pytest.approx(3 + 9 * (1 - 0.025 ** (1 / 50)), rel=1e-12)
+    assert mean.conf_low == pytest.approx(3 * 0.025 ** (1 / 50), rel=1e-12)
+
+
+def test_intervals_cover_where_few_leave():
+    rng = np.random.default_rng(31)
+    rates = np.array([0.002, 0.004])
+    truth = (1 - np.exp(-12 * rates)) / rates
+    covered, width = np.zeros(4), []
+    for _ in range(600):
+        means = []
+        for rate in rates:
+            lived = rng.exponential(1 / rate, 60)
+            table = life_table(np.minimum(lived, 24), event=lived <= 24, n=np.ones(60, dtype=int))
+            means.append(restricted_mean(table, horizon=12))
+        gap, ratio = difference_of_means(means[1], means[0]), ratio_of_means(means[1], means[0])
+        ends = [*((m.conf_low, m.conf_high) for m in means), gap[2:], ratio[2:]]
+        wanted = [*truth, truth[1] - truth[0], truth[1] / truth[0]]
+        covered += [low <= value <= high for (low, high), value in zip(ends, wanted, strict=True)]
+        width += [high - low for low, high in ends]
+    # at least 95 % but for chance, whose standard deviation is 0.9 %; no interval without a width
+    assert (covered / 600 >= 0.925).all(), covered
+    assert min(width) > 0
+
+
+def test_many_that_leave_have_the_interval_of_the_logit_scale():
+    table = life_table([2, 9], event=[1, 0], n=[200_000, 200_000])
+    mean = restricted_mean(table, horizon=5)
+    odds, reach = np.log(3.5 / 1.5), 1.959963984540054 * mean.std_error * 5 / (3.5 * 1.5)
+    ends = [5 / (1 + np.exp(-(odds + side))) for side in (-reach, reach)]
+    # one more departure, in 400,000, is a hundredth of the interval's width
+    np.testing.assert_allclose([mean.conf_low, mean.conf_high], ends, atol=0.02 * (ends[1] - ends[0]))
 
 
 def test_a_level_curve_has_its_quantile_in_the_middle():
@@ -92,10 +140,26 @@ def test_difference_and_ratio_by_hand():
     estimate, error, low, high = difference_of_means(one, other)
     assert estimate == pytest.approx(0.5, rel=1e-12)
     assert error**2 == pytest.approx(one.std_error**2 + other.std_error**2, rel=1e-12)
-    assert (low + high) / 2 == pytest.approx(0.5, rel=1e-9)
-    ratio, _, low, high = ratio_of_means(one, other)
+    # Zou & Donner 2008: each end as far off as the means' own ends together
+    assert 0.5 - low == pytest.approx(np.hypot(3.5 - one.conf_low, other.conf_high - 3), rel=1e-12)
+    assert high - 0.5 == pytest.approx(np.hypot(one.conf_high - 3.5, 3 - other.conf_low), rel=1e-12)
+
+
+def test_ratio_by_hand():
+    one = restricted_mean(life_table([2, 9], event=[1, 0], n=[20, 20]), horizon=5)
+    other = restricted_mean(life_table([1, 9], event=[1, 0], n=[20, 20]), horizon=5)
+    ratio, error, low, high = ratio_of_means(one, other)
     assert ratio == pytest.approx(3.5 / 3, rel=1e-12)
-    assert low * high == pytest.approx(ratio**2, rel=1e-12)
+    assert error == pytest.approx(ratio * np.hypot(one.std_error / 3.5, other.std_error / 3), rel=1e-12)
+    below = np.hypot(np.log(3.5 / one.conf_low), np.log(other.conf_high / 3))
+    above = np.hypot(np.log(one.conf_high / 3.5), np.log(3 / other.conf_low))
+    np.testing.assert_allclose([low, high], [ratio * np.exp(-below), ratio * np.exp(above)], rtol=1e-12)
+
+
+def test_a_mean_that_may_be_0_leaves_the_ratio_open():
+    few = restricted_mean(life_table([9], event=[0], n=[2]), horizon=5)
+    assert few.conf_low == 0  # 3.7 of 2 may have left
+    assert ratio_of_means(few, few)[2:] == (0, np.inf)
 
 
 def test_refusals():
@@ -106,6 +170,9 @@ def test_refusals():
         restricted_mean(table, horizon=0)
     with pytest.raises(OptionError, match="one horizon"):
         difference_of_means(restricted_mean(table, horizon=3), restricted_mean(table, horizon=4))
+    one = restricted_mean(table, horizon=3)
+    with pytest.raises(OptionError, match=r"is 0\.9, and the means have intervals of 0\.95 and 0\.95"):
+        difference_of_means(one, one, conf_level=0.9)
     with pytest.raises(OptionError, match="between 0 and 1"):
         quantiles(table, [1.0])
     empty = restricted_mean(life_table([0, 9], event=[1, 0], n=[2, 0]), horizon=5)

@@ -29,7 +29,10 @@ class RestrictedMean:
     estimate, std_error
         The area under the curve up to the horizon, and its standard error (Greenwood's variance).
     conf_low, conf_high
-        Interval on the scale of log(mean / (horizon - mean)), which never leaves 0 to the horizon.
+        Interval on the scale of log(mean / (horizon - mean)), which never leaves 0 to the horizon, and which
+        reaches at least as far down as where one more had left (see :func:`restricted_mean`).
+    conf_level
+        Confidence level of the interval.
     """
 
     horizon: float
@@ -37,6 +40,7 @@ class RestrictedMean:
     std_error: float
     conf_low: float
     conf_high: float
+    conf_level: float
 
 
 def restricted_mean(table: LifeTable, *, horizon: float, conf_level: float = 0.95) -> RestrictedMean:
@@ -54,8 +58,7 @@ def restricted_mean(table: LifeTable, *, horizon: float, conf_level: float = 0.9
     Returns
     -------
     RestrictedMean
-        The area under the curve with its standard error and interval; without a departure before the
-        horizon the interval has no width.
+        The area under the curve with its standard error and interval.
 
     Raises
     ------
@@ -63,6 +66,14 @@ def restricted_mean(table: LifeTable, *, horizon: float, conf_level: float = 0.9
         If the horizon is not above 0.
     DesignError
         If it lies beyond the last time at which the curve is known.
+
+    Notes
+    -----
+    Where few left, the standard error is itself a guess, and 0 where nobody did. The lower end is therefore
+    no higher than that of the gamma interval for a weighted sum of rare events (Fay & Feuer 1997), which
+    takes the time lost as if one more had left, at the time that costs most: of n watched throughout of whom
+    nobody left it is the horizon less about 3.7 horizons / n. Where all left at one moment the ends let as
+    many of them stay, or leave at once, as the exact bound for none of n allows.
 
     Examples
     --------
@@ -84,12 +95,50 @@ def restricted_mean(table: LifeTable, *, horizon: float, conf_level: float = 0.9
         )
     mean, variance = _area(table, horizon)
     std_error = float(np.sqrt(variance))
-    low = high = mean
+    one_more = _costliest(table, horizon)
+    low, high = mean, mean
     if std_error > 0:
         odds = np.log(mean / (horizon - mean))
         reach = float(ndtri((1 + conf_level) / 2)) * std_error * horizon / (mean * (horizon - mean))
         low, high = (float(horizon / (1 + np.exp(-(odds + side)))) for side in (-reach, reach))
-    return RestrictedMean(horizon=horizon, estimate=mean, std_error=std_error, conf_low=low, conf_high=high)
+    elif mean < horizon:
+        share = _other_moment(table, conf_level)
+        low, high = mean * (1 - share), mean + (horizon - mean) * share
+    low = max(min(low, horizon - _gamma_end(horizon - mean, variance, one_more, conf_level)), 0.0)
+    return RestrictedMean(
+        horizon=horizon,
+        estimate=mean,
+        std_error=std_error,
+        conf_low=low,
+        conf_high=high,
+        conf_level=conf_level,
+    )
+
+
+def _other_moment(table: LifeTable, conf_level: float) -> float:
+    """Return the largest share that may leave at another moment where all who were seen left at one."""
+    n = int(table.at_risk[int(np.argmax(table.events > 0))])
+    return float(1 - ((1 - conf_level) / 2) ** (1 / n))
+
+
+def _gamma_end(total: float, variance: float, weight: float, conf_level: float) -> float:
+    """Return the upper end of the gamma interval for a sum of rare events of at most this weight."""
+    from scipy.special import gammaincinv
+
+    total, variance = total + weight, variance + weight**2
+    if variance == 0:
+        return total
+    return float(variance / total * gammaincinv(total**2 / variance, (1 + conf_level) / 2))
+
+
+def _costliest(table: LifeTable, horizon: float) -> float:
+    """Return the most by which one more departure before the horizon would lower the mean."""
+    last = int(np.searchsorted(table.time, horizon))  # the first end at the horizon or beyond, if any
+    time, survival = table.time[:last], table.survival[:last]
+    ahead = np.diff(np.concatenate([[0.0], time, [horizon]])) * np.concatenate([[1.0], survival])
+    after = np.cumsum(ahead[::-1])[::-1]
+    watched = table.watched[: last + 1]
+    return float((after[: len(watched)] / watched).max())
 
 
 def _area(table: LifeTable, horizon: float) -> tuple[float, float]:
@@ -110,25 +159,27 @@ def difference_of_means(
 ) -> tuple[float, float, float, float]:
     """Return one mean minus the other of independent groups: estimate, std_error, conf_low, conf_high.
 
+    The interval's ends are as far off as the ends of the two means' own intervals together, by Pythagoras
+    (Zou & Donner 2008), so that it has a width where nobody of a group left.
+
     Parameters
     ----------
     one, other
-        With one horizon.
+        With one horizon, and intervals of `conf_level`.
     conf_level
-        Confidence level of the interval, which is symmetric.
+        Confidence level of the interval.
 
     Raises
     ------
     OptionError
-        If the horizons differ.
+        If the horizons or the confidence levels differ.
     """
-    from scipy.special import ndtri
-
-    _same_horizon(one, other)
+    _refuse_unlike(one, other, conf_level)
     estimate = one.estimate - other.estimate
     std_error = float(np.hypot(one.std_error, other.std_error))
-    reach = float(ndtri((1 + conf_level) / 2)) * std_error
-    return estimate, std_error, estimate - reach, estimate + reach
+    below = float(np.hypot(one.estimate - one.conf_low, other.conf_high - other.estimate))
+    above = float(np.hypot(one.conf_high - one.estimate, other.estimate - other.conf_low))
+    return estimate, std_error, estimate - below, estimate + above
 
 
 def ratio_of_means(
@@ -136,35 +187,43 @@ def ratio_of_means(
 ) -> tuple[float, float, float, float]:
     """Return one mean over the other of independent groups: estimate, std_error, conf_low, conf_high.
 
+    The interval is made of the two means' own as that of their difference is, of the logarithms.
+
     Parameters
     ----------
     one, other
-        With one horizon, and a mean above 0.
+        With one horizon, a mean above 0, and intervals of `conf_level`.
     conf_level
-        Confidence level of the interval, which is symmetric for the logarithm.
+        Confidence level of the interval.
 
     Raises
     ------
     OptionError
-        If the horizons differ.
+        If the horizons or the confidence levels differ.
     DesignError
         If a mean is 0: everybody left at once.
     """
-    from scipy.special import ndtri
-
-    _same_horizon(one, other)
+    _refuse_unlike(one, other, conf_level)
     if min(one.estimate, other.estimate) <= 0:
         raise DesignError("a mean is 0, everybody having left at once, so there is no ratio of means")
     estimate = one.estimate / other.estimate
     spread = float(np.hypot(one.std_error / one.estimate, other.std_error / other.estimate))
-    factor = float(np.exp(ndtri((1 + conf_level) / 2) * spread))
-    return estimate, estimate * spread, estimate / factor, estimate * factor
+    with np.errstate(divide="ignore"):  # a mean that may be 0 leaves the ratio open
+        first, second = (np.log([mean.conf_low, mean.estimate, mean.conf_high]) for mean in (one, other))
+    below = np.hypot(first[1] - first[0], second[2] - second[1])
+    above = np.hypot(first[2] - first[1], second[1] - second[0])
+    return estimate, estimate * spread, float(estimate * np.exp(-below)), float(estimate * np.exp(above))
 
 
-def _same_horizon(one: RestrictedMean, other: RestrictedMean) -> None:
+def _refuse_unlike(one: RestrictedMean, other: RestrictedMean, conf_level: float) -> None:
     if one.horizon != other.horizon:
         raise OptionError(
             f"the horizons are {one.horizon:g} and {other.horizon:g}; means are compared within one horizon"
+        )
+    if not one.conf_level == other.conf_level == conf_level:
+        raise OptionError(
+            f"conf_level is {conf_level:g}, and the means have intervals of {one.conf_level:g} and "
+            f"{other.conf_level:g}; make all three alike"
         )
 
 

@@ -237,8 +237,8 @@ def cumulative_incidence(
     ------
     ColumnError, DataError, DesignError, OptionError
         For a missing column, one named for two roles, missing or impossible values, causes that were not
-        declared, an event that is no cause, no spells or nobody who left, a confidence level outside 0 to 1, a horizon beyond the data,
-        or where nobody was under observation just after duration 0.
+        declared, an event that is no cause, no spells or nobody who left, a confidence level outside 0 to 1,
+        a horizon beyond the data, or where nobody was under observation just after duration 0.
 
     Notes
     -----

@@ -143,6 +143,8 @@ class RestrictedMeans(Result):
         worst, best = rows[0], rows[-1]
         if len(rows) == 1:
             return f"Customers stay {worst['estimate']:.1f} {within} on average"
+        if worst["conf_high"] >= best["conf_low"]:
+            return f"Mean time as a customer {within}, by {self.group}"
         return (
             f"{best['group']} stay {best['estimate']:.1f}, {worst['group']} {worst['estimate']:.1f} "
             f"{within} on average"
@@ -178,8 +180,9 @@ def restricted_mean(
     shares
         Shares left whose times are told, between 0 and 1; 0.5 is the median.
     conf_level
-        Confidence level of the intervals: of means on the scale of log(mean / (horizon - mean)), of
-        differences symmetric, of ratios on the logarithm's, of quantiles by Brookmeyer & Crowley (1982).
+        Confidence level of the intervals: of means on the scale of log(mean / (horizon - mean)), where few
+        left at least as wide as if one more had (Fay & Feuer 1997); of differences and ratios from those of
+        the two means (Zou & Donner 2008); of quantiles by Brookmeyer & Crowley (1982).
         Groups are compared with the reference one by one; the level holds for each comparison alone.
 
     Returns

@@ -31,7 +31,7 @@ from cemlab.survival.groups import (
     grouped_spells,
     horizons_known,
 )
-from cemlab.survival.watching import risk_set_checks, share_left, still_there
+from cemlab.survival.watching import apart, risk_set_checks, share_left, still_there
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -209,6 +209,10 @@ class RetentionCurve(Result):
                 f"{percent(worst['estimate'], digits=0)} of {worst['group']} are still there {when}; "
                 "no other group was observed that long"
             )
+        if not any(test.p_value < 1 - self.conf_level for test in self.evidence.tests):
+            return f"Whether {self.group} goes with leaving is not settled"
+        if not apart(self.tables, worst, best, conf_level=self.conf_level):
+            return f"Share of customers still there, by {self.group}"
         return (
             f"{percent(best['estimate'], digits=0)} of {best['group']} but "
             f"{percent(worst['estimate'], digits=0)} of {worst['group']} are still there {when}"
@@ -276,8 +280,8 @@ def retention_curve(
     ------
     ColumnError, DataError, DesignError, OptionError
         For a missing column, one named for two roles, missing or impossible values, a cause that does not
-        occur, no spells, a confidence level outside 0 to 1, where nobody was under observation just after duration 0 (all
-        entered later), or where too few left for a simultaneous band.
+        occur, no spells, a confidence level outside 0 to 1, where nobody was under observation just after
+        duration 0 (all entered later), or where too few left for a simultaneous band.
 
     Notes
     -----

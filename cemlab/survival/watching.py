@@ -54,6 +54,28 @@ def still_there(table: LifeTable, row: Mapping[Any, Any], *, conf_level: float) 
     return f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])})"
 
 
+def apart(
+    tables: Mapping[str, LifeTable], lower: Mapping[Any, Any], upper: Mapping[Any, Any], *, conf_level: float
+) -> bool:
+    """Return whether the intervals of two groups' shares still there at one time do not overlap.
+
+    Parameters
+    ----------
+    tables
+        The curve of each group.
+    lower, upper
+        group, time, estimate, conf_low, conf_high of the two; a share of 1 or 0 has its exact bound.
+    conf_level
+        Of the intervals.
+    """
+    high, low = lower["conf_high"], upper["conf_low"]
+    if lower["estimate"] == 0:
+        high = least_extreme(tables[lower["group"]], lower["time"], conf_level=conf_level)
+    if upper["estimate"] == 1:
+        low = 1 - least_extreme(tables[upper["group"]], upper["time"], conf_level=conf_level)
+    return bool(lower["estimate"] < 1 and upper["estimate"] > 0 and high < low)
+
+
 def share_left(table: LifeTable, row: Mapping[Any, Any], *, unit: str, conf_level: float) -> str:
     """Write the share that left by a time, in words, with its interval or exact bound."""
     when = f"within {row['time']:g} {unit}"
