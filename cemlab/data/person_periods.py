@@ -168,6 +168,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(float(value))
 
 
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number and no truth value."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def check_periods(periods: Sequence[float]) -> tuple[float, ...]:
     """Return the cut points as numbers, or refuse them.
 

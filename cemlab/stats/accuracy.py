@@ -25,8 +25,8 @@ class Outcomes:
     Parameters
     ----------
     case, control
-        Whether the event came by the horizon, and whether the row was observed beyond it without; neither
-        where it was censored before, shape (x,).
+        Whether the event came by the horizon, and whether it is known not to have: observed beyond the
+        horizon, or left for another cause before it. Neither where it was censored before, shape (x,).
     weight
         Inverse probability of censoring weight of one customer of the row, shape (x,); 0 where neither.
     """
@@ -37,7 +37,13 @@ class Outcomes:
 
 
 def outcomes_by(
-    time: Floats, *, event: NDArray[np.bool_], n: Ints, horizon: float, stratum: Ints | None = None
+    time: Floats,
+    *,
+    event: NDArray[np.bool_],
+    n: Ints,
+    horizon: float,
+    stratum: Ints | None = None,
+    other: NDArray[np.bool_] | None = None,
 ) -> Outcomes:
     """Return cases and controls at a horizon with their weights.
 
@@ -53,6 +59,8 @@ def outcomes_by(
         How far ahead was predicted.
     stratum
         Groups, from 0, in each of which censoring has its own pace; one for all where not given.
+    other
+        Whether it ended in another event, after which the one in question cannot come, shape (x,).
 
     Returns
     -------
@@ -78,43 +86,46 @@ def outcomes_by(
     >>> found.weight.round(4)
     array([0.    , 1.3333, 1.3333, 1.3333])
     """
-    case = event & (time <= horizon)
-    control = (time > horizon) | (~event & (time == horizon))
+    elsewhere = np.zeros(len(time), dtype=bool) if other is None else other
+    gone = event | elsewhere
+    case, away = event & (time <= horizon), elsewhere & (time <= horizon)
+    stays = (time > horizon) | (~gone & (time == horizon))
     weight = np.zeros(len(time))
     groups = np.zeros(len(time), dtype=np.int64) if stratum is None else stratum
     for group in np.unique(groups[n > 0]):
         here = (groups == group) & (n > 0)
-        if not (control & here).any():
+        if not (stays & here).any():
             raise DesignError(
                 f"nobody was observed for {horizon:g} after the prediction without leaving; choose a "
                 "shorter horizon"
             )
-        weight[here] = _weights(time[here], event[here], n[here], horizon, case[here], control[here])
-    return Outcomes(case=case, control=control, weight=weight)
+        ended = (case | away)[here]
+        weight[here] = _weights(time[here], gone[here], n[here], horizon, ended, stays[here])
+    return Outcomes(case=case, control=stays | away, weight=weight)
 
 
 def _weights(
     time: Floats,
-    event: NDArray[np.bool_],
+    gone: NDArray[np.bool_],
     n: Ints,
     horizon: float,
-    case: NDArray[np.bool_],
-    control: NDArray[np.bool_],
+    ended: NDArray[np.bool_],
+    stays: NDArray[np.bool_],
 ) -> Floats:
     times, place = np.unique(time, return_inverse=True)
-    died = np.bincount(place, weights=np.where(event, n, 0), minlength=len(times))
-    lost = np.bincount(place, weights=np.where(event, 0, n), minlength=len(times))
+    died = np.bincount(place, weights=np.where(gone, n, 0), minlength=len(times))
+    lost = np.bincount(place, weights=np.where(gone, 0, n), minlength=len(times))
     at_risk = np.cumsum((died + lost)[::-1])[::-1] - died
     with np.errstate(divide="ignore", invalid="ignore"):
-        stays = np.cumprod(np.where(lost > 0, 1 - lost / at_risk, 1.0))
-    before = np.concatenate([[1.0], stays[:-1]])
+        watched = np.cumprod(np.where(lost > 0, 1 - lost / at_risk, 1.0))
+    before = np.concatenate([[1.0], watched[:-1]])
     # who was watched up to the horizon itself was not censored before it
     at_horizon = before[min(int(np.searchsorted(times, horizon, side="left")), len(times) - 1)]
     if times[-1] < horizon:
-        at_horizon = stays[-1]
+        at_horizon = watched[-1]
     weight = np.zeros(len(time))
-    weight[case] = 1 / before[place[case]]
-    weight[control] = 1 / at_horizon
+    weight[ended] = 1 / before[place[ended]]
+    weight[stays] = 1 / at_horizon
     return weight
 
 
@@ -137,7 +148,8 @@ def brier_score(risk: Floats, outcomes: Outcomes, *, n: Ints) -> float:
 def time_dependent_auc(risk: Floats, outcomes: Outcomes, *, n: Ints) -> float:
     """Return the chance that a customer who leaves by the horizon has the higher risk than one who stays.
 
-    Cumulative cases, dynamic controls (Uno et al. 2007); equal risks count one half.
+    Cumulative cases, dynamic controls (Uno et al. 2007); equal risks count one half. Who left for another
+    cause by the horizon did not leave for this one, and is a control.
 
     Parameters
     ----------
