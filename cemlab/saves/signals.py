@@ -94,6 +94,10 @@ class LeavingSignals(Result):
         found = {row["quantity"]: row for row in self.table.to_dict("records")}
         found = {name: row for name, row in found.items() if name in _WORDS}
         gap = found["lift"]
+        quiet = f"at the same time without a signal in the {self.window_days} days before"
+        base = f"of customers observed {quiet} it were {_told(found['base rate'])}"
+        if np.isnan(found["base rate"]["estimate"]):
+            base = f"nobody was observed {quiet}"
         days = "" if np.isnan(found["lead time"]["estimate"]) else " days"
         ratio = "" if np.isnan(gap["estimate"]) else f" ({_told(gap)} times as often)"
         if gap["conf_low"] > 1:
@@ -103,10 +107,9 @@ class LeavingSignals(Result):
         else:
             verdict = "Whether signals are followed by leaving more often than no signal cannot be told"
         return (
-            f"Of {found['precision']['n']:,} alarms whose {self.within_days} days lie inside the data, "
-            f"{_told(found['precision'])} were followed by leaving that a company can act on; of customers "
-            f"observed at the same time without a signal in the {self.window_days} days before it were "
-            f"{_told(found['base rate'])}. {verdict}{ratio}. {_told(found['recall'])} of the leavers gave a "
+            f"Of {found['precision']['n']:,} alarms whose {self.window_days} days lie inside the data, "
+            f"{_told(found['precision'])} were followed within {self.within_days} days by leaving that a "
+            f"company can act on; {base}. {verdict}{ratio}. {_told(found['recall'])} of the leavers gave a "
             f"signal in their last {self.within_days} days; the median lead time from a true alarm to "
             f"leaving is {_told(found['lead time'])}{days}. It takes {_told(found['alarms per leaver'])} "
             f"alarms to find a leaver and {_told(found['alarms per save'])} to save one, if "
@@ -122,7 +125,7 @@ class LeavingSignals(Result):
                 "signals: no period after a signal can be compared, so there is nothing to draw"
             )
         first = frame.iloc[0]
-        ratio = _claimed(first["estimate"], first["conf_low"])
+        ratio = _claimed(*first[["estimate", "conf_low", "conf_high"]])
         return Chart(
             kind="forest",
             frame=_drawn(frame),
@@ -142,7 +145,8 @@ class LeavingSignals(Result):
     @property
     def trap(self) -> Chart:
         """Forest of two readings of the same data: the signal by its date, and as if given at the start."""
-        right, wrong = (_claimed(*ratio) for ratio in self.immortal_time[["estimate", "conf_low"]].to_numpy())
+        ends = self.immortal_time[["estimate", "conf_low", "conf_high"]].to_numpy()
+        right, wrong = (_claimed(*ratio) for ratio in ends)
         return Chart(
             kind="forest",
             frame=_drawn(self.immortal_time),
@@ -173,10 +177,12 @@ def _told(row: Mapping[Any, Any]) -> str:
     return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
 
 
-def _claimed(estimate: float, conf_low: float) -> str:
+def _claimed(estimate: float, conf_low: float, conf_high: float) -> str:
     """Write a ratio of rates in a claim."""
     if np.isnan(estimate):
         return "a ratio that cannot be told"
+    if estimate == 0:
+        return f"at most {number(conf_high)}"
     return f"at least {number(conf_low)}" if np.isinf(estimate) else f"{estimate:.2f}"
 
 
