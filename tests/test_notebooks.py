@@ -20,10 +20,12 @@ FALLEN_BACK = "small invented tables that come with cemlab"
 TWO_ACTS = ["03-loyalty-defection", "04-survival-churn"]
 # the one whose first act needs campaigns by lot, too
 PLAN = "01-segmentation-to-strategy"
+# the one that is about offers by lot, on one company in both acts
+SAVES = "05-save-teams"
 
 
 def test_the_series_so_far():
-    assert sorted(NAMES) == ["00-what-are-we-changing", PLAN, *TWO_ACTS]
+    assert sorted(NAMES) == ["00-what-are-we-changing", PLAN, *TWO_ACTS, SAVES]
 
 
 @pytest.mark.parametrize("name", NAMES)
