@@ -10,6 +10,7 @@ from cemlab.present.widgets.controls import slider
 from cemlab.present.widgets.explorer import Explorer
 from cemlab.saves.policies import SavePolicies, save_policies
 from cemlab.saves.uplift import SaveUplift
+from cemlab.saves.valuing import price_of
 
 _STEPS = 40  # of a slider
 
@@ -55,7 +56,7 @@ def save_explorer(
     # refuses what is no amount, and knows what an offer cost in the trial and how many were considered
     first = save_policies(uplift, margin=margin, cost=cost, considered=considered)
     size = first.considered
-    each = float(uplift.cells.costs.set_index("offer")["each"][uplift.trial.offer]) if cost is None else cost
+    each = price_of(uplift.cells, uplift.trial.offer, "cost=…") if cost is None else cost
     highest = {name: 2 * value if value > 0 else 1.0 for name, value in (("margin", margin), ("cost", each))}
     step = max(1, size // _STEPS)
     team = step * math.ceil(size / step)
@@ -101,14 +102,20 @@ def save_explorer(
 
     def show(margin: float, cost: float, capacity: int, budget: float) -> tuple[Chart, str]:
         found = save_policies(
-            uplift, margin=margin, cost=cost, capacity=capacity, budget=budget, considered=considered
+            uplift,
+            margin=margin,
+            cost=cost,
+            capacity=capacity,
+            budget=budget,
+            considered=considered,
+            currency=unit,
         )
-        return _ladder(found, unit), found.narrative()
+        return _ladder(found), found.narrative()
 
     return Explorer(controls=controls, show=show)
 
 
-def _ladder(found: SavePolicies, unit: str) -> Chart:
+def _ladder(found: SavePolicies) -> Chart:
     """Return the values of the rules as a forest; they keep their places, so that the eye can follow."""
     return replace(
         found.chart,
@@ -117,7 +124,7 @@ def _ladder(found: SavePolicies, unit: str) -> Chart:
         x="estimate",
         y="rule",
         group=None,
-        x_label="Profit per customer considered" + (f" [{unit}]" if unit else ""),
+        x_label=found.money_label,
         y_label="Offers",
         reference=0.0,
     )
