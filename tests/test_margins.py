@@ -1,5 +1,6 @@
 """Remaining margin: by hand, errors held to the bootstrap, extrapolation marked, misuse refused."""
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +134,41 @@ def test_a_move_is_the_same_as_asking_anew():
     assert (valued(frame, horizon=13).table["estimate"] > valued(frame, horizon=12).table["estimate"]).all()
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e-6, 1e6, 1e14])
+def test_the_unit_of_money_changes_nothing_but_the_unit(unit):
+    frame = base(n=1000)
+    plain, told = valued(frame), valued(frame.assign(margin=frame["margin"] * unit))
+    for name in ("estimate", "conf_low", "conf_high", "total"):
+        # a floating number has some 16 digits, and the variance is a difference of two sums
+        np.testing.assert_allclose(told.table[name] / unit, plain.table[name], rtol=1e-9)
+
+
+def test_margins_are_added_up_whatever_their_type():
+    frame = base(n=1000).assign(margin=lambda f: f["margin"].round())
+    plain = valued(frame).table
+    whole = valued(frame.assign(margin=frame["margin"].astype(int))).table
+    pd.testing.assert_frame_equal(whole, plain)
+    table = ibis.memtable(frame)
+    exact = valued(table.mutate(margin=table["margin"].cast("decimal(12, 2)"))).table
+    pd.testing.assert_frame_equal(exact, plain)
+    assert (valued(frame.assign(margin=0.0)).table["estimate"] == 0).all()
+
+
+def test_the_most_is_claimed_where_intervals_settle_it():
+    frame = base()
+    near = valued(frame, group="plan")
+    assert near.table["conf_high"].min() > near.table["conf_low"].max()
+    assert near.chart.claim == "Which segment's customers bring the most margin in 12 periods is not settled"
+    dear = frame.assign(margin=frame["margin"] * np.where(frame["plan"] == "pro", 3, 1))
+    assert "pro" in valued(dear, group="plan").chart.claim
+    assert valued(dear, group="plan").chart.claim.endswith("the most of all segments")
+    assert "segments" not in valued(frame).chart.claim
+
+
+def test_that_margin_may_go_with_leaving_is_said():
+    assert any("those of high margin" in said for said in valued(base()).evidence.assumptions)
+
+
 def test_segments_add_up_to_their_customers():
     found = valued(base(), group="plan")
     assert found.table["n"].sum() == (~base()["left"]).sum()
@@ -148,6 +184,11 @@ def test_segments_add_up_to_their_customers():
         ({}, {"horizon": 0}, OptionError, "whole number of periods"),
         ({}, {"horizon": 2.5}, OptionError, "whole number of periods"),
         ({}, {"discount": -0.1}, OptionError, "annual rate"),
+        ({}, {"discount": "8%"}, OptionError, "discount is '8%'; give an annual rate"),
+        ({}, {"period": "month"}, OptionError, "period is 'month'"),
+        ({}, {"horizon": "6"}, OptionError, "whole number of periods"),
+        ({"margin": 1e21}, {}, DataError, "cannot be added up exactly; state money in a unit"),
+        ({"margin": 1e-13}, {}, DataError, "cannot be added up exactly"),
         ({}, {"extrapolate": "stedy"}, OptionError, "did you mean 'steady'"),
         ({}, {"period": 0}, OptionError, "lengths above 0"),
         ({}, {"period": 100}, OptionError, "that makes 0 periods"),

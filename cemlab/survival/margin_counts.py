@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cemlab.data.person_periods import PersonPeriods, count_person_periods
+from cemlab.data.person_periods import PersonPeriods, count_person_periods, is_number
 from cemlab.data.spell_roles import SpellRoles, spell_roles
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.markup import label
@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 ALL = "all customers"
 _MOST_SEGMENTS = 100
 _MOST_PERIODS = 400
+_MOST_MARGIN, _LEAST_MARGIN = 1e20, 1e-12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -84,7 +85,7 @@ def margin_counts(
     ColumnError, DataError, DesignError, OptionError
         As that function.
     """
-    if not 0 < period < math.inf or not 0 < year < math.inf:
+    if not (is_number(period) and is_number(year) and period > 0 and year > 0):
         raise OptionError(f"period is {period!r} and year {year!r}; give lengths above 0 in {unit}")
     roles = spell_roles(
         spells,
@@ -142,7 +143,7 @@ def _today(roles: SpellRoles, margin: str, period: float) -> pd.DataFrame:
             f"spells, column {margin!r}: missing for {blank:,} customers of today; fill in their margin per "
             "period, 0 for none"
         )
-    money = here["m"].cast("decimal(18, 4)")
+    money = _exactly(here, margin)
     exact = here["t"].cast("decimal(38, 9)").cast("float64")
     placed = here.mutate(
         segment=here["x0"].cast("string") if roles.covariates else ibis.literal(ALL),
@@ -155,6 +156,22 @@ def _today(roles: SpellRoles, margin: str, period: float) -> pd.DataFrame:
     )
     frame: pd.DataFrame = counted.order_by(["segment", "tenure"]).to_pandas()
     return frame.assign(segment=frame["segment"].map(label))
+
+
+def _exactly(here: ir.Table, margin: str) -> Any:
+    """Return margins as decimals with as many digits as their size leaves room for in an exact sum."""
+    kind = here["m"].type()
+    largest = here.aggregate(m=here["m"].cast("float64").abs().max()).to_pandas()["m"].iloc[0]
+    size = float(largest) if largest is not None and largest == largest else 0.0
+    if size >= _MOST_MARGIN or 0 < size < _LEAST_MARGIN:
+        raise DataError(
+            f"spells, column {margin!r}: the largest margin is {size:g}, which cannot be added up exactly; "
+            f"state money in a unit in which it lies between {_LEAST_MARGIN:g} and {_MOST_MARGIN:g}"
+        )
+    if kind.is_decimal() or kind.is_integer():
+        return here["m"].cast(f"decimal(38, {(kind.scale or 0) if kind.is_decimal() else 0})")
+    # twenty digits: more than a floating number has, and room for the sum of a trillion customers
+    return here["m"].cast(f"decimal(38, {min(30, 20 - math.ceil(math.log10(size or 1.0)))})")
 
 
 def _segment(counted: PersonPeriods, row: int, mine: pd.DataFrame, name: str) -> SegmentCounts:

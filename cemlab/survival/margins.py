@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
+from cemlab.data.person_periods import is_number
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import number, percent
@@ -138,10 +139,13 @@ class RemainingMargin(Result):
         """Forest of the expected remaining margin per customer, by segment; what is extrapolated says so."""
         frame = self.table.sort_values("estimate", ascending=False).reset_index(drop=True)
         frame["segment"] = [f"{row['segment']}{self._mark(row)}" for row in frame.to_dict("records")]
-        top = frame.iloc[0]
+        top, rest = frame.iloc[0], frame.iloc[1:]
+        settled = (rest["conf_high"] < top["conf_low"]).all()
         claim = (
             f"{top['segment']}: {number(top['estimate'])} expected margin per customer in {self.horizon} "
-            "periods" + (", the most of all segments" if len(frame) > 1 else "")
+            f"periods{', the most of all segments' if len(rest) else ''}"
+            if settled
+            else f"Which segment's customers bring the most margin in {self.horizon} periods is not settled"
         )
         return Chart(
             kind="forest",
@@ -212,13 +216,16 @@ def remaining_margin(
     Raises
     ------
     ColumnError, DataError, DesignError, OptionError
-        For missing columns or values, nobody left to value, no departures in a segment, or a horizon beyond
+        For missing columns or values, margins too large or small to be added up exactly (from 1e20, or all
+        below 1e-12), nobody left to value, no departures in a segment, or a horizon beyond
         the tenures observed.
 
     Notes
     -----
-    Assumes that a customer keeps the margin per period, whatever her tenure, and that customers of today will
-    leave as those observed at the same tenure did. Intervals hold the error of the chances to leave (delta
+    Assumes that a customer keeps the margin per period, whatever her tenure, that customers of today will
+    leave as those observed at the same tenure did, and that within a segment and tenure margin goes with no
+    other pace of leaving: where those of high margin stay longer the figure is too low, so form segments by
+    margin. Intervals hold the error of the chances to leave (delta
     method) and of the mean margin. Tenures are rounded down to whole periods.
 
     References
@@ -289,7 +296,7 @@ def margin_of(
 def _check_options(horizon: int, discount: float, extrapolate: str | None) -> None:
     if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or not 1 <= horizon <= 1200:
         raise OptionError(f"horizon is {horizon!r}; give a whole number of periods from 1 to 1,200")
-    if isinstance(discount, bool) or not 0 <= discount < 10:
+    if not is_number(discount) or not 0 <= discount < 10:
         raise OptionError(f"discount is {discount!r}; give an annual rate of 0 or more, e.g. 0.08")
     if extrapolate is not None and extrapolate not in get_args(Extrapolate):
         raise OptionError(one_of(extrapolate, get_args(Extrapolate), what="extrapolation"))
@@ -364,6 +371,7 @@ def _evidence(counts: MarginCounts, table: pd.DataFrame, extrapolate: str | None
         assumptions=(
             "Customers keep the margin per period that they have now.",
             "Customers of today will leave as those observed at the same tenure did.",
+            "At the same tenure and in the same segment, those of high margin leave no faster or slower.",
             *(
                 ("Beyond the tenures observed the pace of the last year goes on.",)
                 if extrapolate == "steady"
