@@ -9,12 +9,16 @@ import ibis
 import pandas as pd
 
 from cemlab.data.lines import days_between
-from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
+from cemlab.errors import DataError, DesignError, OptionError, one_of
+from cemlab.survival.episode_tables import refuse_no_numbers, refuse_unlike_keys, table_of, with_room
+from cemlab.survival.given import columns_of, mapped
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _MADE = ("spell", "start", "stop")
+# times this near to each other, as a share, are one
+_ROUNDING = 1e-9
 
 
 def episodes(
@@ -48,8 +52,8 @@ def episodes(
         Column of the changes with the day from which the new values are in force, where `begun` is given; or
         else with the duration at which they are. An event on that very day still belongs to the old values.
     initial
-        For each covariate, a column of the changes, the value before its first change; None where each spell
-        has a change dated when observation began, or before.
+        For each covariate, a column of the changes, the value before its first change, of the same kind; None
+        where each spell has a change dated when observation began, or before.
     begun
         Column of the spells with the day on which they began; durations then are in days.
     fixed
@@ -83,10 +87,18 @@ def episodes(
     1        a      1    6.0   9.0   True      1
     2        b      1    0.0   4.0  False      0
     """
-    people, dated = _table(spells), _table(changes)
-    _refuse_names(people, dated, customer, duration, event, date, initial, begun, entry, fixed, known or {})
+    initial, known = mapped(initial, what="initial"), mapped(known, what="known")
+    fixed = columns_of(fixed, what="fixed")
+    _refuse_names(customer, event, initial, fixed, known)
+    also = [name for name in (begun, entry) if name is not None]
+    people = table_of(spells, [customer, duration, event, *also, *fixed, *known.values()], what="spells")
+    dated = table_of(changes, [customer, date, *initial], what="changes")
+    lengths = {"duration": duration, **({"entry": entry} if entry else {})}
+    refuse_no_numbers(people, lengths | {f"known of {n}": since for n, since in known.items()}, what="spells")
+    refuse_unlike_keys(people, dated, customer)
+    dated = with_room(dated, initial)
     whole = _spells(people, customer, duration, event, begun, entry, fixed)
-    _refuse_known(people, known or {}, entry)
+    _refuse_known(people, known, entry)
     _refuse_spells(whole, begun)
     moments = _moments(dated, customer, date, initial)
     _refuse_moments(moments, date, len(initial))
@@ -118,20 +130,9 @@ def episodes(
     return cut.select(**made).order_by([customer, "spell", "start"])
 
 
-def _table(given: ir.Table | pd.DataFrame) -> ir.Table:
-    return ibis.memtable(given.reset_index(drop=True)) if isinstance(given, pd.DataFrame) else given
-
-
 def _refuse_names(
-    people: ir.Table, dated: ir.Table, customer: str, duration: str, event: str, date: str,
-    initial: Mapping[str, object], begun: str | None, entry: str | None, fixed: Sequence[str],
-    known: Mapping[str, str],
-) -> None:  # fmt: skip
-    wanted = [customer, duration, event, *(n for n in (begun, entry) if n), *fixed, *known.values()]
-    for table, names, what in ((people, wanted, "spells"), (dated, [customer, date, *initial], "changes")):
-        for name in names:
-            if name not in table.columns:
-                raise ColumnError(one_of(name, map(str, table.columns), what=f"column in the {what}"))
+    customer: str, event: str, initial: Mapping[str, object], fixed: Sequence[str], known: Mapping[str, str]
+) -> None:
     if not initial:
         raise OptionError("initial is empty; name each covariate that changes, with its value before it does")
     unknown = [name for name in known if name not in fixed]
@@ -156,6 +157,8 @@ def _spells(
         t=people[duration].cast("float64"),
         s=people[entry].cast("float64") if entry else ibis.literal(0.0),
         e=told.cast("boolean"),
+        # a code that nobody declared an event is none: 2 is not true
+        undeclared=ibis.literal(False) if told.type().is_boolean() else told.notnull() & ~told.isin([0, 1]),
         begun=_day(people, begun) if begun else ibis.null("date"),
         **{f"f{i}": people[name] for i, name in enumerate(fixed)},
     )
@@ -182,13 +185,26 @@ def _refuse_spells(whole: ir.Table, begun: str | None) -> None:
     if begun:
         bad = bad | whole["begun"].isnull()
     late = (whole["t"] <= 0) | (whole["s"] < 0) | (whole["s"] >= whole["t"])
-    found = _sums(whole, blank=bad, late=late, overlap=whole["wrong"])
+    endless = whole["t"].isinf() | whole["s"].isinf()
+    found = _sums(
+        whole, blank=bad, late=late, overlap=whole["wrong"], undeclared=whole["undeclared"], endless=endless
+    )
     if not found["n"]:
         raise DesignError("there are no spells; hand in at least one row")
     if found["blank"]:
         raise DataError(
             f"spells: customer, duration, event, entry or begin are blank in {found['blank']:,} of "
             f"{found['n']:,}; fill or remove them first"
+        )
+    if found["undeclared"]:
+        raise DataError(
+            f"spells: the event is neither true or false nor 1 or 0 in {found['undeclared']:,} of "
+            f"{found['n']:,}; state which values are events"
+        )
+    if found["endless"]:
+        raise DataError(
+            f"spells: durations or entries are infinite in {found['endless']:,} of {found['n']:,}; leave "
+            "those rows out"
         )
     if found["late"]:
         raise DataError(
@@ -259,8 +275,10 @@ def _points(
         )
     joined = whole.join(moments.drop("n", *[f"{name}_k" for name in values]), "customer")
     at = days_between(joined["begun"], joined["day"]).cast("float64") if dated else joined["day"]
-    joined = joined.mutate(at=at)
-    joined = joined.filter(joined["at"] < joined["t"])
+    # a change at the begin or the end of observation but for rounding is one at it
+    near = (at - joined["s"]).abs() <= _ROUNDING * joined["s"]
+    joined = joined.mutate(at=ibis.ifelse(near, joined["s"], at))
+    joined = joined.filter(joined["at"] < joined["t"] * (1 - _ROUNDING))
     types = {name: moments[name].type() for name in values}
     start = whole.mutate(
         at=ibis.literal(-1e300),  # before all changes

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from cemlab.errors import ColumnError, DataError, OptionError, one_of
+
+T = TypeVar("T")
 
 
 def refuse_no_table(given: object, names: Iterable[object], *, what: str) -> None:
@@ -56,7 +58,7 @@ def numbers_of(values: float | Sequence[float], *, what: str) -> list[float]:
     return [float(value) for value in listed]
 
 
-def mapped(given: Mapping[str, str] | None, *, what: str) -> Mapping[str, str]:
+def mapped(given: Mapping[str, T] | None, *, what: str) -> Mapping[str, T]:
     """Return a mapping of columns; nothing for None."""
     if given is None or isinstance(given, Mapping):
         return given or {}
