@@ -274,3 +274,49 @@ def test_terms_by_period_have_the_deviation_of_their_covariate(spells):
     assert result.spread["term"].tolist() == result.table["term"].tolist()
     np.testing.assert_allclose(result.spread["std_dev"][1:], np.std(spells["x"]), rtol=1e-12)
     assert result.spread["numeric"].tolist() == [False, True, True]
+
+
+# --- copies, customers at risk twice, and few clusters
+
+
+def named(result, name):
+    return [check.passed for check in result.evidence.checks if check.name == name]
+
+
+def test_copied_rows_are_noticed_with_the_customer(spells):
+    options = OPTIONS | {"covariates": ["x"]}
+    copied = pd.concat([spells] * 4)
+    alone = survival.hazard_ratios(spells, customer="who", **options)
+    assert named(alone, "overlapping spells") == [True]
+    told = survival.hazard_ratios(copied, customer="who", **options)
+    assert named(told, "overlapping spells") == [False]
+    assert "400 of 400 customers are under observation in several spells" in str(told.evidence.failed)
+    # with the customer as the cluster, copies cannot be told from chance, and are decided by naming her
+    by = survival.hazard_ratios(copied, cluster="who", **options)
+    assert named(by, "copies") == [None]
+    assert "1,200 of 1,600 spells agree with another of the same who" in str(by.evidence.checks)
+    both = survival.hazard_ratios(copied, cluster="who", customer="who", **options)
+    assert (named(both, "copies"), named(both, "overlapping spells")) == ([], [False])
+    assert named(survival.hazard_ratios(spells, cluster="who", **options), "copies") == []
+
+
+def test_customers_who_come_back_one_spell_after_the_other_are_not_twice_at_risk():
+    rng = np.random.default_rng(9)
+    first = pd.DataFrame({"who": np.arange(300), "began": 0.0, "t": rng.integers(1, 30, 300) / 10})
+    # the second begins where the first ended, but for rounding
+    second = first.assign(began=first["t"] + 0.1 - 0.1, t=first["t"] + rng.integers(1, 30, 300) / 10)
+    frame = pd.concat([first, second], ignore_index=True).assign(left=True, x=rng.normal(size=600))
+    result = survival.hazard_ratios(frame, customer="who", **(LATE | {"covariates": "x"}))
+    assert named(result, "overlapping spells") == [True]
+    inside = frame.assign(began=np.where(frame.index == 599, 0, frame["began"]))
+    told = survival.hazard_ratios(inside, customer="who", **(LATE | {"covariates": "x"}))
+    assert "1 of 300 customers are under observation" in str(told.evidence.failed)
+    with pytest.raises(DataError, match=r"'who' \(customer\): 1 of 600 rows are blank"):
+        survival.hazard_ratios(frame.assign(who=frame["who"].where(frame.index > 0)), customer="who", **LATE)
+
+
+@pytest.mark.parametrize(("n", "passed"), [(59, False), (60, True)])
+def test_few_clusters_are_told(spells, n, passed):
+    result = survival.hazard_ratios(spells.assign(branch=spells["who"] % n), covariates="x", cluster="branch",
+                                    **OPTIONS)  # fmt: skip
+    assert named(result, "clusters") == [passed]

@@ -16,8 +16,9 @@ from cemlab.survival.spell_rows import SpellRows
 PROPORTIONAL = "proportional hazards"
 # below this many events a coefficient the usual interval is not to be trusted (Vittinghoff & McCulloch 2007)
 _EVENTS_PER_TERM = 5
-# with fewer clusters their sandwich is too narrow (Lin & Wei's errors are right for many)
-_FEW_CLUSTERS = 30
+# with fewer clusters their sandwich is too narrow (Lin & Wei's errors are right for many): 95 % intervals of
+# what differs between clusters hold the truth 91 % of the time with 30 of them, and 93 % with 60
+_FEW_CLUSTERS = 60
 
 
 def hazard_evidence(
@@ -45,6 +46,8 @@ def hazard_evidence(
     checks = [_proportionality(fit, terms), _events_per_term(rows, design)]
     checks += [_strata(rows)] if rows.strata else []
     checks += [_clusters(rows, str(clustered))] if clustered else []
+    checks += [_overlaps(*rows.twice)] if rows.twice else []
+    checks += [_copies(rows, str(clustered))] if rows.copies else []
     return Evidence(
         grade="adjusted",
         design=f"{what}; {len(design.terms)} recorded terms.{compared}{strata}{errors}",
@@ -118,6 +121,30 @@ def _strata(rows: SpellRows) -> Check:
         if empty
         else f"{number(float(events.min()))} departures at least in {len(rows.strata)} strata.",
         remedy="Merge strata, or leave these out.",
+    )
+
+
+def _overlaps(twice: int, n: int) -> Check:
+    return Check(
+        name="overlapping spells",
+        null="no customer is under observation twice at one duration",
+        passed=not twice,
+        detail=f"{twice:,} of {n:,} customers are under observation in several spells at one duration, so "
+        "their spells are no separate evidence and the intervals are too narrow."
+        if twice
+        else f"No duration of any of the {n:,} customers is watched in two spells.",
+        remedy="Keep one spell of each customer, e.g. the first, or correct the dates.",
+    )
+
+
+def _copies(rows: SpellRows, name: str) -> Check:
+    return Check(
+        name="copies",
+        null="no spell stands twice",
+        passed=None,
+        detail=f"{rows.copies:,} of {len(rows.times):,} spells agree with another of the same {name} in "
+        "every column used: chance, or rows that were copied.",
+        remedy="Name customer= to have it decided; drop what was copied.",
     )
 
 

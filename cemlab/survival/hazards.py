@@ -36,6 +36,7 @@ def hazard_ratios(
     strata: str | Sequence[str] | None = None,
     periods: Periods | None = None,
     cluster: str | None = None,
+    customer: str | None = None,
     known: Mapping[str, str] | None = None,
     conf_level: float = 0.95,
     source: str = "",
@@ -62,6 +63,9 @@ def hazard_ratios(
         gives one ratio up to 6, one from 6 to 12, one after 12, and a test of their being equal.
     cluster
         Column of what makes rows resemble each other, e.g. the customer or the branch: errors allow for it.
+        They need many clusters: with 60, intervals of what differs between them hold some 93 % of the time.
+    customer
+        Column that tells whose spell it is; with it, customers under observation twice are noticed.
     known
         For a covariate that need not have been known at the start, the column with the duration at which it
         became known (same unit; blank: from the start). One known only after observation began is refused.
@@ -110,6 +114,7 @@ def hazard_ratios(
         entry=entry,
         strata=by,
         cluster=cluster,
+        customer=customer,
         known=mapped(known, what="known"),
     )
     rows, _ = spell_rows(spells, columns)

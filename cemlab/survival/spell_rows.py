@@ -29,10 +29,11 @@ class SpellColumns:
     entry: str | None = None
     strata: Sequence[str] = ()
     cluster: str | None = None
+    customer: str | None = None
     known: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for role in ("duration", "event", "entry", "cluster"):
+        for role in ("duration", "event", "entry", "cluster", "customer"):
             if not isinstance(getattr(self, role), str | None):
                 raise OptionError(f"{role} is {getattr(self, role)!r}; name one column, as text")
 
@@ -43,8 +44,8 @@ class SpellColumns:
 
     def __iter__(self) -> Iterator[str]:
         """All columns, each once."""
-        cluster = [self.cluster] if self.cluster else []
-        named = [*self.times.values(), *self.covariates, *self.strata, *cluster, *self.known.values()]
+        whose = [name for name in (self.cluster, self.customer) if name]
+        named = [*self.times.values(), *self.covariates, *self.strata, *whose, *self.known.values()]
         return iter(dict.fromkeys(named))
 
 
@@ -52,7 +53,9 @@ class SpellColumns:
 class SpellRows:
     """The complete rows: times with the columns t, e and s, and the covariates by their own names.
 
-    `stratum` and `cluster` are whole numbers from 0 for each row, `strata` the names of the strata.
+    `stratum` and `cluster` are whole numbers from 0 for each row, `strata` the names of the strata. `twice`
+    says how many customers are at risk twice at one duration, and how many there are; `copies` how many rows
+    repeat another of their cluster. Both are None where it is not known whose the rows are.
     """
 
     times: pd.DataFrame
@@ -61,6 +64,8 @@ class SpellRows:
     stratum: Any = None
     strata: tuple[str, ...] = ()
     cluster: Any = None
+    twice: tuple[int, int] | None = None
+    copies: int | None = None
 
 
 def spell_rows(
@@ -97,15 +102,36 @@ def spell_rows(
             f"none of the {len(times):,} complete spells ended, so no pace of leaving can be estimated"
         )
     stratum, strata = _strata(given, columns.strata)
+    cluster = _groups(given, columns.cluster, role="cluster")
+    covariates = {name: given[name] for name in columns.covariates}
+    customer = _groups(given, columns.customer, role="customer")
     rows = SpellRows(
         times=times,
-        covariates={name: given[name] for name in columns.covariates},
+        covariates=covariates,
         n_given=len(kept),
         stratum=stratum,
         strata=strata,
-        cluster=_cluster(given, columns.cluster),
+        cluster=cluster,
+        twice=None if customer is None else _twice(times, customer),
+        copies=None if cluster is None or customer is not None else _copies(times, cluster, covariates),
     )
     return rows, given
+
+
+def _twice(times: pd.DataFrame, customer: Any) -> tuple[int, int]:
+    """Count the customers who are at risk twice at one duration, and all of them."""
+    start, end = times["s"].to_numpy(), times["t"].to_numpy()
+    order = np.lexsort((end, start, customer))
+    who = customer[order]
+    reached = pd.Series(end[order]).groupby(who).cummax().to_numpy()
+    again = (who[1:] == who[:-1]) & (start[order][1:] < reached[:-1])
+    return len(np.unique(who[1:][again])), len(np.unique(who))
+
+
+def _copies(times: pd.DataFrame, cluster: Any, covariates: Mapping[str, pd.Series[Any]]) -> int:
+    """Count the rows that repeat an earlier one of their cluster."""
+    values = {f"x{i}": pd.factorize(column)[0] for i, column in enumerate(covariates.values())}
+    return int(times.assign(cluster=cluster, **values).duplicated().sum())
 
 
 def _refuse_roles(columns: SpellColumns) -> None:
@@ -193,17 +219,17 @@ def stratum_of(frame: pd.DataFrame, names: Sequence[str], strata: Sequence[str])
     return labels.map(numbers).to_numpy()
 
 
-def _cluster(given: pd.DataFrame, name: str | None) -> Any:
+def _groups(given: pd.DataFrame, name: str | None, *, role: str) -> Any:
     if name is None:
         return None
     missing = int(given[name].isna().sum())
     if missing:
         raise DataError(
-            f"column {name!r} (cluster): {missing:,} of {len(given):,} rows are blank; fill or remove them "
+            f"column {name!r} ({role}): {missing:,} of {len(given):,} rows are blank; fill or remove them "
             "first"
         )
     codes, levels = pd.factorize(given[name])
-    if len(levels) < 2:
+    if len(levels) < 2 and role == "cluster":
         raise DesignError(f"column {name!r} (cluster): there is one only; leave cluster out")
     return codes
 
