@@ -341,8 +341,6 @@ def test_groups_may_be_periods_and_ranges(kind: str) -> None:
     days = pd.to_datetime(["2023-01-01", "2024-01-01", "2024-01-01"])
     counts = spell_counts(spells_with(g=days.to_period(kind)), duration="t", event="e", group="g")
     assert set(counts["group"]) == {str(value) for value in days.to_period(kind)}
-    with pytest.raises(DataError, match="sets cannot be counted; make them texts"):
-        spell_counts(spells_with(g=[{1}, {2}, {3}]), duration="t", event="e", group="g")
     with pytest.raises(DataError, match="missing in 1 of 3 spells; give them a name"):
         spell_counts(
             spells_with(g=pd.PeriodIndex([days[0], days[1], None], freq=kind)),
@@ -350,6 +348,26 @@ def test_groups_may_be_periods_and_ranges(kind: str) -> None:
             event="e",
             group="g",
         )
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([{1}, {2}, {3}], "values of type set"),
+        ([b"1", b"2", b"3"], "values of type bytes"),
+        (pd.to_timedelta([1, 2, 2], unit="D"), "lengths of time"),
+        (pd.Series([timedelta(1)] * 3, dtype=object), "lengths of time"),
+        (np.array([1j, 2, 3]), "complex numbers"),
+    ],
+)
+def test_values_that_no_engine_can_count_are_refused(values: Any, words: str) -> None:
+    with pytest.raises(DataError, match=rf"column 'g' \(group\): {words} cannot be counted; make them texts"):
+        spell_counts(spells_with(g=values), duration="t", event="e", group="g")
+
+
+def test_a_role_without_a_column_is_refused() -> None:
+    with pytest.raises(ColumnError, match="no column named None"):
+        spell_counts(spells_with(), duration=None, event="e")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("spells", [None, [4.0, 5.0], {"t": [4.0], "e": [1]}, "spells.csv"])

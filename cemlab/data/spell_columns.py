@@ -86,9 +86,12 @@ def under_roles(spells: ir.Table | pd.DataFrame, columns: dict[str, str]) -> ir.
     for role, name in columns.items():
         picked[role] = _countable(picked[role])
         kinds = kinds_of(picked[role])
-        if len(kinds) == 1 and kinds[0] not in [kind for _, kind in _KINDS]:
+        if picked[role].dtype.kind in "mc":
+            kinds = ["lengths of time" if picked[role].dtype.kind == "m" else "complex numbers"]
+        known = [kind for _, kind in _KINDS if kind != "lengths of time" or role in ("duration", "entry")]
+        if len(kinds) == 1 and kinds[0] not in known:
             raise DataError(
-                f"spells, column {name!r} ({role}): {kinds[0]} cannot be counted; make them texts"
+                f"spells, column {name!r} ({role}): {kinds[0]} cannot be counted; make them texts or numbers"
             )
         if len(kinds) > 1:
             raise DataError(
@@ -146,8 +149,11 @@ def kinds_of(values: pd.Series[Any]) -> list[str]:
     """
     if values.dtype != object:
         return []
-    kinds = {type(value) for value in values.dropna()}
-    return sorted({next((n for t, n in _KINDS if issubclass(k, t)), f"{k.__name__}s") for k in kinds})
+    return sorted({_kind(own) for own in {type(value) for value in values.dropna()}})
+
+
+def _kind(own: type) -> str:
+    return next((name for kind, name in _KINDS if issubclass(own, kind)), f"values of type {own.__name__}")
 
 
 def count_where(condition: Any) -> Any:

@@ -85,8 +85,12 @@ def spell_counts(
     0   all    0.0       3.0   True  2
     1   all    0.0       5.0  False  1
     """
-    named = {"duration": duration, "event": event, "entry": entry, "group": group, "strata": strata}
-    columns = {role: name for role, name in named.items() if name is not None}
+    further = {"entry": entry, "group": group, "strata": strata}
+    columns = {
+        "duration": duration,
+        "event": event,
+        **{role: name for role, name in further.items() if name is not None},
+    }
     table = under_roles(spells, columns)
     refuse_lengths(table, {role: columns[role] for role in ("duration", "entry") if role in columns})
     cause = _event_kind(table, columns["event"]) == "cause"
