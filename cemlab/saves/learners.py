@@ -13,6 +13,7 @@ from cemlab.segmentation.learning import Learned
 from cemlab.stats.off_policy import EffectFit, Scores, fit_effect
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 Learner = Literal["doubly robust", "two models", "x", "interactions"]
 
@@ -22,6 +23,11 @@ Learner = Literal["doubly robust", "two models", "x", "interactions"]
 _CLASS_GUESS, _CLASS_WEIGHT = 0.3, 1.0
 _CUE_GUESS, _CUE_WEIGHT = 0.05, 3.0
 _PAIR_GUESS, _PAIR_WEIGHT = 0.02, 1.0
+
+# Times the guesses that are tried, where the data speak for more than was guessed, and passes over all of
+# them, since what one cue is allowed bears on the others.
+_LOOSER = (1.0, 2.0, 4.0, 8.0, 16.0)
+_PASSES = 2
 
 _STIFF = 30.0  # customers that the ridge penalty of the X-learner counts as
 
@@ -44,13 +50,16 @@ def effect_fits(learned: Learned, scores: Scores, index: pd.DataFrame) -> tuple[
     scale = [_CLASS_GUESS if cue == "risk" else _CUE_GUESS for cue in cues]
     weight = [_CLASS_WEIGHT if cue == "risk" else _CUE_WEIGHT for cue in cues]
 
+    guess = mean * np.array([*scale, _PAIR_GUESS])
+    groups = learned.design.groups
+
     def fitted(n: Floats, part: Scores) -> EffectFit:
         return fit_effect(
             full,
             n,
             part,
-            groups=learned.design.groups,
-            scale=mean * np.array([*scale, _PAIR_GUESS]),
+            groups=groups,
+            scale=_loosened(full, n, part, groups=groups, guess=guess),
             weight=np.array([*weight, _PAIR_WEIGHT]),
         )
 
@@ -61,6 +70,42 @@ def effect_fits(learned: Learned, scores: Scores, index: pd.DataFrame) -> tuple[
     )
     whole = Scores(scores.total.sum(axis=1), scores.squares.sum(axis=1))
     return (*without, fitted(learned.n.sum(axis=(1, 2)), whole))
+
+
+def _loosened(z: Floats, n: Floats, scores: Scores, *, groups: Ints, guess: Floats) -> Floats:
+    """Return the guessed SD of each group, or a multiple where the scores are likelier under it.
+
+    A guess that stays tight however many customers there are would hold effects back that they tell of.
+    """
+    rows = float(n.sum())
+    mean = float(scores.total.sum() / rows)
+    variance = max(float(scores.squares.sum() / rows) - mean**2, 1e-12)
+    centred = z - n @ z / rows
+    gram = (centred * n[:, None]).T @ centred / variance
+    cross = centred.T @ (scores.total - n * mean) / variance
+
+    def likelihood(sd: Floats) -> float:
+        """Log marginal likelihood of the scores, up to what the SD has no part in."""
+        each = sd[groups]
+        inner = np.eye(len(each)) + each[:, None] * gram * each
+        pulled = each * cross
+        return float(pulled @ np.linalg.solve(inner, pulled) - np.linalg.slogdet(inner)[1]) / 2
+
+    times = np.ones(len(guess))
+    best = likelihood(guess)
+    for _pass in range(_PASSES):
+        before = times.copy()
+        for group in np.unique(groups):
+            for factor in _LOOSER:
+                tried = times.copy()
+                tried[group] = factor
+                found = likelihood(tried * guess)
+                if found > best:
+                    best, times = found, tried
+        if (times == before).all():
+            break
+    looser: Floats = times * guess
+    return looser
 
 
 def effects_by(

@@ -279,7 +279,7 @@ def _assigned(gain: Floats, rows: Floats, limits: Floats) -> Floats:
 def _learning_adds(arms: Arms, worth: Floats, price: Floats, limits: Floats, rules: int) -> Floats:
     """Return what having learned rules adds to the covariance of their values, of shape (rules, rules).
 
-    The best single offer and the choice by cues are learned; the others know nothing.
+    The best single offer and the choice by cues are learned; what each offer brings everyone is tied to both.
     """
     own, learned = arms.redrawn()
     rows, offers = arms.rows, len(limits)
@@ -297,6 +297,7 @@ def _learning_adds(arms: Arms, worth: Floats, price: Floats, limits: Floats, rul
             for k, most in enumerate(limits)
         ]
         values = np.zeros((rules, errors.shape[-1]))
+        values[1 : 1 + offers] = errors.sum(axis=(0, 1))
         values[-1] = (np.stack(parts, axis=2) * errors).sum(axis=(0, 1, 2))
         if offers > 1:
             mean = (others * gain).sum(axis=0)

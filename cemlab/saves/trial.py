@@ -89,6 +89,25 @@ class Trial:
         total: Floats = self.n.sum(axis=2)
         return total
 
+    def effect_errors(self) -> Floats:
+        """Return standard errors of the effects learned from all folds, of shape (x).
+
+        The fit takes all customers' scores as equally uncertain; those of classes that leave more often are
+        less certain, which is put right here.
+        """
+        fit, full = self.fits[-1], self.design.full(self.index)
+        size = self.rows.sum(axis=1)
+        total, squares = self.scores.total.sum(), self.scores.squares.sum()
+        alike = squares / size.sum() - (total / size.sum()) ** 2
+        predicted = self.learned.predicted(self.index)
+        lot = np.column_stack([1 - self.share, self.share])[:, None, :]
+        own = (self.n * predicted * (1 - predicted) / lot**2).sum(axis=(1, 2))
+        variance = (fit.errors(full) ** 2).sum(axis=1)
+        part = fit.smoother(full) ** 2
+        # never less than a part of what the fit itself tells
+        errors: Floats = np.sqrt(np.maximum(variance + part @ (own - alike * size), variance / 4))
+        return errors
+
     @property
     def classes(self) -> NDArray[np.object_]:
         """The class of risk of each cell, of shape (x)."""

@@ -97,10 +97,8 @@ class SaveUplift(Result):
         from scipy.special import ndtri
 
         trial = self.trial
-        fit = trial.fits[-1]
-        spread = np.sqrt((fit.errors(trial.design.full(trial.index)) ** 2).sum(axis=1))
         known = trial.learner == "doubly robust"
-        half = float(ndtri((1 + self.conf_level) / 2)) * np.where(known, spread, np.nan)
+        half = float(ndtri((1 + self.conf_level) / 2)) * np.where(known, trial.effect_errors(), np.nan)
         return trial.index.assign(
             estimate=trial.kept_all,
             conf_low=trial.kept_all - half,
