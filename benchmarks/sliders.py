@@ -48,11 +48,12 @@ def main() -> None:
         "ratio_loyalty_many_to_few": round(many["loyalty"] / few["loyalty"], 2),
         "ratio_strategy_many_to_few": round(many["strategy"] / few["strategy"], 2),
         "ratio_margin_many_to_few": round(many["margin"] / few["margin"], 2),
+        "ratio_saves_many_to_few": round(many["saves"] / few["saves"], 2),
         "ratio_new_picture_to_moved": round(few["loyalty_new_picture"] / few["loyalty"], 2),
         "peak_mb": round(max(few["peak_mb"], many["peak_mb"])),
     }
     small, large = (f"{size:,}" for size in asked.customers)
-    for name in ("loyalty", "strategy", "margin"):
+    for name in ("loyalty", "strategy", "margin", "saves"):
         print(f"{name}: {few[name]:.0f} ms with {small} customers, {many[name]:.0f} ms with {large}")
     print(json.dumps(figures))
 
@@ -75,16 +76,18 @@ def measure(customers: int, moves: int, seed: int) -> dict[str, float]:
 
     company = simulate.company(customers=customers, seed=seed)
     loyalty, strategy = loyalty_picture(company), strategy_picture(company)
-    margin = margin_picture(company)
+    margin, saves = margin_picture(company), saves_picture(company)
     thresholds = itertools.cycle([{"threshold": share} for share in (0.6, 0.75, 0.9, 0.7, 0.85)])
     prices = itertools.cycle([{"margin: retain": worth} for worth in (45.0, 75.0, 60.0, 90.0, 30.0)])
     ahead = itertools.cycle(
         [{"horizon": 36}, {"shift": 0.5}, {"discount": 0.12}, {"horizon": 24}, {"shift": -0.5}]
     )
+    offers = itertools.cycle([{"cost": 40.0}, {"margin": 2000.0}, {"capacity": 600}, {"budget": 9000.0}])
     found = {
         "loyalty": median(lambda: loyalty.move(**next(thresholds)), moves),
         "strategy": median(lambda: strategy.move(**next(prices)), moves),
         "margin": median(lambda: margin.move(**next(ahead)), moves),
+        "saves": median(lambda: saves.move(**next(offers)), moves),
         "loyalty_new_picture": median(lambda: anew(loyalty, next(thresholds)), moves),
     }
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -160,6 +163,21 @@ def margin_picture(company: Any) -> Any:
     ratios = survival.hazard_ratios(marked, **roles, covariates=["cx"])
     acts_on = dict.fromkeys(remaining.counts.segments, 0.8)
     return margin_explorer(remaining, ratios=ratios, term="cx", acts_on=acts_on, unit="EUR")
+
+
+def saves_picture(company: Any) -> Any:
+    """Return the explorer of notebook 05."""
+    from cemlab import saves, survival
+    from cemlab.data.save_offers import save_offer_cells
+    from cemlab.present.widgets import save_explorer
+
+    cells = save_offer_cells(
+        company.table("save_offers"),
+        subscriptions=survival.spells(company),
+        as_of=company.as_of,
+        cues=["risk", "plan", "tenure"],
+    )
+    return save_explorer(saves.save_uplift(cells), margin=3000.0, unit="EUR")
 
 
 if __name__ == "__main__":

@@ -86,6 +86,21 @@ def test_runs_on_a_users_own_folder_where_nothing_can_be_marked(name, tmp_path):
 
 
 @pytest.mark.notebooks
+@pytest.mark.parametrize("contacts", [True, False], ids=["with contacts", "without contacts"])
+def test_saves_on_a_users_folder_and_says_where_halden_stands_in(contacts, tmp_path):
+    folder = write(tmp_path / "own", Halden(customers=3000, seed=2))
+    for name in (TRUTH, *(() if contacts else ("contacts.parquet",))):
+        (folder / name).unlink()
+    settings = folder / "cemlab.toml"
+    settings.write_text(settings.read_text().replace('"Halden"', '"Own"').replace("true", "false"))
+    (report,) = runner.run([SAVES], out=tmp_path / "out", data=folder, quick=True)
+    page = executed(report)
+    assert marks(page) == ["Not marked"] * check_cells(SAVES)
+    assert "Source: Own" in page
+    assert ("Source: Halden, a fictional company" in page) == (not contacts)
+
+
+@pytest.mark.notebooks
 def test_plans_for_a_users_folder_with_campaigns_and_says_where_halden_stands_in(tmp_path):
     folder = write(tmp_path / "own", Halden(customers=3000, seed=2))
     for name in (TRUTH, "style_survey.parquet", "message_mix.parquet", "catalogue.parquet"):
@@ -99,7 +114,8 @@ def test_plans_for_a_users_folder_with_campaigns_and_says_where_halden_stands_in
     assert "Halden, a fictional company" in page
 
 
-def test_a_folder_without_campaigns_is_told_what_it_lacks():
+@pytest.mark.parametrize(("name", "table"), [(PLAN, "campaigns"), (SAVES, "save_offers")])
+def test_a_folder_without_a_lot_is_told_what_it_lacks(name, table):
     rows = cemlab.what_can_run(Company.open(bundled("data") / "small")).to_frame().set_index("notebook")
-    assert not rows.loc[PLAN, "can_run"]
-    assert "the table campaigns" in rows.loc[PLAN, "lacks"]
+    assert not rows.loc[name, "can_run"]
+    assert f"the table {table}" in rows.loc[name, "lacks"]
