@@ -44,7 +44,7 @@ def months(share, n=400):
 @pytest.mark.parametrize("stated", [True, False])
 def test_a_lot_by_class_is_weighted_by_class(stated):
     held, told = [], []
-    for seed in range(30):
+    for seed in range(20):
         options = {"treated_share": SHARE} if stated else {}
         found = saves.save_uplift(by_class(np.random.default_rng(seed), change=0.02), **options)
         all_row = found.table.iloc[0]
@@ -59,11 +59,11 @@ def test_a_lot_by_class_is_weighted_by_class(stated):
             )
         )
         told.append(found.evidence.grade)
-    # 30 intervals of 95 %: three standard errors are 11.9 points; raw arms would be off by 6 points, five
+    # 20 intervals of 95 %: three standard errors are 14.6 points; raw arms would be off by 6 points, five
     # standard errors, in all of them
-    assert (np.mean(held, axis=0) >= 0.83).all()
+    assert (np.mean(held, axis=0) >= 0.8).all()
     # chance fails one of seven checks now and then; without the shares stated the lot is no known one
-    assert told.count("experiment") >= 25 if stated else told.count("adjusted") == 30
+    assert told.count("experiment") >= 16 if stated else told.count("adjusted") == 20
     assert "weighted by class" in found.evidence.design
 
 
@@ -176,7 +176,7 @@ def test_nothing_planted_is_covered_by_curves_and_their_areas():
 
 def test_offers_that_share_those_held_back_are_covered():
     held = []
-    for seed in range(60):
+    for seed in range(40):
         cells = save_cells(
             np.random.default_rng(700 + seed),
             customers=3000,
@@ -188,8 +188,8 @@ def test_offers_that_share_those_held_back_are_covered():
         found = saves.situational_offers(learned, margin=1000.0, costs={"call": 0.0, "gift": 0.0})
         value = found.of("value").set_index("rule").loc[["by cues", "best single offer"]]
         held.append(((value["conf_low"] <= 0) & (value["conf_high"] >= 0)).tolist())
-    # as above
-    assert (np.mean(held, axis=0) >= 0.88).all()
+    # 40 intervals of 95 %: two and a half standard errors are 8.6 points
+    assert (np.mean(held, axis=0) >= 0.864).all()
 
 
 def test_cells_are_covered_however_large_the_trial_and_whatever_cue_tells():
@@ -230,7 +230,10 @@ def test_amounts_of_every_kind_and_budgets_of_whole_offers():
         exact.table["estimate"].tolist()
         == saves.save_policies(learned, margin=3600, cost=20).table["estimate"].tolist()
     )
-    assert saves.save_policies(learned, margin=3600, cost=20, budget=19.99).reach == 0
+    nothing = saves.save_policies(learned, margin=3600, cost=20, budget=19.99)
+    assert nothing.reach == 0
+    assert "to at most 0 of 1,500 customers" in nothing.narrative()
+    assert (nothing.of("value").set_index("rule").loc[["by risk", BY_UPLIFT], "share_offered"] == 0).all()
     assert saves.save_policies(learned, margin=3600, cost=20, budget=59.0).reach == 2 / 1500
     numbered = cells.table.assign(**{"class": cells.table["class"].map({"high": 2, "low": 0, "middle": 1})})
     numbered = saves.save_uplift(dataclasses.replace(cells, table=numbered))

@@ -27,6 +27,7 @@ NOBODY, EVERYONE, RANDOM, BY_RISK, BY_UPLIFT = "nobody", "everyone", "at random"
 RULES = (NOBODY, EVERYONE, RANDOM, BY_RISK, BY_UPLIFT)
 
 _GRID = np.linspace(0.0, 1.0, 21)
+_FEW = 0.01  # share of those considered below which offers are told by their number
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -71,12 +72,18 @@ class SavePolicies(RuleValues):
             verdict = "Which of the two earns more cannot be told from this trial."
         told = {rule: told_money(row) for rule, row in value.items()}
         text = (
-            f"With offers to at most {percent(self.reach, digits=0)} of {self.considered:,} customers "
+            f"With offers to at most {self._most} of {self.considered:,} customers "
             f"considered, those with the highest uplift bring {told[BY_UPLIFT]}{self.unit} per customer "
             f"considered, those with the highest risk {told[BY_RISK]}; the difference is "
             f"{told_money(gap)}. {verdict} Offers to everyone would bring {told[EVERYONE]}."
         )
         return text + told_failed(self.evidence)
+
+    @property
+    def _most(self) -> str:
+        """The share that can be offered, as a number of offers where it would be rounded to nothing."""
+        few = self.reach < _FEW
+        return f"{self.reach * self.considered:,.0f}" if few else percent(self.reach, digits=0)
 
     @property
     def chart(self) -> Chart:
@@ -93,7 +100,7 @@ class SavePolicies(RuleValues):
             x_label="Share of those considered who get an offer",
             y_label=self.money_label,
             claim=(
-                f"With at most {percent(self.reach, digits=0)} offered, uplift earns "
+                f"With at most {self._most} offered, uplift earns "
                 f"{amount(float(value[BY_UPLIFT]))}{self.unit} per customer, risk "
                 f"{amount(float(value[BY_RISK]))}"
             ),
