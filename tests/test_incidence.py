@@ -74,7 +74,7 @@ def test_one_minus_kaplan_meier_is_shown_and_is_too_high():
     assert "These shares add up" in found.narrative()
     assert found.chart.kind == "step"
     assert "60 %" not in found.chart.claim
-    assert "leave for price within 12 months" in found.chart.claim
+    assert "leave within 12 months for the reason “price”" in found.chart.claim
 
 
 def test_late_entry_ignored_flatters_and_declared_repairs():

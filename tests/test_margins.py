@@ -158,7 +158,7 @@ def test_the_most_is_claimed_where_intervals_settle_it():
     frame = base()
     near = valued(frame, group="plan")
     assert near.table["conf_high"].min() > near.table["conf_low"].max()
-    assert near.chart.claim == "Which segment's customers bring the most margin in 12 periods is not settled"
+    assert near.chart.claim == "Which segment's customers bring the most margin in 12 months is not settled"
     dear = frame.assign(margin=frame["margin"] * np.where(frame["plan"] == "pro", 3, 1))
     assert "pro" in valued(dear, group="plan").chart.claim
     assert valued(dear, group="plan").chart.claim.endswith("the most of all segments")

@@ -118,7 +118,7 @@ class CumulativeIncidence(Result):
             if rows["estimate"].isna().any():
                 sentences.append(f"{whom[0].upper()}{whom[1:]} were not observed for {time:g} {self.unit}.")
                 continue
-            told = [f"{_share(row)} for {row['cause']}" for row in rows.to_dict("records")]
+            told = [f"{_share(row)} for the reason “{row['cause']}”" for row in rows.to_dict("records")]
             sentences.append(f"Of {whom}, within {time:g} {self.unit} left: {join_words(told)}.")
         if len(self.causes) > 1:
             sentences.append(
@@ -178,8 +178,8 @@ class CumulativeIncidence(Result):
         top = max(at.to_dict("records"), key=lambda row: float(row["estimate"]))
         whom = "customers" if self.group is None else str(top["group"])
         return (
-            f"{percent(top['estimate'], digits=0)} of {whom} leave for {top['cause']} "
-            f"within {self.horizons[0]:g} {self.unit}"
+            f"{percent(top['estimate'], digits=0)} of {whom} leave within {self.horizons[0]:g} {self.unit} "
+            f"for the reason “{top['cause']}”"
         )
 
 

@@ -103,16 +103,22 @@ class RemainingMargin(Result):
             for r in self.table.sort_values("estimate", ascending=False).to_dict("records")
         ]
         text = (
-            f"Expected margin of the next {self.horizon} periods, discounted at {percent(self.discount)} "
+            f"Expected margin of the next {self._span}, discounted at {percent(self.discount)} "
             "a year: "
             f"{'; '.join(told)}. "
         )
         return f"{text}{self._beyond()}({100 * self.conf_level:g} % intervals.)"
 
+    @property
+    def _span(self) -> str:
+        """The horizon in words."""
+        length, unit = self.counts.period, self.counts.unit
+        return f"{self.horizon} {unit if length == 1 else f'periods of {length:g} {unit}'}"
+
     def _beyond(self) -> str:
         if not self.table["extrapolated"].any():
             return ""
-        known = f"{self.counts.last:g} {self.counts.unit}"
+        known = f"{number(self.counts.last)} {self.counts.unit}"
         if self.extrapolate == "stop":
             return (
                 f"Nothing is counted beyond the longest tenures observed (up to {known}), so for the "
@@ -142,10 +148,10 @@ class RemainingMargin(Result):
         top, rest = frame.iloc[0], frame.iloc[1:]
         settled = (rest["conf_high"] < top["conf_low"]).all()
         claim = (
-            f"{top['segment']}: {number(top['estimate'])} expected margin per customer in {self.horizon} "
-            f"periods{', the most of all segments' if len(rest) else ''}"
+            f"{top['segment']}: {number(top['estimate'])} expected margin per customer in {self._span}"
+            f"{', the most of all segments' if len(rest) else ''}"
             if settled
-            else f"Which segment's customers bring the most margin in {self.horizon} periods is not settled"
+            else f"Which segment's customers bring the most margin in {self._span} is not settled"
         )
         return Chart(
             kind="forest",
@@ -154,7 +160,7 @@ class RemainingMargin(Result):
             y="segment",
             low="conf_low",
             high="conf_high",
-            x_label=f"Expected margin per customer, next {self.horizon} periods, discounted [money]",
+            x_label=f"Expected margin per customer, next {self._span}, discounted [money]",
             y_label="segment",
             claim=claim,
             grade=self.evidence.grade,

@@ -175,6 +175,10 @@ class RetentionCurve(Result):
         drawn = self.table[(self.table["time"] > 0) | (self.table["estimate"] < 1)]
         drawn = drawn[drawn["group"].isin(shown)]
         frame = pd.concat([start, drawn[list(start.columns)]])
+        # beyond its range a simultaneous band knows an upper end only, which no picture can show as a band
+        frame[["conf_low", "conf_high"]] = frame[["conf_low", "conf_high"]].where(
+            (frame["conf_low"] > 0) | (frame["estimate"] <= 0)
+        )
         order = {name: i for i, name in enumerate(self.tables)}
         frame = frame.sort_values(
             ["group", "time"], key=lambda s: s.map(order) if s.name == "group" else s, kind="stable"
