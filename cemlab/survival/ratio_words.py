@@ -73,7 +73,7 @@ def _told(row: Mapping[Any, Any], numeric: pd.Series[float] | None) -> str:
         return f"{term} ×{ratio_text(row)}"
     each = per_spread(pd.DataFrame([row]), numeric[[term]]).iloc[0]
     deviation = number(float(numeric[term]))
-    return f"{term} ×{ratio_text(row)} per unit, ×{ratio_text(each)} per standard deviation ({deviation})"
+    return f"{term} ×{ratio_text(row)} per unit, ×{ratio_text(each.to_dict())} per standard deviation ({deviation})"
 
 
 def claim_of(
@@ -101,7 +101,7 @@ def claim_of(
     row, per = table.iloc[top], ""
     if row["term"] in numeric:
         row, per = per_spread(table.iloc[[top]], spread.iloc[[top]]).iloc[0], " per standard deviation"
-    times = ratio_text(row).split(" ")[0]
+    times = ratio_text(row.to_dict()).split(" ")[0]
     # the largest of all only where its interval lies further from 1 than any other reaches
     largest = len(table) > 1 and ends[top].min() > np.delete(ends, top, axis=0).max()
     among = f", the largest difference{'' if per else ' per standard deviation'}" if largest else ""
