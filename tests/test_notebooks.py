@@ -97,7 +97,7 @@ def test_saves_on_a_users_folder_and_says_where_halden_stands_in(contacts, tmp_p
     page = executed(report)
     assert marks(page) == ["Not marked"] * check_cells(SAVES)
     assert "Source: Own" in page
-    assert ("Source: Halden, a fictional company" in page) == (not contacts)
+    assert ("this is Halden, a fictional company, which stands in" in page) == (not contacts)
 
 
 @pytest.mark.notebooks

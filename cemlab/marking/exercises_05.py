@@ -108,13 +108,14 @@ def _alarms_per_leaver(company: Company, *, over: int, up_to: int = 90) -> float
     return float(found.of("precision")["n"].iloc[0]) / float(inside["n"].sum())
 
 
-def _policies(company: Company, *, cost: float | None = None) -> saves.SavePolicies:
-    return saves.save_policies(_uplift(company), margin=_worth(company), cost=cost)
+@lru_cache(maxsize=2)
+def _policies(company: Company) -> saves.SavePolicies:
+    return saves.save_policies(_uplift(company), margin=_worth(company))
 
 
-def _offers(company: Company, *, cost: float | None = None) -> float:
+def _offers(company: Company) -> float:
     """Return how many of those considered get an offer before the next one loses money."""
-    plan = _policies(company, cost=cost).plan
+    plan = _policies(company).plan
     return float((plan["n"] * plan["share_offered"]).sum())
 
 
@@ -251,11 +252,6 @@ EXERCISES = (
                 name="the team of the text",
                 value=lambda company: float(int(_TEAM * _considered(company))),
                 hint="that is how many it could serve; now hands are no limit.",
-            ),
-            Trap(
-                name="offers that cost nothing",
-                value=lambda company: _offers(company, cost=0.0),
-                hint="the last of these keep too few customers to pay for themselves.",
             ),
             Trap(
                 name="the share in the table of rules",
