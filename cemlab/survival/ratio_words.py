@@ -71,9 +71,9 @@ def _told(row: Mapping[Any, Any], numeric: pd.Series[float] | None) -> str:
     term = str(row["term"])
     if numeric is None or term not in numeric.index:
         return f"{term} ×{ratio_text(row)}"
-    each = per_spread(pd.DataFrame([row]), numeric[[term]]).iloc[0]
+    each = ratio_text(per_spread(pd.DataFrame([row]), numeric[[term]]).iloc[0].to_dict())
     deviation = number(float(numeric[term]))
-    return f"{term} ×{ratio_text(row)} per unit, ×{ratio_text(each.to_dict())} per standard deviation ({deviation})"
+    return f"{term} ×{ratio_text(row)} per unit, ×{each} per standard deviation ({deviation})"
 
 
 def claim_of(
