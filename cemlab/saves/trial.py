@@ -23,8 +23,9 @@ from cemlab.stats.off_policy import EffectFit, Scores, doubly_robust_scores
 Floats = NDArray[np.float64]
 
 
-#: Share of sound lots that a check may fail by chance.
-FALSE_ALARMS = 0.01
+#: Share of sound lots that one check may fail by chance: five are asked of a lot, and a sound one should pass
+#: all of them ninety-nine times in a hundred.
+FALSE_ALARMS = 0.01 / 5
 
 _DRAWS = 80  # of noise, from which follows what learning adds to the error of a rule's value
 
