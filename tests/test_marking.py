@@ -582,3 +582,50 @@ def test_the_price_of_the_budget_lies_between_what_the_last_and_the_next_units_b
     # customers are whole: the dearest strategy of one, at either end, may not fit
     slack = 2 * 3.0 / 50
     assert (more - at) / 50 - slack <= price <= (at - less) / 50 + slack
+
+
+def test_leaving_sleeping_dogs_alone_is_worth_what_the_rows_say(halden):
+    """Cost and margin saved in the class of lowest risk, per customer considered, counted row by row."""
+    offers, spells, lines = (
+        halden.table(name).to_pandas() for name in ("save_offers", "subscriptions", "transactions")
+    )
+    met = offers.merge(spells, on="customer")
+    met = met[(met["entry"] <= met["date"]) & (met["exit"].isna() | (met["exit"] >= met["date"]))]
+    assert len(met) == len(offers)
+    days = (pd.to_datetime(met["exit"]) - pd.to_datetime(met["date"])).dt.days
+    met["left"] = (days <= 182) & met["cause"].isin(["competitor", "price"])
+    low = met[met["kind"] == "low risk"]
+    change = low.loc[low["treated"], "left"].mean() - low.loc[~low["treated"], "left"].mean()
+    current = spells.loc[spells["exit"].isna(), "customer"]
+    lately = pd.to_datetime(lines["date"]) > pd.Timestamp(halden.as_of) - pd.Timedelta(days=365)
+    worth = float(lines.loc[lately & lines["customer"].isin(current), "margin"].sum()) / current.nunique()
+    by_hand = len(low) / len(met) * (25 + worth * change)
+    assert checking.find("05.1").truth(halden) == pytest.approx(by_hand)
+
+
+def test_the_alarms_that_come_in_time_are_those_of_the_rows(halden):
+    """Contacts in which customers ask how to cancel, walked through one by one."""
+    contacts, spells = halden.table("contacts").to_pandas(), halden.table("subscriptions").to_pandas()
+    asked = contacts[contacts["reason"] == "cancellation enquiry"]
+    asked = asked.assign(day=pd.to_datetime(asked["time"]).dt.normalize())
+    end = spells.set_index("customer")["exit"].pipe(pd.to_datetime)
+    cause = spells.set_index("customer")["cause"]
+    alarms = in_time = 0
+    for who, days in asked.groupby("customer")["day"]:
+        stands = pd.Timestamp.min
+        for day in sorted(set(days)):
+            if day <= stands or day >= (pd.Timestamp.max if pd.isna(end[who]) else end[who]):
+                continue
+            stands = day + pd.Timedelta(days=90)
+            alarms += stands <= pd.Timestamp(halden.as_of)
+            lead = (end[who] - day).days if cause[who] in ("competitor", "price") else 999
+            in_time += 30 < lead <= 90 and stands <= pd.Timestamp(halden.as_of)
+    assert checking.find("05.2").truth(halden) == alarms / in_time
+
+
+def test_the_true_change_of_the_middle_class_is_near_what_was_planted(halden):
+    each = Oracle.of(halden).save_offers()
+    n = int((each["risk"] == "middle").sum())
+    # four standard errors of a share of six in a hundred
+    slack = 4 * np.sqrt(0.06 * 0.94 / n)
+    assert checking.find("05.a").truth(halden) == pytest.approx(-0.06, abs=slack)
