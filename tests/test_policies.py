@@ -405,15 +405,15 @@ def test_the_value_of_a_plan_is_covered_even_where_nothing_is_worth_doing(change
     margin, cost = (np.array(list(cheap[name].values())) for name in ("margins", "costs"))
     worth = (change * margin[:, None] - cost[:, None]).T
     covered = []
-    for _ in range(40):
+    for _ in range(20):
         learned = uplift(cells(rng, participants=2400, folds=5, change=change))
         row = policy_values(learned, population(), **cheap, segments=["type"], budget=money)
         row = row.of("value").set_index("rule").loc[PLAN]
         plan = strategies(learned, population(), **cheap, budget=money, draws=100).plan.assigned
         true = float((plan * worth).sum()) / TODAY.sum()  # of the plan as it would be carried out
         covered.append(row["conf_low"] <= true <= row["conf_high"])
-    # 40 draws of 0.95 have a standard error of 0.034; a sum of best estimates with its own interval has 0.2
-    assert np.mean(covered) > 0.95 - 3 * 0.034
+    # 20 draws of 0.95 have a standard error of 0.049; a sum of best estimates with its own interval has 0.2
+    assert np.mean(covered) > 0.95 - 3 * 0.049
 
 
 def test_what_is_shown(found):
