@@ -367,7 +367,7 @@ def test_values_that_no_engine_can_count_are_refused(values: Any, words: str) ->
 
 def test_a_role_without_a_column_is_refused() -> None:
     with pytest.raises(ColumnError, match="no column named None"):
-        spell_counts(spells_with(), duration=None, event="e")  # type: ignore[arg-type]
+        spell_counts(spells_with(), duration=None, event="e")
 
 
 @pytest.mark.parametrize("spells", [None, [4.0, 5.0], {"t": [4.0], "e": [1]}, "spells.csv"])
