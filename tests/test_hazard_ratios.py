@@ -200,7 +200,7 @@ def test_curves_are_refused_where_they_would_not_be_known(spells):
     for times in ([longest + 1], [-1], []):
         with pytest.raises(OptionError, match=f"from 0 to {longest:g}, the longest observed"):
             result.survival(new, times=times)
-    with pytest.raises(ColumnError, match="no column in the rows to predict named 'plan'"):
+    with pytest.raises(ColumnError, match="rows to predict: no column named 'plan'"):
         result.survival(new[["x"]], times=[6])
     with pytest.raises(OptionError, match="no level of 'plan' named 'silver'"):
         result.survival(new.assign(plan="silver"), times=[6])

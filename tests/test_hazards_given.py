@@ -35,24 +35,22 @@ def test_what_is_no_table_is_refused_in_one_line(given, spells):
         lambda: over_time(given),
         lambda: survival.hazard_ratios(spells, covariates=["x"], **OPTIONS).survival(given, times=6),
     ):
-        with pytest.raises(
-            DataError, match=f"must be a frame or a table on an engine, not {type(given)}"[:40]
-        ):
+        with pytest.raises(DataError, match=f"a {type(given).__name__} is no table; hand in"):
             call()
 
 
 @pytest.mark.parametrize("name", ["t", "left", "x", "began"])
 def test_a_column_that_stands_twice_is_refused(name, spells):
     twice = pd.concat([spells, spells[[name]]], axis=1)
-    with pytest.raises(ColumnError, match=f"'{name}' stands 2 times in the spells"):
+    with pytest.raises(ColumnError, match=f"spells: 2 columns are named '{name}'"):
         survival.hazard_ratios(twice, covariates=["x"], entry="began", **OPTIONS)
-    with pytest.raises(ColumnError, match=f"'{name}' stands 2 times in the episodes"):
+    with pytest.raises(ColumnError, match=f"episodes: 2 columns are named '{name}'"):
         over_time(twice)
 
 
 def test_a_column_that_stands_twice_is_refused_in_rows_to_predict(spells):
     result = survival.hazard_ratios(spells, covariates="x", **OPTIONS)
-    with pytest.raises(ColumnError, match="'x' stands 2 times in the rows to predict"):
+    with pytest.raises(ColumnError, match="rows to predict: 2 columns are named 'x'"):
         result.survival(pd.DataFrame([[0, 1]], columns=["x", "x"]), times=6)
 
 

@@ -438,7 +438,7 @@ def refused(frame, error, match, **options):
 
 
 def test_hazard_ratios_refuse(spells):
-    refused(spells, ColumnError, "no column in the spells named 'age'", covariates=["age"])
+    refused(spells, ColumnError, "spells: no column named 'age'", covariates=["age"])
     refused(spells, OptionError, "name at least one column", covariates=[])
     refused(spells, OptionError, "each once", covariates=["exposed", "exposed"])
     refused(spells, OptionError, "in references", references={"plan": "x"})

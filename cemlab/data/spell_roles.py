@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import ibis.expr.types as ir
 
+from cemlab.data.spell_columns import require_column
 from cemlab.data.spells import NO_CAUSE, kinds_of
-from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
+from cemlab.errors import DataError, DesignError, OptionError, one_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,16 +165,8 @@ def _check_covariates(covariates: Sequence[str], names: dict[str, str]) -> None:
 def _under_roles(spells: ir.Table | pd.DataFrame, named: dict[str, str]) -> ir.Table:
     import pandas as pd
 
-    if not isinstance(spells, ir.Table | pd.DataFrame):
-        raise DataError(
-            f"spells are a {type(spells).__name__}; hand in a pandas frame or an ibis table, one row a spell"
-        )
-    columns = list(spells.columns)
     for name in named.values():
-        if name not in columns:
-            raise ColumnError(f"spells: {one_of(name, map(str, columns), what='column')}")
-        if columns.count(name) > 1:
-            raise ColumnError(f"spells: {columns.count(name)} columns are named {name!r}; rename all but one")
+        require_column(spells, name, "spells")
     if isinstance(spells, ir.Table):
         return spells.select(**{role: spells[name] for role, name in named.items()})
     picked = pd.DataFrame({role: spells[name].reset_index(drop=True) for role, name in named.items()})

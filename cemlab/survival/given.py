@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, TypeVar
 
-import pandas as pd
-
-from cemlab.errors import ColumnError, DataError, OptionError, one_of
+from cemlab.data.spell_columns import require_column, require_table
+from cemlab.errors import OptionError
 
 T = TypeVar("T")
 
@@ -21,21 +20,9 @@ def refuse_no_table(given: object, names: Iterable[object], *, what: str) -> Non
     ColumnError, DataError
         In one line that names the column, or what was handed in.
     """
-    import ibis.expr.types as ir
-
-    if not isinstance(given, pd.DataFrame | ir.Table):
-        raise DataError(
-            f"the {what} must be a frame or a table on an engine, not {type(given).__name__}; hand in e.g. "
-            "pandas.DataFrame(...)"
-        )
-    present = list(given.columns)
+    require_table(given, what)
     for name in names:
-        if name not in present:
-            raise ColumnError(one_of(name, [str(n) for n in present], what=f"column in the {what}"))
-        if present.count(name) > 1:
-            raise ColumnError(
-                f"the column {name!r} stands {present.count(name)} times in the {what}; rename or drop one"
-            )
+        require_column(given, str(name), what)
 
 
 def columns_of(names: str | Sequence[str] | None, *, what: str) -> tuple[str, ...]:
