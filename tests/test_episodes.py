@@ -102,12 +102,12 @@ def test_odd_tables_are_refused():
         ("changes", {"changes": [1]}),
         ("spells", {"spells": 3}),
     ):
-        refused(DataError, f"the {what} must be a frame or a table on an engine", **given)
+        refused(DataError, f"{what}: a .* is no table; hand in", **given)
     twice = pd.concat([SPELLS, SPELLS[["months"]]], axis=1)
-    refused(ColumnError, "'months' stands 2 times in the spells", twice)
+    refused(ColumnError, "spells: 2 columns are named 'months'", twice)
     refused(
         ColumnError,
-        "'value' stands 2 times in the changes",
+        "changes: 2 columns are named 'value'",
         changes=pd.concat([CHANGES, CHANGES[["value"]]], axis=1),
     )
     mixed = pd.concat([CHANGES, CHANGES.assign(value="x", month=7.0)])

@@ -50,8 +50,8 @@ def test_what_became_known_only_later_is_refused(hand):
 @pytest.mark.parametrize(
     ("spells", "options", "error", "message"),
     [
-        (frame().to_dict("list"), {}, DataError, "spells are a dict; hand in a pandas frame"),
-        ([], {}, DataError, "spells are a list"),
+        (frame().to_dict("list"), {}, DataError, "spells: a dict is no table; hand in a pandas.DataFrame"),
+        ([], {}, DataError, "spells: a list is no table"),
         (frame().assign(months=pd.to_timedelta([1, 2, 3, 4], unit="D")), {}, DataError, "plain numbers"),
         (frame().assign(seen=pd.to_timedelta([0, 1, 0, 2], unit="D")), {}, DataError, "plain numbers"),
         (
