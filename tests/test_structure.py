@@ -17,7 +17,7 @@ FLOORS = [
     {"errors", "places", "files", "markup", "spreadsheet", "evidence", "chart", "result"},
     {"stats"},
     {"data"},
-    {"goals", "loyalty", "saves", "segmentation", "simulate", "survival"},
+    {"business_case", "goals", "loyalty", "saves", "segmentation", "simulate", "survival", "training"},
     {"present", "notebook", "scorecard", "marking"},
     {"cli", "__main__", "__init__"},
 ]

@@ -1,0 +1,1 @@
+"""Would a CFO fund it: the vocabulary of notebook 12."""
