@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # The lowest floor first. A module may import from its own floor and from those below.
 FLOORS = [
-    {"errors", "places", "files", "markup", "spreadsheet", "evidence", "chart", "result"},
+    {"errors", "places", "files", "markup", "spreadsheet", "evidence", "chart", "chart_words", "result"},
     {"stats"},
     {"data"},
     {"business_case", "goals", "loyalty", "saves", "segmentation", "simulate", "survival", "training"},
