@@ -1,0 +1,104 @@
+"""Units of entries: what kind of number an entry may be, so that nothing is multiplied that does not fit."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from cemlab.errors import DataError, DesignError
+
+_MONEY = re.compile(r"^([A-Z]{3})(\s|$)")
+# Other currencies that people write by sign or by name; none of them is three capitals.
+_SIGNS = re.compile(r"[€$£¥]|\b(euros?|dollars?|pounds?|francs?|yen)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What a role asks of its entry.
+
+    Parameters
+    ----------
+    words
+        How its unit begins; money begins with the currency and goes on with these words.
+    money
+        Whether it is an amount of money.
+    lowest, highest
+        The range within which a value of it makes sense.
+    """
+
+    words: tuple[str, ...]
+    money: bool = False
+    lowest: float = -math.inf
+    highest: float = math.inf
+
+    def example(self, currency: str) -> str:
+        """Return a unit that fits."""
+        return f"{currency} {self.words[0]}".strip() if self.money else self.words[0]
+
+
+def currency_of(unit: str) -> str | None:
+    """Return the currency of a unit, None where it is no money.
+
+    Examples
+    --------
+    >>> currency_of("EUR a person"), currency_of("share a year"), currency_of("$ a person")
+    ('EUR', None, '$')
+    """
+    found = _MONEY.match(unit)
+    if found:
+        return found.group(1)
+    sign = _SIGNS.search(unit)
+    return sign.group(0) if sign else None
+
+
+def check_currency(item: str, unit: str, currency: str) -> None:
+    """Refuse money in another currency than that of the ledger.
+
+    Raises
+    ------
+    DesignError
+        If the unit names another one.
+    """
+    found = currency_of(unit)
+    if found is not None and found != currency:
+        raise DesignError(
+            f"the entry {item!r} is in another currency: {unit!r}, the ledger's is {currency}; convert it at "
+            "a dated rate and write the rate into its source"
+        )
+
+
+def check_kind(item: str, unit: str, kind: Kind, *, role: str, currency: str) -> None:
+    """Refuse a unit that does not fit the role.
+
+    Raises
+    ------
+    DesignError
+        If it does not.
+    """
+    rest = unit[len(currency) :].strip() if kind.money and currency_of(unit) == currency else unit
+    fits = kind.money == (currency_of(unit) is not None) and any(rest.startswith(w) for w in kind.words)
+    if not fits:
+        raise DesignError(
+            f"the entry {item!r} has the unit {unit!r}, which does not fit the role {role!r}; allowed: a "
+            f"unit that begins with {' or '.join(repr(_whole(w, kind, currency)) for w in kind.words)}"
+        )
+
+
+def check_range(item: str, low: float, high: float, kind: Kind, *, role: str) -> None:
+    """Refuse values that make no sense in the role: a rate below −1, a negative price, a rate of 800.
+
+    Raises
+    ------
+    DataError
+        If an end of the range lies outside.
+    """
+    if not (kind.lowest <= low and high <= kind.highest):
+        raise DataError(
+            f"the entry {item!r} goes from {low:g} to {high:g}; as {role!r} it lies between {kind.lowest:g} "
+            f"and {kind.highest:g}{' (8 % is 0.08)' if kind.highest == 1 else ''}"
+        )
+
+
+def _whole(words: str, kind: Kind, currency: str) -> str:
+    return f"{currency} {words}".strip() if kind.money else words
