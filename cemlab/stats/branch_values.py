@@ -1,8 +1,8 @@
 """What each unit brings to a difference-in-differences estimate, in every group that it might stand in.
 
-An estimate that is a sum over units, each with weights that depend on its group alone, needs no more of a unit
-than one number a group: what it would bring if it were treated from that group's period on. With these
-numbers, permuting who was treated when, or turning the signs of residuals, is a sum of a few thousand
+An estimate that is a sum over units, each with weights that depend on its group alone, needs no more of a
+unit than one number a group: what it would bring if it were treated from that group's period on. With these
+numbers, dealing anew who was treated when, or turning the signs of residuals, is a sum of a few thousand
 numbers and not a regression.
 """
 
@@ -31,8 +31,8 @@ class BranchValues:
     group
         (n) number of the group in which a unit stands; the last group holds those never treated.
     overlap
-        (groups, groups): what a unit of the group in the row would bring, standing in the group in the column,
-        if its outcome were one from its own first treated period on and nothing before.
+        (groups, groups): what a unit of the group in the row would bring, standing in the group in the
+        column, if its outcome were one from its own first treated period on and nothing before.
     """
 
     values: Floats
@@ -126,7 +126,7 @@ def group_time_values(
     Callaway, B. and Sant'Anna, P. H. C. (2021). Difference-in-differences with multiple time periods. Journal
     of Econometrics 225, 200–230.
     """
-    n, periods = outcome.shape
+    periods = outcome.shape[1]
     starts, group = np.unique(first, return_inverse=True)
     sizes = np.bincount(group)
     weights = _weights(starts, sizes, periods, never_only, by_group)

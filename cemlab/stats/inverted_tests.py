@@ -19,8 +19,8 @@ _HALVINGS, _DOUBLINGS = 60, 40
 class NullDraws:
     """Draws of a statistic under the null hypothesis that the effect is tau, for every tau at once.
 
-    A draw's estimate is ``shift - tau * slope`` and its squared standard error, up to a factor that all share,
-    ``square[0] + square[1] * tau + square[2] * tau**2``. The first draw is what was seen.
+    A draw's estimate is ``shift - tau * slope`` and its squared standard error, up to a factor that all
+    share, ``square[0] + square[1] * tau + square[2] * tau**2``. The first draw is what was seen.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class NullDraws:
         return float(held[-1] / n) if len(held) else 0.0
 
     def interval(self, alpha: float, *, mid: bool = False) -> tuple[float, float]:
-        """Return the ends of the effects that the test at `alpha` does not refute; infinite if it never does."""
+        """Return the ends of the effects that the test at `alpha` does not refute; they may be infinite."""
         return self._end(alpha, -1.0, mid), self._end(alpha, 1.0, mid)
 
     def _end(self, alpha: float, side: float, mid: bool) -> float:

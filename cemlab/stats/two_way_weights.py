@@ -75,8 +75,8 @@ def cell_weights(first: Ints, *, periods: int) -> CellWeights:
     Notes
     -----
     The weight of a unit and period is the residual of a regression of the treatment on effects of units and
-    periods, divided by the sum of these residuals over all that are treated. If untreated outcomes follow parallel
-    trends, the coefficient is on average the sum of weight times effect.
+    periods, divided by the sum of these residuals over all that are treated. If untreated outcomes follow
+    parallel trends, the coefficient is on average the sum of weight times effect.
 
     References
     ----------
@@ -86,7 +86,7 @@ def cell_weights(first: Ints, *, periods: int) -> CellWeights:
     Examples
     --------
     >>> found = cell_weights(np.array([1, 2]), periods=3)
-    >>> found.group.tolist(), found.time.tolist(), found.weight.tolist()
+    >>> found.group.tolist(), found.time.tolist(), found.weight.round(6).tolist()
     ([1, 1, 2], [1, 2, 2], [1.0, -0.5, 0.5])
     """
     starts, sizes = np.unique(first, return_counts=True)
@@ -111,7 +111,8 @@ def _residual(starts: Ints, sizes: Ints, periods: int) -> Floats:
     residual: Floats = on - on.mean(axis=1)[:, None] - share @ on + share @ on.mean(axis=1)
     if np.abs(residual).max() < 1e-12:  # zero but for rounding: all begin together, or nobody does
         raise DesignError(
-            "treatment cannot be told from effects of units and periods: all begin in one period or nobody does"
+            "treatment cannot be told from effects of units and periods: "
+            "all begin in one period, or nobody does"
         )
     return residual
 

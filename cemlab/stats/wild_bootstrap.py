@@ -1,4 +1,4 @@
-"""The restricted wild cluster bootstrap: residuals under the null hypothesis, their signs turned unit by unit."""
+"""The restricted wild cluster bootstrap: residuals under the null, their signs turned unit by unit."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def wild_draws(branches: BranchValues, *, factors: Floats, enumerated: bool) -> 
 
     Notes
     -----
-    Under the null of an effect tau all units, less tau where treated, follow one path beside their own level. A
-    unit's residual is what it brings less what that path would bring in its place.
+    Under the null of an effect tau all units, less tau where treated, follow one path beside their own level.
+    A unit's residual is what it brings less what that path would bring in its place.
 
     References
     ----------
