@@ -88,6 +88,8 @@ TABLES_OF = {
     "rossi": ("customers", "subscriptions"),
     "two_segment_retention": ("subscriptions",),
     "water_survey": ("surveys",),
+    "nsw": ("customers",),
+    "card_krueger": ("branch_month",),
 }
 TYPES = {
     "id": "string",
@@ -127,7 +129,7 @@ def test_only_columns_that_settings_or_contract_name_are_there(
 @pytest.mark.parametrize("name", TABLES_OF)
 def test_what_was_set_aside_travels_with_the_company(name: str, load: Callable[[str], Company]) -> None:
     opened = load(name)
-    by_hand = {"cdnow", "cdnow_sample", "two_segment_retention"}
+    by_hand = {"cdnow", "cdnow_sample", "two_segment_retention", "nsw", "card_krueger"}
     assert (name in by_hand) is (not opened.files)
     for report in opened.files:
         left_out = [note for note in opened.info.notes if "rows left out: " in note]
@@ -180,6 +182,8 @@ def test_units_and_last_days(load: Callable[[str], Company]) -> None:
         "sfo_2017": ("", "days", date(2017, 5, 30)),
         "rossi": ("", "weeks", None),
         "two_segment_retention": ("", "years", None),
+        "nsw": ("USD", "days", None),
+        "card_krueger": ("USD", "days", None),
     }
     for name, (currency, unit, last) in expected.items():
         info = load(name).info
@@ -498,6 +502,7 @@ GOOD = {
     "cdnow_sample": " 00004 0001 19970101  2   29.33\r\n 00004 0001 19970118  2   29.73\r\n",
     "rossi": "week,arrest,fin,age,race,wexp,mar,paro,prio\n20,1,0,27,1,0,0,1,3\n52,0,1,18,1,0,0,1,8\n",
     "two_segment_retention": "\ufeffYear,Regular,High-end\n1,3,3\n2,2,3\n3,0,2\n",
+    "card_krueger": "nj,d,fte\n1,0,15\n1,1,6.5\n0,0,\n0,1,20\n",
     "online_retail": (
         "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
         '1,A,"X, Y",6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n'
@@ -523,7 +528,9 @@ def adapt(tmp_path: Path, name: str, text: str) -> Company:
     return adapters.adapt(DATASETS[name], write(tmp_path, name, text))
 
 
-@pytest.mark.parametrize("name", ["cdnow", "cdnow_sample", "rossi", "two_segment_retention", "online_retail"])
+@pytest.mark.parametrize(
+    "name", ["cdnow", "cdnow_sample", "rossi", "two_segment_retention", "card_krueger", "online_retail"]
+)
 def test_small_files_of_the_published_form_are_read(name: str, tmp_path: Path) -> None:
     # a folder whose name looks like a pattern to a database
     folder = tmp_path / "data [1] *"
@@ -588,6 +595,9 @@ def test_two_segments_by_hand(tmp_path: Path) -> None:
         ("two_segment_retention", "2,2,3", "2,,3", r"record 2, column 'Regular': the value is blank"),
         ("two_segment_retention", "2,2,3", "2,2", r"retention\.csv: cannot be read \(its rows"),
         ("two_segment_retention", "2,2,3", '2,2,"3', r"retention\.csv: cannot be read"),
+        ("card_krueger", "1,0,15", "yes,0,15", r"njmin3\.csv, record 1, column 'nj': the value is 'yes'"),
+        ("card_krueger", "6.5", "six", r"njmin3\.csv, record 2, column 'fte': the value is 'six'"),
+        ("card_krueger", "1,1,6.5", "1,,6.5", r"njmin3\.csv, record 2, column 'd': the value is blank"),
     ],
 )
 def test_a_value_that_was_not_published_is_refused_with_its_place(
@@ -671,7 +681,8 @@ def test_missing_codes_become_blanks(
 
 
 @pytest.mark.parametrize(
-    "name", ["rossi", "two_segment_retention", "online_retail", "telco", "sfo_2017", "water_survey"]
+    "name",
+    ["rossi", "two_segment_retention", "card_krueger", "online_retail", "telco", "sfo_2017", "water_survey"],
 )
 def test_a_file_without_the_columns_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ColumnError, match="a, b") as caught:

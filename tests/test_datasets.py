@@ -26,7 +26,7 @@ from cemlab.errors import DataError, DatasetUnavailableError, NotFoundError
 BODY = b"week,arrest\n20,1\n17,1\n"
 NAMES = (
     "cdnow", "cdnow_sample", "online_retail", "telco", "sfo_2017", "rossi", "two_segment_retention",
-    "water_survey",
+    "water_survey", "nsw", "card_krueger",
 )  # fmt: skip
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
-from cemlab.data import engine, sfo
+from cemlab.data import engine, published_trials, sfo
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.data.contract import TABLES, Form
 from cemlab.data.intake import FileReport, Settings, read_settings, take_in
@@ -35,6 +36,7 @@ class _ByHand:
     columns: tuple[str, ...]
     make: Callable[..., Adapted]
     settings: Settings
+    read: Callable[[Path, tuple[str, ...]], pa.Table] = read_text
 
 
 def adapt(dataset: Dataset, path: Path) -> Company:
@@ -65,7 +67,7 @@ def adapt(dataset: Dataset, path: Path) -> Company:
     if dataset.name in _BY_HAND:
         by_hand = _BY_HAND[dataset.name]
         settings = by_hand.settings
-        lines = engine.connect().create_table("published", read_text(path, by_hand.columns))
+        lines = engine.connect().create_table("published", by_hand.read(path, by_hand.columns))
         adapted = by_hand.make(lines, where=path.name)
     elif dataset.name in _BY_SETTINGS:
         settings = read_settings(bundled("data") / "adapters" / f"{dataset.name}.toml")
@@ -271,5 +273,16 @@ _BY_HAND: dict[str, _ByHand] = {
     "cdnow_sample": _ByHand(columns=(LINE,), make=_cdnow_sample, settings=_CDNOW),
     "two_segment_retention": _ByHand(
         columns=("Year", *_SEGMENTS), make=_two_segment_retention, settings=Settings(duration_unit="years")
+    ),
+    "nsw": _ByHand(
+        columns=tuple(published_trials.NSW),
+        make=published_trials.nsw,
+        settings=Settings(currency="USD"),
+        read=published_trials.read_stata,
+    ),
+    "card_krueger": _ByHand(
+        columns=tuple(published_trials.CARD_KRUEGER),
+        make=published_trials.card_krueger,
+        settings=Settings(currency="USD"),
     ),
 }

@@ -267,6 +267,45 @@ _ALL = (
             "items 1 to 7; p01, p02 and p07 to p10 are to be reversed",
         ),
     ),
+    Dataset(
+        name="nsw",
+        title="National Supported Work demonstration",
+        row="a man of a randomised training programme",
+        file="nsw_mixtape.dta",
+        address=_github(
+            "scunning1975/mixtape", "94242c3d870f84148352afa0535f698d9bf9da22", "nsw_mixtape.dta"
+        ),
+        sha256="fc424cfc9d7861f4b95a6612f27c7e842671fea5a8612edcfe0273ee62e6f0a4",
+        size=34_295,
+        licence="public",
+        citation=(
+            "Dehejia, R. H., Wahba, S. (1999). Causal effects in nonexperimental studies: reevaluating the "
+            "evaluation of training programs. Journal of the American Statistical Association 94, 1053–1062."
+        ),
+        source="National Supported Work demonstration, a randomised training (Dehejia & Wahba 1999), public",
+        coding=("a Stata file; treat: 1 = drawn by lot into the training; re78: earnings of 1978, dollars",),
+    ),
+    Dataset(
+        name="card_krueger",
+        title="Card and Krueger's restaurants",
+        row="a fast-food restaurant as interviewed before or after a law",
+        file="njmin3.csv",
+        address=_github(
+            "pcrespobootcamp/Spring2022", "21d67f256c12ec4670c50988b4b088ed0f5a7464", "njmin3.csv"
+        ),
+        sha256="12ff012541c631378aec7a4b97652a8401b8e60bb9a586ad9a1167121db08c0f",
+        size=26_750,
+        licence="public",
+        citation=(
+            "Card, D., Krueger, A. B. (1994). Minimum wages and employment: a case study of the fast-food "
+            "industry in New Jersey and Pennsylvania. American Economic Review 84, 772–793."
+        ),
+        source="Fast-food restaurants in New Jersey and Pennsylvania, 1992 (Card & Krueger 1994), public",
+        coding=(
+            "nj: 1 = New Jersey, where the law changed; d: 1 = interview after it",
+            "fte: full-time staff, managers included, and half of the part-time staff; blank = not known",
+        ),
+    ),
 )
 
 #: All public data sets, by name.

@@ -2,5 +2,6 @@
 
 from cemlab.data.branch_panel import branch_panel
 from cemlab.training.roll_out import RollOut, roll_out
+from cemlab.training.two_groups import GroupMeans, difference_in_means, two_by_two
 
-__all__ = ["RollOut", "branch_panel", "roll_out"]
+__all__ = ["GroupMeans", "RollOut", "branch_panel", "difference_in_means", "roll_out", "two_by_two"]
