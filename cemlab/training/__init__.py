@@ -1,7 +1,19 @@
 """Did the training of the front line work: the vocabulary of notebook 09."""
 
 from cemlab.data.branch_panel import branch_panel
+from cemlab.training.aggregates import AveragedEffects
+from cemlab.training.effects import GroupTimeEffects, group_time_effects
 from cemlab.training.roll_out import RollOut, roll_out
 from cemlab.training.two_groups import GroupMeans, difference_in_means, two_by_two
 
-__all__ = ["GroupMeans", "RollOut", "branch_panel", "difference_in_means", "roll_out", "two_by_two"]
+__all__ = [
+    "AveragedEffects",
+    "GroupMeans",
+    "GroupTimeEffects",
+    "RollOut",
+    "branch_panel",
+    "difference_in_means",
+    "group_time_effects",
+    "roll_out",
+    "two_by_two",
+]

@@ -1,0 +1,104 @@
+"""What group-time effects rest on: design, assumptions, and the checks made before they are believed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cemlab.errors import DesignError
+from cemlab.evidence import Check, Evidence
+from cemlab.markup import join_words, label
+from cemlab.stats.group_time import Controls, GroupTime, Method
+from cemlab.training.roll_out import RollOut
+
+#: With fewer treated clusters, intervals from influence functions are checked by randomisation.
+FEW_TREATED = 10
+
+
+def refuse_one_cluster(rolled: RollOut) -> None:
+    """Refuse effects of a single treated cluster, in all or in a group: their error cannot be known.
+
+    Raises
+    ------
+    DesignError
+        With the names, and what to do instead.
+    """
+    instead = "a randomisation test needs no such interval, or leave it out"
+    if len(np.unique(rolled.cluster[rolled.treated])) < 2:
+        names = [name for name, treated in zip(rolled.units, rolled.treated, strict=True) if treated]
+        raise DesignError(
+            f"panel: only one cluster is treated ({join_words(names[:3])}), so nothing tells luck from the "
+            f"treatment and no interval can be given; take randomisation inference instead: {instead}"
+        )
+    for group in rolled.groups:
+        member = rolled.first == group
+        if len(np.unique(rolled.cluster[member])) < 2:
+            name = rolled.units[int(np.flatnonzero(member)[0])]
+            raise DesignError(
+                f"panel: only one cluster ({name}) is first treated in {label(rolled.periods[group])}, so the "
+                f"group's interval cannot be given; join it to a neighbouring group's date, or take "
+                f"randomisation inference: {instead}"
+            )
+
+
+def effect_evidence(
+    rolled: RollOut,
+    cells: GroupTime,
+    *,
+    controls: Controls,
+    method: Method,
+    anticipation: int,
+    source: str,
+) -> Evidence:
+    """Return what the effects rest on."""
+    given = "" if method == "unadjusted" else f" and the same {join_words(rolled.covariate_names)}"
+    early = f"more than {anticipation} periods " if anticipation else ""
+    return Evidence(
+        grade="quasi-experiment",
+        design=(
+            f"Staggered roll-out: {int(rolled.treated.sum()):,} units treated in {len(rolled.groups):,} "
+            f"groups, each compared with units {controls} in change since its last period before"
+            f"{'' if method == 'unadjusted' else f', by {method} on covariates'}."
+        ),
+        unit="units",
+        n_used=len(rolled.units),
+        n_given=rolled.n_given,
+        source=source,
+        assumptions=(
+            f"Without the treatment, treated units and controls{given} would have changed alike.",
+            f"Nobody acts on the treatment {early}before it begins.",
+            "Controls are not touched by the treatment of others.",
+            "Who is treated once stays treated.",
+        ),
+        checks=(_treated_clusters(rolled), _controls_left(rolled, cells), *rolled.checks),
+    )
+
+
+def _treated_clusters(rolled: RollOut) -> Check:
+    """Check whether enough clusters are treated for intervals from influence functions."""
+    count = len(np.unique(rolled.cluster[rolled.treated]))
+    smallest = min(len(np.unique(rolled.cluster[rolled.first == g])) for g in rolled.groups)
+    return Check(
+        name="treated clusters",
+        null="enough clusters are treated for intervals to hold what they say",
+        passed=True if count >= FEW_TREATED else None,
+        detail=f"{count:,} clusters are treated, the smallest group has {smallest:,}.",
+        remedy="Compare with randomisation inference.",
+    )
+
+
+def _controls_left(rolled: RollOut, cells: GroupTime) -> Check:
+    """Check whether controls were left in all periods, and name what had to be left out."""
+    gone = [f"{label(rolled.periods[g])} in {label(rolled.periods[t])}" for g, t in cells.left_out]
+    after = sum(time >= group for group, time in cells.left_out)
+    return Check(
+        name="controls left",
+        null="every group has controls in every period",
+        passed=not gone,
+        detail=(
+            f"At least {int(cells.n_controls.min()):,} units stand against every group."
+            if not gone
+            else f"{len(gone):,} comparisons were left out, {after:,} of them after the treatment: group "
+            f"{join_words(gone[:3])}{' and others' if len(gone) > 3 else ''}."
+        ),
+        remedy="Averages over groups are of the rest; watch more units that are never treated.",
+    )

@@ -1,0 +1,110 @@
+"""The words of effects: what a design grade allows narrative and claim to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cemlab.evidence import Grade
+from cemlab.markup import label, number
+
+if TYPE_CHECKING:
+    from cemlab.training.aggregates import AveragedEffects
+
+_CAUSAL: tuple[Grade, ...] = ("quasi-experiment", "experiment")
+
+
+def noun_of(grade: Grade) -> str:
+    """Return what an estimate is called: an effect only where the design identifies one."""
+    return "effect" if grade in _CAUSAL else "difference in change"
+
+
+def interval_words(conf_level: float) -> str:
+    """Return the line that tells intervals from bands."""
+    return f"Intervals hold one by one, bands all at once, at {100 * conf_level:g} %."
+
+
+def lead_of(averaged: AveragedEffects) -> str:
+    """Return the sentences on averaged effects."""
+    rows = _rows(averaged)
+    tell = {"term": _overall, "group": _groups, "event_time": _path, "time": _periods}[averaged.axis]
+    return f"{tell(averaged, rows)} ({100 * averaged.conf_level:g} % intervals.)"
+
+
+def claim_of(averaged: AveragedEffects) -> str:
+    """Return the message of the chart."""
+    name, rows = averaged.roll_out.outcome_name, _rows(averaged)
+    after = [row for row in rows if averaged.axis != "event_time" or row["event_time"] >= 0]
+    settled = [row for row in after if not row["band_low"] <= 0 <= row["band_high"]]
+    if not after or not settled:
+        return f"Whether {name} moved with the treatment is not settled"
+    best = max(settled, key=lambda row: abs(row["estimate"]))
+    verb = "The treatment changed" if averaged.evidence.grade in _CAUSAL else "With the treatment went"
+    return f"{verb} {name} by {_signed(best['estimate'])}{_when(averaged, best)}"
+
+
+def _rows(averaged: AveragedEffects) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in averaged.table.to_dict("records")]
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def _with_interval(row: dict[str, Any]) -> str:
+    return f"{_signed(row['estimate'])} ({_signed(row['conf_low'])} to {_signed(row['conf_high'])})"
+
+
+def _when(averaged: AveragedEffects, row: dict[str, Any]) -> str:
+    value = row[averaged.axis]
+    if averaged.axis == "event_time":
+        return f" {value} period{'' if abs(value) == 1 else 's'} after it began"
+    return {
+        "term": " on average",
+        "group": f" for those first treated in {label(value)}",
+        "time": f" in {label(value)}",
+    }[averaged.axis]
+
+
+def _subject(averaged: AveragedEffects) -> str:
+    """Begin a sentence whose object is an amount."""
+    name = averaged.roll_out.outcome_name
+    if averaged.evidence.grade in _CAUSAL:
+        return f"If the design's assumptions hold, the treatment changed {name}"
+    return f"The treated changed in {name}, compared with their controls,"
+
+
+def _overall(averaged: AveragedEffects, rows: list[dict[str, Any]]) -> str:
+    row = rows[0]
+    return (
+        f"{_subject(averaged)} by {_with_interval(row)} on average over {int(row['n_treated']):,} treated "
+        f"units of {averaged.evidence.n_used:,}."
+    )
+
+
+def _groups(averaged: AveragedEffects, rows: list[dict[str, Any]]) -> str:
+    told = [f"{label(row['group'])} {_with_interval(row)}" for row in rows]
+    return f"{_subject(averaged)} by, for those first treated in: {'; '.join(told)}."
+
+
+def _path(averaged: AveragedEffects, rows: list[dict[str, Any]]) -> str:
+    after = [row for row in rows if row["event_time"] >= 0]
+    before = [row for row in rows if row["event_time"] < -averaged.anticipation]
+    picked = (
+        {row["event_time"]: row for row in (after[0], after[len(after) // 2], after[-1])} if after else {}
+    )
+    told = [f"{_with_interval(row)} after {event}" for event, row in picked.items()]
+    off = sum(not row["band_low"] <= 0 <= row["band_high"] for row in before)
+    lead = (
+        f" Before it {off:,} of {len(before):,} periods depart from zero by bands that hold for all at once."
+        if before
+        else ""
+    )
+    return f"{_subject(averaged)} by {'; '.join(told)} periods.{lead}"
+
+
+def _periods(averaged: AveragedEffects, rows: list[dict[str, Any]]) -> str:
+    first, last = rows[0], rows[-1]
+    return (
+        f"{_subject(averaged)} by {_with_interval(first)} in {label(first['time'])} and by "
+        f"{_with_interval(last)} in {label(last['time'])}."
+    )
