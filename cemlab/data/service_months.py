@@ -25,8 +25,8 @@ def service_months(company: Company) -> pd.DataFrame:
     Parameters
     ----------
     company
-        With ``contacts`` (employee, time; handle_seconds, resolved and mean_affect where they are there),
-        ``employees`` (employee, branch), and ``training`` where it is there.
+        With ``contacts`` (employee, time; handle_seconds, wait_seconds, resolved and mean_affect where
+        there), ``employees`` (employee, branch), and ``training`` where it is there.
 
     Returns
     -------
@@ -36,6 +36,7 @@ def service_months(company: Company) -> pd.DataFrame:
         - branch; month (its first day); contacts;
         - trained_contacts: those served by somebody trained on an earlier day (with ``training``);
         - handle_n, handle_sum [seconds], handle_seconds: contacts with a handling time, its sum and mean;
+        - wait_n, wait_sum, wait_seconds: the same of waiting, which training has no hand in;
         - resolved_n, resolved_sum, resolved: contacts of which is known whether that one contact resolved
           the matter, those that did, and their share: resolved at first contact;
         - affect_n, affect_sum, affect: contacts with a mean feeling, its sum and mean [SD].
@@ -77,6 +78,7 @@ def service_months(company: Company) -> pd.DataFrame:
     counted["month"] = pd.to_datetime(counted["month"])
     for n, total, mean in (
         ("handle_n", "handle_sum", "handle_seconds"),
+        ("wait_n", "wait_sum", "wait_seconds"),
         ("resolved_n", "resolved_sum", "resolved"),
         ("affect_n", "affect_sum", "affect"),
     ):
@@ -92,16 +94,17 @@ def served_contacts(company: Company) -> tuple[ir.Table, int]:
     """Return the contacts that a person of a known branch served, and how many contacts there are in all.
 
     One row a contact: employee, branch, day, month, and where they are known trained_day (day of the first
-    training of who served; missing for those never trained), handle [seconds, exact], resolved, affect [SD,
-    exact].
+    training of who served; missing for those never trained), handle and wait [seconds, exact], resolved,
+    affect [SD, exact].
     """
     contacts = needed(company, "contacts", ("employee", "time"), for_what=_WHAT)
     staff = needed(company, "employees", ("employee", "branch"), for_what=_WHAT)
     refuse_twice(staff, "employees", ("employee",))
     given = int(contacts.count().to_pyarrow().as_py())
     picked = {"employee": contacts["employee"], "day": contacts["time"].cast("date")}
-    if "handle_seconds" in contacts.columns:
-        picked["handle"] = contacts["handle_seconds"].cast(_EXACT)
+    for name in ("handle", "wait"):
+        if f"{name}_seconds" in contacts.columns:
+            picked[name] = contacts[f"{name}_seconds"].cast(_EXACT)
     if "resolved" in contacts.columns:
         picked["resolved"] = contacts["resolved"].cast("boolean")
     if "mean_affect" in contacts.columns:
@@ -126,8 +129,9 @@ def _sums(lines: ir.Table) -> dict[str, ir.Value]:
     sums: dict[str, ir.Value] = {}
     if "trained_day" in lines.columns:
         sums["trained_contacts"] = count_where(lines["trained_day"] < lines["day"])
-    if "handle" in lines.columns:
-        sums |= {"handle_n": lines["handle"].count(), "handle_sum": lines["handle"].sum()}
+    for name in ("handle", "wait"):
+        if name in lines.columns:
+            sums |= {f"{name}_n": lines[name].count(), f"{name}_sum": lines[name].sum()}
     if "resolved" in lines.columns:
         sums |= {"resolved_n": lines["resolved"].count(), "resolved_sum": count_where(lines["resolved"])}
     if "affect" in lines.columns:
