@@ -21,11 +21,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal[
-    "step", "line", "bar", "heatmap", "forest", "histogram", "scatter", "bubble", "diagram", "verdict"
-]
+    "step", "line", "bar", "heatmap", "forest", "histogram", "scatter", "bubble", "diagram", "verdict",
+    "event", "fan", "tornado",
+]  # fmt: skip
 
 # A picture of one of these kinds shows estimates, and an estimate is never shown without its interval.
-_NEEDS_INTERVAL = ("step", "bar", "forest", "verdict")
+_NEEDS_INTERVAL = ("step", "bar", "forest", "verdict", "event", "fan", "tornado")
+# Columns that come in pairs, the lower first.
+_PAIRS = (
+    ("low", "high"),
+    ("band_low", "band_high"),
+    ("inner_low", "inner_high"),
+    ("low_label", "high_label"),
+)
 
 _backend = "cemlab.present.plots"
 
@@ -70,21 +78,33 @@ class Chart:
         (estimates with intervals, one a row), ``"histogram"`` (counted bins), ``"scatter"``, ``"bubble"``
         (marks whose area is a number, on a grid of classes or on axes of numbers), ``"diagram"`` (boxes in
         columns, joined by links) or ``"verdict"`` (a forest whose rows are judged: the verdict, "red",
-        "green" or another word, stands in `group`).
+        "green" or another word, stands in `group`), ``"event"`` (estimates over the time from an event on,
+        each with its interval), ``"fan"`` (quantiles of an amount over time, as nested bands) or
+        ``"tornado"`` (what an outcome becomes at both ends of each assumption, one a row).
     frame
         The rows behind the picture, tidy.
     x, y
         The columns on the two axes. A bar chart has its categories on `x`; a forest its terms on `y`
         and estimates on `x`; a histogram the lower edge of each bin on `x` and counts on `y`. A diagram has
         one row a box, `x` missing and its name on `y`, and one row a link, from `x` to `y`. A bubble chart
-        may have classes on either: text in the order of the frame, or of its categories.
+        may have classes on either: text in the order of the frame, or of its categories. A fan has the
+        median on `y`. A tornado has its assumptions on `y` and the outcome to start from, the same in all
+        rows, on `x`.
     value
         The column shown in the cells of a heat map; in a diagram, what stands at a link, or under a box
         that is to be marked.
     size
         The column that the area of a bubble stands for, 0 or more; the picture shows its name.
     low, high
-        The interval's columns; required for kinds that show estimates.
+        The interval's columns; required for kinds that show estimates. Of a fan: the outer band. Of a
+        tornado: the outcome at the lowest and at the highest value of the assumption, in this order even
+        where the first is the larger.
+    band_low, band_high
+        Of an event chart: columns of a band that holds for all points at once.
+    inner_low, inner_high
+        Of a fan: columns of the inner band.
+    low_label, high_label
+        Of a tornado: columns with the lowest and the highest value of the assumption, written at the bars.
     group
         The column that tells several series apart; in a diagram, the column of boxes in which `y` stands.
     x_label, y_label
@@ -105,6 +125,12 @@ class Chart:
         Of a verdict: the range within which a value is tolerated.
     limits
         Of a verdict: the range beyond which nothing is drawn; an arrow stands at its edge.
+    begins
+        Of an event chart: the value of `x` from which on units are treated. A line stands half a step
+        before it, and points further left have hollow marks of another shape.
+    levels
+        Shares between 0 and 1 that the key names: of an event chart, of its intervals and of its band; of a
+        fan, of its outer and of its inner band.
 
     Raises
     ------
@@ -126,22 +152,35 @@ class Chart:
     size: str | None = None
     low: str | None = None
     high: str | None = None
+    band_low: str | None = None
+    band_high: str | None = None
+    inner_low: str | None = None
+    inner_high: str | None = None
+    low_label: str | None = None
+    high_label: str | None = None
     group: str | None = None
     percent: bool = False
     log: bool = False
     reference: float | None = None
     band: tuple[float, float] | None = None
     limits: tuple[float, float] | None = None
+    begins: Any = None
+    levels: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise OptionError(one_of(self.kind, get_args(Kind), what="chart kind"))
         if self.kind in _NEEDS_INTERVAL and not (self.low and self.high):
-            raise DesignError(f"a {self.kind} chart shows estimates, so it needs the columns low and high")
-        if bool(self.low) != bool(self.high):
-            raise OptionError(
-                f"an interval has two ends: low={self.low!r}, high={self.high!r}; name both or none"
+            article = "an" if self.kind == "event" else "a"
+            raise DesignError(
+                f"{article} {self.kind} chart shows estimates, so it needs the columns low and high"
             )
+        for pair in _PAIRS:
+            low, high = (getattr(self, name) for name in pair)
+            if bool(low) != bool(high):
+                raise OptionError(
+                    f"an interval has two ends: {pair[0]}={low!r}, {pair[1]}={high!r}; name both or none"
+                )
         if self.kind == "heatmap" and not self.value:
             raise OptionError("a heat map needs the column of its cells: value=…")
         if self.kind == "bubble" and not self.size:
@@ -150,7 +189,12 @@ class Chart:
             raise OptionError("a chart of verdicts needs the column that holds them: group=…")
         if self.kind == "diagram" and not (self.value and self.group):
             raise OptionError("a diagram needs the columns of its words and its levels: value=…, group=…")
-        for name in (self.x, self.y, self.value, self.size, self.low, self.high, self.group):
+        if self.kind == "tornado" and self.group:
+            raise OptionError(f"a tornado has one series, so no group={self.group!r}; draw one picture each")
+        if not all(0 < level < 1 for level in self.levels):
+            raise OptionError(f"levels={self.levels!r}: each is a share between 0 and 1, e.g. (0.9, 0.5)")
+        pairs = (getattr(self, name) for pair in _PAIRS for name in pair)
+        for name in (self.x, self.y, self.value, self.size, *pairs, self.group):
             if name is not None and name not in self.frame.columns:
                 raise ColumnError(one_of(name, map(str, self.frame.columns), what="column of the chart"))
         if self.frame.empty:

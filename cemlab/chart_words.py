@@ -105,6 +105,100 @@ def _describe_diagram(chart: Chart) -> str:
     return f"Diagram from left to right. {'; '.join(parts)}. Links: {'; '.join(told) or 'none'}."
 
 
+def _describe_events(chart: Chart) -> str:
+    parts = []
+    for name, rows in chart.series():
+        before, since = split_at_start(chart, rows)
+        told = []
+        if len(before):
+            told.append(
+                f"{_points(before)} before the start, from {chart.show(before[chart.y].min())} to "
+                f"{chart.show(before[chart.y].max())}{_away(chart, before)}"
+            )
+        if len(since):
+            first, last = since.iloc[0], since.iloc[-1]
+            start = " since the start" if chart.begins is not None else ""
+            told.append(
+                f"{_points(since)}{start}, from {_with_interval(chart, first, chart.y)} at "
+                f"{number(first[chart.x])} to {_with_interval(chart, last, chart.y)} at "
+                f"{number(last[chart.x])}{_away(chart, since)}"
+            )
+        parts.append(f"{_before(name)}{'; '.join(told)}")
+    return f"{chart.y_label} by {chart.x_label}: {'. '.join(parts)}."
+
+
+def split_at_start(chart: Chart, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows before the units are treated and those since; all are since where nobody says."""
+    if chart.begins is None:
+        return rows.head(0), rows
+    early = rows[chart.x] < chart.begins
+    return rows[early], rows[~early]
+
+
+def _points(rows: pd.DataFrame) -> str:
+    return f"{len(rows):,} {'estimate' if len(rows) == 1 else 'estimates'}"
+
+
+def _away(chart: Chart, rows: pd.DataFrame) -> str:
+    """Say how many intervals and bands leave out the line of reference."""
+    if chart.reference is None:
+        return ""
+    told = []
+    for what, low, high in (
+        ("intervals", chart.low, chart.high),
+        ("bands for all points at once", chart.band_low, chart.band_high),
+    ):
+        if low and high:
+            away = (rows[low] > chart.reference) | (rows[high] < chart.reference)
+            told.append(
+                f"{int(away.sum()):,} of {len(rows):,} {what} leave out {chart.show(chart.reference)}"
+            )
+    return f" ({'; '.join(told)})"
+
+
+def _describe_fan(chart: Chart) -> str:
+    parts = []
+    for name, rows in chart.series():
+        first, last = rows.iloc[0], rows.iloc[-1]
+        text = (
+            f"{_before(name)}the median goes from {chart.show(first[chart.y])} at {number(first[chart.x])} "
+            f"to {chart.show(last[chart.y])} at {number(last[chart.x])}"
+        )
+        if chart.reference is not None and (rows[chart.y] < chart.reference).any():
+            below = rows.loc[rows[chart.y] < chart.reference, chart.x]
+            text += f", below {chart.show(chart.reference)} until {number(below.iloc[-1])}"
+        bands = ((chart.low, chart.high), (chart.inner_low, chart.inner_high))
+        ends = [
+            f"{band} {chart.show(last[low])} to {chart.show(last[high])}"
+            for band, (low, high) in zip(fan_bands(chart), bands, strict=False)
+            if low and high
+        ]
+        parts.append(f"{text}; there, {' and '.join(ends)}")
+    return f"{chart.y_label} by {chart.x_label}: {'; '.join(parts)}."
+
+
+def fan_bands(chart: Chart) -> list[str]:
+    """Return the names of the bands of a fan, the outer first."""
+    names = ["outer band"] + (["inner band"] if chart.inner_low else [])
+    told = [f"middle {100 * level:g} %" for level in chart.levels[: len(names)]]
+    return told + names[len(told) :]
+
+
+def _describe_tornado(chart: Chart) -> str:
+    parts = []
+    for row in _dicts(chart.frame):
+        ends = [
+            f"{chart.show(row[str(end)])} at its {word}{f' ({label(row[text])})' if text else ''}"
+            for word, end, text in (
+                ("lowest", chart.low, chart.low_label),
+                ("highest", chart.high, chart.high_label),
+            )
+        ]
+        parts.append(f"{label(row[chart.y])} {', '.join(ends)}")
+    base = chart.show(chart.frame[chart.x].iloc[0])
+    return f"{chart.x_label}, starting from {base}, one row per assumption: {'; '.join(parts)}."
+
+
 def _marked(name: str, chart: Chart, row: dict[str, Any]) -> str:
     text = row[str(chart.value)]
     return name if is_missing(text) or not text else f"{name} [{' '.join(str(text).split())}]"
@@ -137,4 +231,7 @@ DESCRIBERS: dict[str, Callable[[Chart], str]] = {
     "bubble": _describe_bubbles,
     "diagram": _describe_diagram,
     "verdict": _describe_verdicts,
+    "event": _describe_events,
+    "fan": _describe_fan,
+    "tornado": _describe_tornado,
 }

@@ -22,6 +22,8 @@ from cemlab.present.plots.bars import paint_bars, upright
 from cemlab.present.plots.bubbles import bubble_height, paint_bubbles
 from cemlab.present.plots.curves import paint_curves, paint_histogram, paint_scatter
 from cemlab.present.plots.diagram import diagram_height, paint_diagram
+from cemlab.present.plots.events import event_key, paint_events
+from cemlab.present.plots.fans import fan_key, paint_fan
 from cemlab.present.plots.frame import (
     caption,
     caption_within,
@@ -33,13 +35,14 @@ from cemlab.present.plots.frame import (
 )
 from cemlab.present.plots.rows import paint_forest, paint_heatmap
 from cemlab.present.plots.scales import Series, distinct
+from cemlab.present.plots.tornado import paint_tornado, tornado_key
 from cemlab.present.plots.verdicts import paint_verdicts
 from cemlab.present.plots.words import lines, note, row_label, title
 
 if TYPE_CHECKING:
     from cemlab.chart import Chart
 
-__all__ = ["PAINTERS", "draw", "house_style", "png", "series_of", "size_of"]
+__all__ = ["KEYS", "PAINTERS", "draw", "house_style", "key_of", "png", "series_of", "size_of"]
 
 #: How each kind of chart is painted on its axes.
 PAINTERS: dict[str, Callable[[Axes, Chart, list[Series]], list[Any]]] = {
@@ -53,6 +56,15 @@ PAINTERS: dict[str, Callable[[Axes, Chart, list[Series]], list[Any]]] = {
     "bubble": paint_bubbles,
     "diagram": paint_diagram,
     "verdict": paint_verdicts,
+    "event": paint_events,
+    "fan": paint_fan,
+    "tornado": paint_tornado,
+}
+#: Marks and names above the axes, of the kinds where these are more than the names of the series.
+KEYS: dict[str, Callable[[Chart, list[Series]], list[tuple[Any, str]]]] = {
+    "event": event_key,
+    "fan": fan_key,
+    "tornado": tornado_key,
 }
 
 
@@ -126,7 +138,9 @@ def size_of(chart: Chart) -> tuple[float, float]:
     if chart.kind == "diagram":
         return theme.WIDTH, 0.6 + 0.2 * words + diagram_height(chart) / 72
     rows = 0
-    if chart.kind in ("forest", "heatmap", "verdict") or (chart.kind == "bar" and not upright(chart)):
+    if chart.kind in ("forest", "heatmap", "verdict", "tornado") or (
+        chart.kind == "bar" and not upright(chart)
+    ):
         names = distinct(chart.frame[chart.x if chart.kind == "bar" else chart.y])
         rows = sum(lines(row_label(name)) for name in names)
         if chart.kind != "heatmap":
@@ -134,9 +148,12 @@ def size_of(chart: Chart) -> tuple[float, float]:
     height = max(1.4 + 0.19 * words + 0.24 * rows, theme.HEIGHT, theme.HEIGHT + 0.2 * (words - 5))
     if chart.kind == "bubble":
         height = max(height, 1.6 + 0.19 * words + bubble_height(chart))
-    wrapped, columns = in_columns([name for name, _ in chart.series()], 0.775 * 72 * theme.WIDTH)
-    named = math.ceil(len(wrapped) / columns) * max(map(lines, wrapped))
-    return theme.WIDTH, height + 0.18 * max(0, named - 2)
+    named = [name for name, _ in chart.series()]
+    if chart.kind in KEYS:
+        named = [name for _, name in KEYS[chart.kind](chart, series_of(chart))]
+    wrapped, columns = in_columns(named or [""], 0.775 * 72 * theme.WIDTH)
+    tall = math.ceil(len(wrapped) / columns) * max(map(lines, wrapped))
+    return theme.WIDTH, height + 0.18 * max(0, tall - 2)
 
 
 def series_of(chart: Chart) -> list[Series]:
@@ -146,15 +163,22 @@ def series_of(chart: Chart) -> list[Series]:
     return [Series(name, rows, style) for (name, rows), style in zip(named, looks, strict=True)]
 
 
+def key_of(chart: Chart, series: list[Series], handles: list[Any]) -> list[tuple[Any, str]]:
+    """Return marks and names for the key above the axes; a picture of one thing needs none."""
+    if chart.kind in KEYS:
+        return KEYS[chart.kind](chart, series)
+    return [(mark, one.name) for mark, one in zip(handles, series, strict=True)] if len(handles) > 1 else []
+
+
 def _compose(ax: Axes, chart: Chart, *, whole: bool) -> Axes:
     series = series_of(chart)
     if whole:
         caption(cast(Figure, ax.figure), chart)
     dress(ax, chart)
-    handles = PAINTERS[chart.kind](ax, chart, series)
+    key = key_of(chart, series, PAINTERS[chart.kind](ax, chart, series))
     direct = whole and chart.kind in ("step", "line")
-    if len(handles) > 1 and not (direct and name_at_ends(ax, chart, series)):
-        legend(ax, handles, [one.name for one in series])
+    if key and not (direct and name_at_ends(ax, chart, series)):
+        legend(ax, key)
     if not whole:
         caption_within(ax, chart)
     else:

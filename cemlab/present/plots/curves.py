@@ -47,11 +47,12 @@ def paint_curves(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
         limits = (0.0, 1.02 if 0.5 < high_end <= 1 else 1.06 * high_end)
     scale(ax, chart, "y", limits)
     ax.margins(x=0.01)
-    _scale_time(ax, chart)
+    scale_time(ax, chart)
     return handles
 
 
-def _scale_time(ax: Axes, chart: Chart) -> None:
+def scale_time(ax: Axes, chart: Chart) -> None:
+    """Set the ticks of an axis of time: days as matplotlib does, many months by whole years."""
     if places(chart.frame[chart.x]).dtype.kind == "M":
         return  # matplotlib's ticks of dates are good as they are
     left, right = ax.get_xlim()

@@ -85,8 +85,9 @@ def grid(ax: Axes, axis: str) -> None:
     (ax.xaxis if axis == "x" else ax.yaxis).grid(color=PALE, linewidth=0.8)
 
 
-def legend(ax: Axes, handles: list[Any], names: list[str]) -> None:
-    """Name the series above the axes."""
+def legend(ax: Axes, key: list[tuple[Any, str]]) -> None:
+    """Write the key, marks and their names, above the axes."""
+    handles, names = [mark for mark, _ in key], [name for _, name in key]
     wrapped, columns = in_columns(names, extent(ax)[0])
     # matplotlib leaves out a name that begins with "_", so the names are written afterwards
     box = ax.legend(

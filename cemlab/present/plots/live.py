@@ -12,7 +12,7 @@ from PIL import Image
 
 from cemlab.errors import OptionError
 from cemlab.present import theme
-from cemlab.present.plots import PAINTERS, house_style, series_of, size_of
+from cemlab.present.plots import KEYS, PAINTERS, house_style, key_of, series_of, size_of
 from cemlab.present.plots.frame import caption, dress, legend
 from cemlab.present.plots.words import lines, note, title
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cemlab.chart import Chart
 
 #: Kinds of charts that can be moved.
-MOVABLE = ("bar", "forest")
+MOVABLE = ("bar", "forest", "event", "fan", "tornado")
 # Pixels per inch: sharp enough for a screen, and half the work of a picture to keep.
 _DPI = 130
 # Lines that claim and note may take without the axes moving.
@@ -40,7 +40,7 @@ class LivePicture:
     Parameters
     ----------
     chart
-        What to show first: bars or a forest.
+        What to show first, of a kind that can be moved.
 
     Raises
     ------
@@ -77,9 +77,10 @@ class LivePicture:
             ax = self._figure.add_subplot()
             caption(self._figure, chart, least_lines=(_CLAIM_LINES, _NOTE_LINES))
             dress(ax, chart)
-            handles = PAINTERS[chart.kind](ax, chart, series_of(chart))
-            if len(handles) > 1:
-                legend(ax, handles, [name for name, _ in chart.series()])
+            series = series_of(chart)
+            key = key_of(chart, series, PAINTERS[chart.kind](ax, chart, series))
+            if key:
+                legend(ax, key)
             self._figure.draw_without_rendering()
             # what was laid out stays where it is, and the data are painted as every move will paint them
             self._figure.set_layout_engine("none")
@@ -140,12 +141,14 @@ class LivePicture:
     def _shape(self, chart: Chart) -> tuple[object, ...]:
         """Return what the frame depends on: while it stays the same, so does the frame."""
         width = 72 * theme.WIDTH
+        key = KEYS[chart.kind](chart, series_of(chart)) if chart.kind in KEYS else chart.series()
         return (
             chart.kind,
             chart.x_label,
             chart.y_label,
-            tuple(map(str, chart.frame[chart.y if chart.kind == "forest" else chart.x])),
-            tuple(name for name, _ in chart.series()),
+            tuple(map(str, chart.frame[chart.y if chart.kind in ("forest", "tornado") else chart.x])),
+            # the marks or rows beside a name may change, the names not
+            tuple(str(part) for pair in key for part in pair if isinstance(part, str)),
             max(_CLAIM_LINES, lines(title(chart, width))),
             max(_NOTE_LINES, lines(note(chart, width))),
         )

@@ -78,7 +78,8 @@ def span(chart: Chart, column: str, *, base: float | None = None) -> tuple[float
         raise DataError(
             f"the column {column!r} has values that are not positive; no logarithmic axis shows them"
         )
-    columns = [name for name in (column, chart.low, chart.high) if name]
+    ends = (chart.low, chart.high, chart.band_low, chart.band_high, chart.inner_low, chart.inner_high)
+    columns = [name for name in (column, *ends) if name]
     found = np.concatenate([floats(chart.frame[name]) for name in columns])
     drawn = [value for value in found.tolist() if math.isfinite(value) and (value > 0 or not chart.log)]
     every = [*drawn, *(value for value in (chart.reference, base) if value is not None)]
