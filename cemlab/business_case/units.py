@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cemlab.errors import DataError, DesignError
 
 _MONEY = re.compile(r"^([A-Z]{3})(\s|$)")
+_PER = re.compile(r"^\s+(an?|and|per)\b")
 # Other currencies that people write by sign or by name; none of them is three capitals.
 _SIGNS = re.compile(r"[€$£¥]|\b(euros?|dollars?|pounds?|francs?|yen)\b", re.IGNORECASE)
 
@@ -77,7 +78,7 @@ def check_kind(item: str, unit: str, kind: Kind, *, role: str, currency: str) ->
         If it does not.
     """
     rest = unit[len(currency) :].strip() if kind.money and currency_of(unit) == currency else unit
-    fits = kind.money == (currency_of(unit) is not None) and any(rest.startswith(w) for w in kind.words)
+    fits = kind.money == (currency_of(unit) is not None) and any(_begins(rest, w) for w in kind.words)
     if not fits:
         raise DesignError(
             f"the entry {item!r} has the unit {unit!r}, which does not fit the role {role!r}; allowed: a "
@@ -98,6 +99,12 @@ def check_range(item: str, low: float, high: float, kind: Kind, *, role: str) ->
             f"the entry {item!r} goes from {low:g} to {high:g}; as {role!r} it lies between {kind.lowest:g} "
             f"and {kind.highest:g}{' (8 % is 0.08)' if kind.highest == 1 else ''}"
         )
+
+
+def _begins(unit: str, words: str) -> bool:
+    """Tell whether a unit is these words, perhaps with more after them that tells when or of what."""
+    more = unit.removeprefix(words)
+    return unit.startswith(words) and (not more or (more[0] in " ,;(" and not _PER.match(more)))
 
 
 def _whole(words: str, kind: Kind, currency: str) -> str:
