@@ -2,18 +2,24 @@
 
 from cemlab.data.branch_panel import branch_panel
 from cemlab.training.aggregates import AveragedEffects
+from cemlab.training.beside import MethodsBeside, methods_beside
 from cemlab.training.effects import GroupTimeEffects, group_time_effects
 from cemlab.training.roll_out import RollOut, roll_out
 from cemlab.training.two_groups import GroupMeans, difference_in_means, two_by_two
+from cemlab.training.weights_shown import TwoWayWeights, two_way_weights
 
 __all__ = [
     "AveragedEffects",
     "GroupMeans",
     "GroupTimeEffects",
+    "MethodsBeside",
     "RollOut",
+    "TwoWayWeights",
     "branch_panel",
     "difference_in_means",
     "group_time_effects",
+    "methods_beside",
     "roll_out",
     "two_by_two",
+    "two_way_weights",
 ]
