@@ -1,6 +1,7 @@
 """The chain, month by month: training → behaviour → experience → retention and spend → margin → cash flow.
 
-All of it works on arrays of draws, of shape (n) for each entry and (n, months) for what comes out.
+All of it works on arrays of draws, (n) for each entry. Inside, months come first, so that a month's draws lie
+side by side in memory; what comes out is turned round to (n, months).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 MOST_MONTHS = 600
 _LEAST = 1e-3  # of a hazard ratio
+_FEWEST = 1e-12  # posts: none at all have nobody trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +179,7 @@ class Chain:
 
     def flows(self, figures: Figures, conditions: Conditions = AS_IT_IS) -> Flows:
         """Return the cash of each month."""
-        total = Flows(**{name: np.zeros((figures.n, self.months)) for name in ("retention", "spend", "cost")})
+        total = Flows(**{name: np.zeros((self.months, figures.n)) for name in ("retention", "spend", "cost")})
         # what a normal distribution draws beyond what can be, is taken as the utmost that can be
         taken = {
             role: np.clip(figures[item], ROLES[role].kind.lowest, ROLES[role].kind.highest)
@@ -185,7 +187,7 @@ class Chain:
         }
         for wave in self.waves:
             self._add(total, wave, figures, taken, conditions)
-        return total
+        return Flows(retention=total.retention.T, spend=total.spend.T, cost=total.cost.T)
 
     def _add(
         self,
@@ -201,16 +203,16 @@ class Chain:
         posts = branches * figures[wave.posts]
         learnt, staff = self._people(total, wave, branches * figures[wave.persons], each, taken, conditions)
         full = figures[wave.experience] if wave.experience else taken["experience"]
-        lift = np.asarray(full[:, None] * learnt / np.maximum(posts, 1e-12)[:, None])
+        lift = np.asarray(learnt * (full / np.maximum(posts, _FEWEST)))
         if "service pay" in taken:
-            total.cost[...] += (taken["service pay"] * _service(taken))[:, None] * staff
+            total.cost[...] += taken["service pay"] * _service(taken) * staff
         self._customers(total, wave.month, customers, lift, taken, conditions)
         if wave.nearby and "spill-over" in taken:
             self._customers(
                 total,
                 wave.month,
                 figures[wave.nearby],
-                taken["spill-over"][:, None] * lift,
+                taken["spill-over"] * lift,
                 taken,
                 conditions,
             )
@@ -225,7 +227,7 @@ class Chain:
         conditions: Conditions,
     ) -> tuple[Floats, Floats]:
         """Return trained people times what they have learnt, and trained people; book what they cost."""
-        learnt, staff = np.zeros((2, len(each), self.months))
+        learnt, staff = np.zeros((2, self.months, len(each)))
         leave, come = (
             conditions.columns("staff_leaving", self.months),
             conditions.columns("refreshed", self.months),
@@ -240,9 +242,9 @@ class Chain:
                 there, missing = there * stays, missing * stays * half
             if self._trains(month - wave.month):
                 new = np.maximum(persons - there, 0.0) * (1.0 if month == wave.month else come[month])
-                total.cost[:, month] += new * each
+                total.cost[month] += new * each
                 there, missing = there + new, missing + new
-            staff[:, month], learnt[:, month] = there, there - missing
+            staff[month], learnt[month] = there, there - missing
         return learnt, staff
 
     def _trains(self, since: int) -> bool:
@@ -267,7 +269,7 @@ class Chain:
         each = taken["spend"] * taken["margin"]
         kept = np.zeros_like(customers)
         for month in range(start, self.months):
-            now = lift[:, month]
+            now = lift[month]
             before, after = 0.0, 0.0
             for base, slope, multiple in paths:
                 usual = base * multiple[month]
@@ -277,8 +279,8 @@ class Chain:
             stay = (kept + next_kept) / 2
             more = np.expm1(taken["experience on purchases"] * now)
             worth = each * purchases[month]
-            total.retention[:, month] += worth * stay
-            total.spend[:, month] += worth * (customers + stay) * more
+            total.retention[month] += worth * stay
+            total.spend[month] += worth * (customers + stay) * more
             kept = next_kept
 
     def _log(self, taken: Mapping[Role, Floats], role: Role) -> Floats:

@@ -14,7 +14,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _MONTHS_A_YEAR = 12.0
-_STEPS = 80  # halvings: a bracket of any width ends at rounding
+_STEPS = 60  # halvings: a bracket ends at rounding
+_NARROW = 0.05
 _WIDEST = 60.0  # of a monthly log rate: beyond it only the first or the last flow counts
 
 
@@ -128,34 +129,45 @@ def internal_rate(flows: npt.ArrayLike) -> Floats:
 
 def _bisected(flows: Floats) -> Floats:
     """Return the monthly log rate of flows that change their sign once, (n)."""
-    some = flows != 0
-    first = flows[np.arange(len(flows)), some.argmax(axis=1)]
-    flows = flows / np.abs(flows).max(axis=1, keepdims=True)
-    months = np.arange(flows.shape[1])
-    low, high = _bracket(flows, months, np.sign(first))
+    first = np.sign(flows[np.arange(len(flows)), (flows != 0).argmax(axis=1)])
+    # months first: each step of Horner's scheme then reads one piece of memory
+    by_month = np.ascontiguousarray((flows / np.abs(flows).max(axis=1, keepdims=True) * first[:, None]).T)
+    low, high = _bracket(by_month)
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        # at a high rate the earliest flow decides, so its sign says on which side the root lies
-        beyond = _value(flows, months, middle) * np.sign(first) > 0
+        # at a high rate the earliest flow decides: above nought the root lies below
+        beyond = _value(by_month, middle) > 0
         high, low = np.where(beyond, middle, high), np.where(beyond, low, middle)
     return np.asarray((low + high) / 2)
 
 
-def _bracket(flows: Floats, months: Ints, sign: Floats) -> tuple[Floats, Floats]:
-    """Widen a bracket until the sign at its ends is that of the last and of the first flow."""
-    low, high = np.full(len(flows), -0.05), np.full(len(flows), 0.05)
+def _bracket(by_month: Floats) -> tuple[Floats, Floats]:
+    """Widen a bracket until the value is below nought at its low end and above at its high end."""
+    low, high = np.full((2, by_month.shape[1]), _NARROW)
+    low = -low
     while True:
-        early = _value(flows, months, high) * sign <= 0
-        late = _value(flows, months, low) * sign > 0
-        if not (early | late).any() or high.max() > _WIDEST:
+        early, late = _value(by_month, high) <= 0, _value(by_month, low) > 0
+        if not (early | late).any() or high.max() > _WIDEST or low.min() < -_WIDEST:
             return low, high
         high, low = np.where(early, 2 * high, high), np.where(late, 2 * low, low)
 
 
-def _value(flows: Floats, months: Ints, log_rate: Floats) -> Floats:
-    # scaled by the largest factor: only the sign matters, and nothing overflows
-    power = -log_rate[:, None] * months
-    return np.asarray((flows * np.exp(power - power.max(axis=1, keepdims=True))).sum(axis=1))
+def _value(by_month: Floats, log_rate: Floats) -> Floats:
+    """Return the present value (n), divided by the last month's factor where that is above one."""
+    found = np.empty(len(log_rate))
+    grows = log_rate < 0
+    for rows, backwards in ((grows, True), (~grows, False)):
+        if not rows.any():
+            continue
+        part = by_month if rows.all() else by_month[:, rows]
+        # Horner's scheme in a factor of at most one, so that nothing overflows; only the sign matters
+        factor = np.exp(-np.abs(log_rate[rows]))
+        total = np.zeros(part.shape[1])
+        for flow in part if backwards else part[::-1]:
+            total *= factor
+            total += flow
+        found[rows] = total
+    return found
 
 
 def payback_month(flows: npt.ArrayLike) -> Floats:
