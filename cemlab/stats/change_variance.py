@@ -68,7 +68,7 @@ def fit_memory(outcome: Floats) -> Memory:
     Parameters
     ----------
     outcome
-        (n, t), without what all units of a month have in common; at least four periods.
+        (n, t), without what all units of a month have in common; at least three periods.
 
     Examples
     --------
@@ -77,17 +77,49 @@ def fit_memory(outcome: Floats) -> Memory:
     >>> round(found.change_variance(6, 6), 2)  # independent months: 1/6 + 1/6
     0.33
     """
-    from scipy.optimize import nnls
+    own, passing, memory = _fits(_half(outcome).mean(axis=0)[None])
+    return Memory(own=float(own[0]), passing=float(passing[0]), memory=float(memory[0]))
 
-    periods = outcome.shape[1]
-    lags = np.arange(1, periods)
-    half = np.array([0.5 * np.mean((outcome[:, lag:] - outcome[:, :-lag]) ** 2) for lag in lags])
-    root = np.sqrt(periods - lags)
-    best: tuple[float, Memory] | None = None
+
+def resampled_memories(outcome: Floats, *, draws: int, rng: np.random.Generator) -> list[Memory]:
+    """Fit the same to units drawn with replacement, so many times."""
+    half = _half(outcome)
+    times = rng.multinomial(len(half), np.full(len(half), 1 / len(half)), size=draws)
+    fits = _fits(times @ half / len(half))
+    return [Memory(own=float(a), passing=float(b), memory=float(m)) for a, b, m in zip(*fits, strict=True)]
+
+
+def _half(outcome: Floats) -> Floats:
+    """Return half the mean squared difference of a unit's months so far apart, (n, lags)."""
+    lags = range(1, outcome.shape[1])
+    return np.stack([0.5 * ((outcome[:, k:] - outcome[:, :-k]) ** 2).mean(axis=1) for k in lags], axis=1)
+
+
+def _fits(half: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return own, passing and memory of least squares for rows of halves, (draws, lags); none negative."""
+    lags = np.arange(1, half.shape[1] + 1)
+    weight = (len(lags) + 1.0 - lags) / len(lags)
+    best = np.full(len(half), np.inf)
+    found = np.zeros((3, len(half)))
     for memory in _MEMORIES:
-        design = np.stack([np.ones(len(lags)), 1 - memory**lags], axis=1)
-        parts, rest = nnls(design * root[:, None], half * root)
-        if best is None or rest < best[0]:
-            best = (rest, Memory(own=float(parts[0]), passing=float(parts[1]), memory=float(memory)))
-    assert best is not None  # there are memories to try
-    return best[1]
+        for a, b in _pairs(half, 1 - memory**lags, weight):
+            fitted = a[:, None] + b[:, None] * (1 - memory**lags)
+            rest = ((half - fitted) ** 2) @ weight
+            better = (a >= 0) & (b >= 0) & (rest < best)
+            best = np.where(better, rest, best)
+            found = np.where(better, np.stack([a, b, np.full(len(half), memory)]), found)
+    return found[0], found[1], found[2]
+
+
+def _pairs(half: Floats, rise: Floats, weight: Floats) -> list[tuple[Floats, Floats]]:
+    """Return the least-squares pairs with both parts, with the first only, and with the second only."""
+    one, two, mixed = weight.sum(), weight @ rise**2, weight @ rise
+    first, second = half @ weight, half @ (weight * rise)
+    none = np.zeros(len(half))
+    pairs = [(first / one, none), (none, second / two)]
+    determinant = one * two - mixed**2
+    if determinant > 1e-9 * one * two:
+        pairs.append(
+            ((two * first - mixed * second) / determinant, (one * second - mixed * first) / determinant)
+        )
+    return pairs
