@@ -254,9 +254,12 @@ def lottery(
         found = leads_before(outcome, first=dealt, anticipation=anticipation, controls=controls)
         steeper = slope_before(outcome, first=dealt, anticipation=anticipation, controls=controls)
         joint[draw] = wald(found.estimate[-tested:], found.covariance[-tested:, -tested:])
-        largest[draw] = np.abs(found.estimate / found.std_error).max()
-        slope[draw] = abs(steeper.estimate / steeper.std_error)
-    return Lottery(joint=joint, largest=largest, slope=slope)
+        with np.errstate(invalid="ignore", divide="ignore"):  # a deal may leave a group without spread
+            largest[draw] = np.abs(found.estimate / found.std_error).max()
+            slope[draw] = abs(np.float64(steeper.estimate) / steeper.std_error)
+    # a deal whose statistic cannot be had counts as one beyond all others, so that no p-value is too small
+    worst = [np.where(np.isnan(values), np.inf, values) for values in (joint, largest, slope)]
+    return Lottery(joint=worst[0], largest=worst[1], slope=worst[2])
 
 
 def chance(statistic: float, dealt: Floats) -> float:

@@ -20,6 +20,11 @@ def slope_found(std_error: float, *, critical: float, power: float) -> float:
     power
         The probability, above the test's own false alarms.
 
+    Returns
+    -------
+    float
+        The slope; infinite where the test never rejects.
+
     Examples
     --------
     >>> round(slope_found(0.01, critical=1.96, power=0.5), 4)
@@ -31,6 +36,8 @@ def slope_found(std_error: float, *, critical: float, power: float) -> float:
     def found(standardised: float) -> float:
         return float(ndtr(standardised - critical) + ndtr(-standardised - critical)) - power
 
+    if not np.isfinite(critical):
+        return float("inf")
     # a standardised slope of this much is found with certainty
     return std_error * float(brentq(found, 0.0, critical + 10.0))
 
@@ -73,7 +80,7 @@ def slope_found_jointly(
 
     k = distance.size
     rest = units - k + 1
-    if rest < 1:
+    if rest < 1 or not np.isfinite(critical):
         return float("inf")
     # the inverse of an estimated covariance is too large by units / (units − k − 1) on average
     told = float(distance @ np.linalg.solve(covariance, distance)) * max(rest - 2, 1) / units
