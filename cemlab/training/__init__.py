@@ -4,7 +4,9 @@ from cemlab.data.branch_panel import branch_panel
 from cemlab.training.aggregates import AveragedEffects
 from cemlab.training.beside import MethodsBeside, methods_beside
 from cemlab.training.effects import GroupTimeEffects, group_time_effects
+from cemlab.training.gate import causal_claim
 from cemlab.training.roll_out import RollOut, roll_out
+from cemlab.training.trends import PreTrends, pre_trends
 from cemlab.training.two_groups import GroupMeans, difference_in_means, two_by_two
 from cemlab.training.weights_shown import TwoWayWeights, two_way_weights
 
@@ -13,12 +15,15 @@ __all__ = [
     "GroupMeans",
     "GroupTimeEffects",
     "MethodsBeside",
+    "PreTrends",
     "RollOut",
     "TwoWayWeights",
     "branch_panel",
+    "causal_claim",
     "difference_in_means",
     "group_time_effects",
     "methods_beside",
+    "pre_trends",
     "roll_out",
     "two_by_two",
     "two_way_weights",
