@@ -193,6 +193,6 @@ def _logit(wt: Floats, wc: Floats, x: Floats) -> _Odds:
             error = np.asarray(np.linalg.solve(information, (x * residual[:, None]).T), dtype=np.float64)
             return _Odds(odds=np.where(w > 0, np.exp(np.clip(x @ beta, -700, 700)), 0.0), error=error.T)
     raise OverlapError(
-        "the covariates tell treated units from controls (chances of treatment near 1), so that nobody is comparable; "
-        " take fewer covariates, or method='regression'"
+        "the covariates tell treated units from controls (chances of treatment near 1), so that nobody is "
+        "comparable; take fewer covariates, or method='regression'"
     )

@@ -171,7 +171,8 @@ def _balanced(effects: GroupTimeEffects, after: int) -> npt.NDArray[np.bool_]:
     if not long:
         most = max(max(events) for events in seen.values())
         raise DesignError(
-            f"balanced is {after}, but no group is compared so long after its treatment; allowed: up to {most}"
+            f"balanced is {after}, but no group is compared so long after its treatment; "
+            f"allowed: up to {most}"
         )
     common = set.intersection(*(seen[g] for g in long))
     kept = [e for e in common if e <= after]

@@ -34,8 +34,8 @@ def refuse_one_cluster(rolled: RollOut) -> None:
         if len(np.unique(rolled.cluster[member])) < 2:
             name = rolled.units[int(np.flatnonzero(member)[0])]
             raise DesignError(
-                f"panel: only one cluster ({name}) is first treated in {label(rolled.periods[group])}, so the "
-                f"group's interval cannot be given; join it to a neighbouring group's date, or take "
+                f"panel: only one cluster ({name}) is first treated in {label(rolled.periods[group])}, so "
+                f"that group's interval cannot be given; join it to a neighbouring group's date, or take "
                 f"randomisation inference: {instead}"
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cemlab.errors import OptionError
-from cemlab.stats.multiplier_bands import cluster_sums, errors, simultaneous_level
+from cemlab.stats.multiplier_bands import cluster_sums, errors, simultaneous_critical
 from cemlab.training.roll_out import Floats, Ints, RollOut
 
 #: Draws of the multiplier bootstrap unless told otherwise.
@@ -39,9 +39,12 @@ def interval_columns(
 ) -> dict[str, Floats]:
     """Return std_error, df, conf_low, conf_high, band_low and band_high of estimates."""
     sums = cluster_sums(influence, rolled.cluster)
-    found = errors(sums, strata(rolled))
-    level = simultaneous_level(sums, found.std_error, conf_level=conf_level, draws=draws, seed=seed)
-    margin, wide = found.margin(conf_level), found.margin(level)
+    stratum = strata(rolled)
+    found = errors(sums, stratum)
+    critical = simultaneous_critical(sums, stratum, conf_level=conf_level, draws=draws, seed=seed)
+    margin = found.margin(conf_level)
+    # one factor for all: where a row's own degrees of freedom ask for more, that stands
+    wide = np.maximum(critical * found.std_error, margin)
     return {
         "std_error": found.std_error,
         "df": found.df,

@@ -89,7 +89,8 @@ def require_regular(periods: pd.Index[Any], column: str) -> None:
         before, after = periods[int(odd[0])], periods[int(odd[0]) + 1]
         raise DesignError(
             f"panel, column {column!r}: nothing between {label(before)} and {label(after)}, a longer step "
-            "than between other periods; add the missing period, or number the periods 1, 2, 3, … if they are even"
+            "than between other periods; add the missing period, or number the periods 1, 2, 3, … "
+            "if they are even"
         )
 
 
