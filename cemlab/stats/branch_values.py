@@ -100,7 +100,7 @@ def two_period_values(change: npt.ArrayLike, *, treated: npt.ArrayLike) -> Branc
 
 
 def group_time_values(
-    outcome: Floats, *, first: Ints, never_only: bool = False, by_group: bool = True
+    outcome: Floats, *, first: Ints, never_only: bool = False, by_group: bool = False
 ) -> BranchValues:
     """Return the values behind the overall average of the unadjusted group-time effects.
 

@@ -4,6 +4,7 @@ from cemlab.data.branch_panel import branch_panel
 from cemlab.training.aggregates import AveragedEffects
 from cemlab.training.beside import MethodsBeside, methods_beside
 from cemlab.training.effects import GroupTimeEffects, group_time_effects
+from cemlab.training.few_branches import FewBranchesTest, few_branches_test
 from cemlab.training.gate import causal_claim
 from cemlab.training.roll_out import RollOut, roll_out
 from cemlab.training.trends import PreTrends, pre_trends
@@ -12,6 +13,7 @@ from cemlab.training.weights_shown import TwoWayWeights, two_way_weights
 
 __all__ = [
     "AveragedEffects",
+    "FewBranchesTest",
     "GroupMeans",
     "GroupTimeEffects",
     "MethodsBeside",
@@ -21,6 +23,7 @@ __all__ = [
     "branch_panel",
     "causal_claim",
     "difference_in_means",
+    "few_branches_test",
     "group_time_effects",
     "methods_beside",
     "pre_trends",
