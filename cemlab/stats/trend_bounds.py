@@ -192,8 +192,7 @@ def smooth_trend_bounds(
     grid = _grid(bounds, conf_level)
     k = target.leads.size
     reach = float(target.weights @ target.distance)
-    steps = np.arange(target.distance.max())
-    later = float(np.abs(target.weights @ np.maximum(target.distance[:, None] - steps, 0)).sum())
+    later = bias_of_bends(target)
     fixed, free = _lead_weights(k, reach)
     cov_leads, cov_both = target.covariance[:k, :k], target.covariance[:k, k]
     path = lasso_path(free.T @ cov_leads @ free, free.T @ (cov_leads @ fixed + cov_both))
@@ -280,6 +279,18 @@ def relative_trend_bounds(
         set_low=sums.min(axis=(1, 2)),
         set_high=sums.max(axis=(1, 2)),
     )
+
+
+def bias_of_bends(target: TrendTarget) -> float:
+    """Return by how much trends that bend by one a period from the base on move the effect at most.
+
+    Examples
+    --------
+    >>> bias_of_bends(trend_target([0.0], [0.0, 0.0], covariance=np.eye(3)))  # by 1 and by 3, on average 2
+    2.0
+    """
+    steps = np.arange(target.distance.max())
+    return float(np.abs(target.weights @ np.maximum(target.distance[:, None] - steps, 0)).sum())
 
 
 def folded_quantile(bias: float, conf_level: float) -> float:
