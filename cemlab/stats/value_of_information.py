@@ -231,6 +231,6 @@ def _checked(values: Floats) -> Floats:
     values = np.asarray(values, dtype=float)
     if values.ndim != 2 or len(values) < 2 or values.shape[1] < 2 or not np.isfinite(values).all():
         raise DataError(
-            f"values have shape {values.shape}; allowed: finite numbers, 2 draws or more by 2 decisions or more"
+            f"values have shape {values.shape}; allowed: finite numbers, draws by decisions, 2 or more"
         )
     return values

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Inputs up to which every order of entering is looked at; beyond, so many orders, each with its reverse.
-_ALL_ORDERS, _PAIRS = 5, 100
+_ALL_ORDERS, _PAIRS = 5, 60
 # Knots of each curve, and values up to which an input is taken value by value instead.
 _KNOTS, _FEW = 4, 5
 # Parts of the draws from which the Monte Carlo error is taken.
@@ -125,15 +125,19 @@ def _shares(basis: Floats, result: Floats, owner: Ints, orders: Ints) -> Floats:
         float(moment[own] @ np.linalg.solve(gram[np.ix_(own, own)], moment[own]))
         for own in (np.flatnonzero(owner == j) for j in range(int(owner.max()) + 1))
     ]
-    fair = _sequential(gram, moment, owner, orders)
+    fair = _sequential(gram, moment, spread, owner, orders)
     return np.array([*alone, *fair, spread - fair.sum()]) / spread
 
 
-def _sequential(gram: Floats, moment: Floats, owner: Ints, orders: Ints) -> Floats:
+def _sequential(gram: Floats, moment: Floats, spread: float, owner: Ints, orders: Ints) -> Floats:
     """Return the mean over orders of the sum of squares that each input adds to those before it."""
     columns = np.array([np.concatenate([np.flatnonzero(owner == j) for j in order]) for order in orders])
-    root = np.linalg.cholesky(gram[columns[:, :, None], columns[:, None, :]])
-    added = np.linalg.solve(root, moment[columns][..., None])[..., 0] ** 2
+    # with the result as the last column, the last row of the factor holds what each column adds
+    size = len(owner) + 1
+    whole = np.empty((size, size))
+    whole[:-1, :-1], whole[-1, :-1], whole[:-1, -1], whole[-1, -1] = gram, moment, moment, 2 * spread
+    places = np.column_stack([columns, np.full(len(columns), size - 1)])
+    root = np.linalg.cholesky(whole[places[:, :, None], places[:, None, :]])
     fair = np.zeros(int(owner.max()) + 1)
-    np.add.at(fair, owner[columns], added / len(orders))
+    np.add.at(fair, owner[columns], root[:, -1, :-1] ** 2 / len(orders))
     return fair
