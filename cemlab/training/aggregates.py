@@ -90,19 +90,42 @@ class AveragedEffects(Result):
     @property
     def chart(self) -> Chart:
         """The rows with intervals; by periods since the treatment as a path with bands."""
-        frame = self.table.assign(shown=[label(value) for value in self.table[self.axis]])
+        numbers = ["estimate", "conf_low", "conf_high", "band_low", "band_high"]
+        amount = f"{noun_of(self.evidence.grade).capitalize()}, in units of {self.roll_out.outcome_name}"
+        claim, note = claim_of(self), f"{interval_words(self.conf_level)} {self.caption}"
+        if self.axis in ("event_time", "time"):
+            return Chart(
+                kind="event",
+                frame=self.table[[self.axis, *numbers]],
+                x=self.axis,
+                y="estimate",
+                low="conf_low",
+                high="conf_high",
+                band_low="band_low",
+                band_high="band_high",
+                x_label=_AXIS_LABELS[self.axis],
+                y_label=amount,
+                claim=claim,
+                grade=self.evidence.grade,
+                note=note,
+                reference=0.0,
+                begins=0 if self.axis == "event_time" else None,
+                levels=(self.conf_level, self.conf_level),
+            )
         return Chart(
             kind="forest",
-            frame=frame[["shown", "estimate", "conf_low", "conf_high", "band_low", "band_high"]],
+            frame=self.table.assign(shown=[label(value) for value in self.table[self.axis]])[
+                ["shown", *numbers]
+            ],
             x="estimate",
             y="shown",
             low="conf_low",
             high="conf_high",
-            x_label=f"{noun_of(self.evidence.grade).capitalize()}, in units of {self.roll_out.outcome_name}",
+            x_label=amount,
             y_label=_AXIS_LABELS[self.axis],
-            claim=claim_of(self),
+            claim=claim,
             grade=self.evidence.grade,
-            note=f"{interval_words(self.conf_level)} {self.caption}",
+            note=note,
             reference=0.0,
         )
 

@@ -37,9 +37,17 @@ def claim_of(averaged: AveragedEffects) -> str:
     settled = [row for row in after if not row["band_low"] <= 0 <= row["band_high"]]
     if not after or not settled:
         return f"Whether {name} moved with the treatment is not settled"
-    best = max(settled, key=lambda row: abs(row["estimate"]))
-    verb = "The treatment changed" if averaged.evidence.grade in _CAUSAL else "With the treatment went"
-    return f"{verb} {name} by {_signed(best['estimate'])}{_when(averaged, best)}"
+    causal = averaged.evidence.grade in _CAUSAL
+    if averaged.axis == "term":
+        verb = "The treatment changed" if causal else "With the treatment went"
+        return f"{verb} {name} by {_signed(settled[0]['estimate'])} on average"
+    # a count, not the largest of many: that is large by luck too
+    signs = {"above": sum(row["band_low"] > 0 for row in settled)}
+    signs["below"] = len(settled) - signs["above"]
+    told = " and ".join(f"{count:,} {side}" for side, count in signs.items() if count)
+    kind = "groups" if averaged.axis == "group" else "periods"
+    verb = f"The treatment changed {name}" if causal else f"With the treatment {name} changed"
+    return f"{verb}: of {len(after):,} {kind} {told} zero by bands that hold for all"
 
 
 def _rows(averaged: AveragedEffects) -> list[dict[str, Any]]:
@@ -52,17 +60,6 @@ def _signed(value: float) -> str:
 
 def _with_interval(row: dict[str, Any]) -> str:
     return f"{_signed(row['estimate'])} ({_signed(row['conf_low'])} to {_signed(row['conf_high'])})"
-
-
-def _when(averaged: AveragedEffects, row: dict[str, Any]) -> str:
-    value = row[averaged.axis]
-    if averaged.axis == "event_time":
-        return f" {value} period{'' if abs(value) == 1 else 's'} after it began"
-    return {
-        "term": " on average",
-        "group": f" for those first treated in {label(value)}",
-        "time": f" in {label(value)}",
-    }[averaged.axis]
 
 
 def _subject(averaged: AveragedEffects) -> str:
