@@ -7,6 +7,7 @@ from cemlab.training.effects import GroupTimeEffects, group_time_effects
 from cemlab.training.few_branches import FewBranchesTest, few_branches_test
 from cemlab.training.gate import causal_claim
 from cemlab.training.roll_out import RollOut, roll_out
+from cemlab.training.sensitivity import TrendSensitivity, trend_sensitivity
 from cemlab.training.trends import PreTrends, pre_trends
 from cemlab.training.two_groups import GroupMeans, difference_in_means, two_by_two
 from cemlab.training.weights_shown import TwoWayWeights, two_way_weights
@@ -19,6 +20,7 @@ __all__ = [
     "MethodsBeside",
     "PreTrends",
     "RollOut",
+    "TrendSensitivity",
     "TwoWayWeights",
     "branch_panel",
     "causal_claim",
@@ -28,6 +30,7 @@ __all__ = [
     "methods_beside",
     "pre_trends",
     "roll_out",
+    "trend_sensitivity",
     "two_by_two",
     "two_way_weights",
 ]
