@@ -19,13 +19,17 @@ LITTLE = {
         *("--spells", "3000", "--person-months", "30000", "--sizes", "20000", "30000"),
         *("--rows", "3000", "--repeats", "1"),
     ],
+    "training.py": [
+        *("--rows", "3000", "--clusters", "50", "--draws", "20", "--refits", "5"),
+        *("--branches", "30", "--months", "12", "--repeats", "1"),
+    ],
 }
 
 
 def test_every_runnable_benchmark_is_known_here():
     # transactions.py is the generator that counts.py reads from, processes.py runs the peers, and
-    # survival_peers.py holds those of survival.py
-    parts = {"transactions.py", "processes.py", "survival_peers.py"}
+    # survival_peers.py and training_peers.py hold those of survival.py and training.py
+    parts = {"transactions.py", "processes.py", "survival_peers.py", "training_peers.py"}
     assert {path.name for path in BENCHMARKS.glob("*.py")} == {*LITTLE, *parts}
 
 
