@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,9 @@ from cemlab.stats.seeds import generator
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+# clusters drawn at a time
+_BLOCK = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +65,20 @@ def resampled_clusters(clusters: int, *, draws: int, seed: int) -> Ints:
     >>> resampled_clusters(5, draws=2, seed=1).sum(axis=1).tolist()
     [5, 5]
     """
+    return np.vstack(list(_blocks(clusters, draws, seed)))
+
+
+def _blocks(clusters: int, draws: int, seed: int) -> Iterator[Ints]:
+    """Yield the counts of a few replications at a time, so that they stay in the processor's cache."""
     rng = generator(seed)
-    if draws < 1:
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
         raise OptionError(f"draws is {draws!r}; allowed: a whole number from 1 on, e.g. 999")
-    drawn = rng.integers(0, clusters, (draws, clusters), dtype=np.int64)
-    drawn += clusters * np.arange(draws, dtype=np.int64)[:, None]
-    counts = np.bincount(drawn.ravel(), minlength=draws * clusters)
-    return counts.reshape(draws, clusters).astype(np.int64, copy=False)
+    rows = max(1, _BLOCK // clusters)
+    for begin in range(0, draws, rows):
+        here = min(rows, draws - begin)
+        drawn = rng.integers(0, clusters, (here, clusters), dtype=np.int64)
+        drawn += clusters * np.arange(here, dtype=np.int64)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=here * clusters).reshape(here, clusters)
 
 
 def cluster_bootstrap_did(
@@ -130,8 +141,8 @@ def cluster_bootstrap_did(
     sizes = np.bincount(cell, minlength=4 * clusters).reshape(clusters, 4).astype(float)
     if not (sizes.sum(axis=0) > 0).all():
         raise DesignError("treated and untreated must both be there before and after; a cell is empty")
-    drawn = resampled_clusters(clusters, draws=draws, seed=seed).astype(float)
-    totals = drawn @ np.hstack([sums, sizes])
+    both = np.hstack([sums, sizes])
+    totals = np.vstack([counts.astype(float) @ both for counts in _blocks(clusters, draws, seed)])
     return ClusterBootstrap(
         estimate=float(_difference(sums.sum(axis=0), sizes.sum(axis=0))),
         replications=_difference(totals[:, :4], totals[:, 4:]),
@@ -152,10 +163,7 @@ def _check(y: Floats, flags: list[npt.NDArray[np.bool_]], belongs: npt.NDArray[n
         raise DataError(
             f"outcome: {int((~np.isfinite(y)).sum()):,} values are missing or infinite; leave them out"
         )
-    if (
-        not np.issubdtype(belongs.dtype, np.integer)
-        or (np.unique(belongs) != np.arange(belongs.max() + 1)).any()
-    ):
+    if not np.issubdtype(belongs.dtype, np.integer) or belongs.min() < 0 or not np.bincount(belongs).all():
         raise DataError("cluster: numbers from 0 without gaps are needed; number the clusters first")
     if belongs.max() < 1:
         raise DesignError("one cluster only; a bootstrap of clusters needs at least two")
