@@ -6,8 +6,14 @@ from cemlab.training.beside import MethodsBeside, methods_beside
 from cemlab.training.effects import GroupTimeEffects, group_time_effects
 from cemlab.training.few_branches import FewBranchesTest, few_branches_test
 from cemlab.training.gate import causal_claim
+from cemlab.training.leave_one_out import LeaveOneOut, leave_one_out
+from cemlab.training.on_the_way import OnTheWay, on_the_way
+from cemlab.training.placebos import Placebos, placebos
+from cemlab.training.planner import plan_study
 from cemlab.training.roll_out import RollOut, roll_out
 from cemlab.training.sensitivity import TrendSensitivity, trend_sensitivity
+from cemlab.training.spill_over import SpillOver, spill_over
+from cemlab.training.study_plan import StudyPlan
 from cemlab.training.trends import PreTrends, pre_trends
 from cemlab.training.two_groups import GroupMeans, difference_in_means, two_by_two
 from cemlab.training.weights_shown import TwoWayWeights, two_way_weights
@@ -17,9 +23,14 @@ __all__ = [
     "FewBranchesTest",
     "GroupMeans",
     "GroupTimeEffects",
+    "LeaveOneOut",
     "MethodsBeside",
+    "OnTheWay",
+    "Placebos",
     "PreTrends",
     "RollOut",
+    "SpillOver",
+    "StudyPlan",
     "TrendSensitivity",
     "TwoWayWeights",
     "branch_panel",
@@ -27,9 +38,14 @@ __all__ = [
     "difference_in_means",
     "few_branches_test",
     "group_time_effects",
+    "leave_one_out",
     "methods_beside",
+    "on_the_way",
+    "placebos",
+    "plan_study",
     "pre_trends",
     "roll_out",
+    "spill_over",
     "trend_sensitivity",
     "two_by_two",
     "two_way_weights",
