@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from cemlab.business_case.case import BusinessCase, training_case
 from cemlab.business_case.chain import Conditions, Wave
+from cemlab.business_case.direct import Cell, Roads, compare_roads, direct_case, direct_entries
 from cemlab.business_case.entries import Assumption, Entry, Fitted, counted, fitted_together
 from cemlab.business_case.figures import Figures
 from cemlab.business_case.ledger import CaseLedger, case_ledger, ledger_of
+from cemlab.business_case.measured import case_panel, experience_entries, fact_entries, slope_entries
 from cemlab.business_case.portfolio import Portfolio, portfolio
 from cemlab.business_case.recession import Recession, recession_of
+from cemlab.business_case.returns import SimpleReturn, simple_return
 from cemlab.business_case.scenarios import Scenario, usual_scenarios
 from cemlab.business_case.stress import Stress, stress
 from cemlab.business_case.tornado import Tornado, tornado
@@ -18,23 +21,34 @@ __all__ = [
     "Assumption",
     "BusinessCase",
     "CaseLedger",
+    "Cell",
     "Conditions",
     "Entry",
     "Figures",
     "Fitted",
     "Portfolio",
     "Recession",
+    "Roads",
     "Scenario",
+    "SimpleReturn",
     "Stress",
     "Tornado",
     "VarianceShares",
     "Wave",
     "case_ledger",
+    "case_panel",
+    "compare_roads",
     "counted",
+    "direct_case",
+    "direct_entries",
+    "experience_entries",
+    "fact_entries",
     "fitted_together",
     "ledger_of",
     "portfolio",
     "recession_of",
+    "simple_return",
+    "slope_entries",
     "stress",
     "tornado",
     "training_case",

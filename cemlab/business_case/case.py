@@ -23,21 +23,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from cemlab.business_case.cash import KEPT, Model, Priced, by_month, price, quantities
-from cemlab.business_case.chain import AS_IT_IS, Conditions, Wave, build_chain
+from cemlab.business_case.chain import AS_IT_IS, Conditions, Wave, build_chain, check_whole
 from cemlab.business_case.entries import Standing
 from cemlab.business_case.figures import Figures
 from cemlab.business_case.grades import as_grade, check_title, may_say_return, name_of, weakest
 from cemlab.business_case.ledger import CaseLedger
 from cemlab.business_case.roles import Role
 from cemlab.chart import Chart
-from cemlab.errors import ColumnError, DesignError, OptionError, one_of
+from cemlab.errors import ColumnError, DesignError, one_of
 from cemlab.evidence import Evidence
 from cemlab.markup import number, percent
 from cemlab.result import Result, check_conf_level
 
 Floats = npt.NDArray[np.float64]
 
-FEWEST_DRAWS = 100
+FEWEST_DRAWS, MOST_DRAWS = 100, 50_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,8 +277,7 @@ def training_case(
     >>> case.name, bool(case.value("net present value")["estimate"] > 0)
     ('assumption-based case', True)
     """
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < FEWEST_DRAWS:
-        raise OptionError(f"draws is {draws!r}; allowed: a whole number, {FEWEST_DRAWS} or more")
+    check_whole(draws, "draws", FEWEST_DRAWS, MOST_DRAWS)
     check_ledger(ledger)
     model = build_chain(
         ledger, waves=tuple(waves), months=months, roles=roles or {}, refresh_every=refresh_every

@@ -99,31 +99,30 @@ AS_IT_IS = Conditions()
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Flows:
-    """Cash of each draw and month, (n, months); what a month costs is positive in `cost`.
+    """Cash of each draw and month, (n, months).
 
     Parameters
     ----------
-    retention
-        Margin from customers who stay.
-    spend
-        Margin from what customers buy more.
+    gains
+        By name: of the chain, margin from customers who stay (``"retention"``) and from what customers buy
+        more (``"spend"``); of the direct road, what the books show (``"books"``).
     cost
-        Training, refreshers and back-filling, and what training changes in the hours of service.
+        Training, refreshers and back-filling, and what training changes in the hours of service; what is paid
+        is positive.
     """
 
-    retention: Floats
-    spend: Floats
+    gains: Mapping[str, Floats]
     cost: Floats
 
     @property
     def benefit(self) -> Floats:
-        """Margin gained."""
-        return np.asarray(self.retention + self.spend)
+        """All gains."""
+        return np.asarray(sum(self.gains.values(), np.zeros_like(self.cost)))
 
     @property
     def net(self) -> Floats:
-        """Margin gained less what it costs."""
-        return np.asarray(self.retention + self.spend - self.cost)
+        """All gains less what they cost."""
+        return np.asarray(self.benefit - self.cost)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -179,7 +178,8 @@ class Chain:
 
     def flows(self, figures: Figures, conditions: Conditions = AS_IT_IS) -> Flows:
         """Return the cash of each month."""
-        total = Flows(**{name: np.zeros((self.months, figures.n)) for name in ("retention", "spend", "cost")})
+        shape = (self.months, figures.n)
+        total = Flows(gains={"retention": np.zeros(shape), "spend": np.zeros(shape)}, cost=np.zeros(shape))
         # what a normal distribution draws beyond what can be, is taken as the utmost that can be
         taken = {
             role: np.clip(figures[item], ROLES[role].kind.lowest, ROLES[role].kind.highest)
@@ -187,7 +187,7 @@ class Chain:
         }
         for wave in self.waves:
             self._add(total, wave, figures, taken, conditions)
-        return Flows(retention=total.retention.T, spend=total.spend.T, cost=total.cost.T)
+        return Flows(gains={name: gain.T for name, gain in total.gains.items()}, cost=total.cost.T)
 
     def _add(
         self,
@@ -279,8 +279,8 @@ class Chain:
             stay = (kept + next_kept) / 2
             more = np.expm1(taken["experience on purchases"] * now)
             worth = each * purchases[month]
-            total.retention[month] += worth * stay
-            total.spend[month] += worth * (customers + stay) * more
+            total.gains["retention"][month] += worth * stay
+            total.gains["spend"][month] += worth * (customers + stay) * more
             kept = next_kept
 
     def _log(self, taken: Mapping[Role, Floats], role: Role) -> Floats:
@@ -317,13 +317,13 @@ def build_chain(
     ColumnError, DesignError, DataError
         If an entry is missing or does not fit; see :func:`cemlab.business_case.roles.take`.
     """
-    _whole(months, "months", 1, MOST_MONTHS)
+    check_whole(months, "months", 1, MOST_MONTHS)
     if refresh_every is not None:
-        _whole(refresh_every, "refresh_every", 1, MOST_MONTHS)
+        check_whole(refresh_every, "refresh_every", 1, MOST_MONTHS)
     if not waves or not all(isinstance(wave, Wave) for wave in waves):
         raise DesignError("a case needs one Wave or more: who is trained, and when")
     for wave in waves:
-        _whole(wave.month, "the month of a wave", 0, months - 1)
+        check_whole(wave.month, "the month of a wave", 0, months - 1)
         for what in ("persons", "posts", "customers", "branches", "nearby"):
             if getattr(wave, what) is not None:
                 check_count(ledger, getattr(wave, what), what)
@@ -337,6 +337,13 @@ def build_chain(
     return Chain(items=items, waves=waves, months=months, refresh_every=refresh_every, units=units)
 
 
-def _whole(value: object, what: str, lowest: int, highest: int) -> None:
+def check_whole(value: object, what: str, lowest: int, highest: int) -> None:
+    """Refuse what is no whole number within a range.
+
+    Raises
+    ------
+    OptionError
+        If it is not.
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not lowest <= value <= highest:
         raise OptionError(f"{what} is {value!r}; allowed: a whole number from {lowest} to {highest}")
