@@ -22,6 +22,8 @@ Flags = npt.NDArray[np.bool_]
 
 # So many units for each lead that is tested jointly, at least: with fewer the covariance says little.
 _UNITS_A_LEAD = 3
+# Deals times units times leads done at once; keeps memory low.
+_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -122,27 +124,9 @@ def leads_before(
     ([-3, -2], [-2.5, -2.0])
     """
     _check(outcome, first, anticipation, controls)
-    n, periods = outcome.shape
-    total, weight, influence = np.zeros(periods), np.zeros(periods), np.zeros((n, periods))
-    for group, treated, others in _compared(first, periods, controls):
-        base = group - 1 - anticipation
-        if base < 1:
-            continue
-        gap, part = _difference(outcome[:, :base] - outcome[:, [base]], treated, others)
-        at = slice(periods - group, periods - group + base)
-        total[at] += treated.sum() * gap
-        influence[:, at] += treated.sum() * part
-        weight[at] += treated.sum()
-    seen = np.flatnonzero(weight)
-    if not seen.size:
-        raise DesignError(_no_leads(first, anticipation))
-    parts = influence[:, seen] / weight[seen]
-    return Leads(
-        event_time=seen - periods,
-        estimate=total[seen] / weight[seen],
-        covariance=parts.T @ parts,
-        n_treated=weight[seen].astype(np.int64),
-    )
+    event_time, n_treated = _event_times(first, outcome.shape[1], anticipation, controls)
+    estimate, covariance = _leads(outcome, first[None, :], event_time, anticipation, controls)
+    return Leads(event_time=event_time, estimate=estimate[0], covariance=covariance[0], n_treated=n_treated)
 
 
 def slope_before(
@@ -166,41 +150,31 @@ def slope_before(
     1.0
     """
     _check(outcome, first, anticipation, controls)
-    estimates, parts, weights = [], [], []
-    for group, treated, others in _compared(first, outcome.shape[1], controls):
-        length = group - anticipation
-        if length < 2:
-            continue
-        time = np.arange(length) - (length - 1) / 2
-        spread = float(time @ time)
-        gap, part = _difference((outcome[:, :length] @ time / spread)[:, None], treated, others)
-        estimates.append(gap[0])
-        parts.append(part[:, 0])
-        weights.append(spread / (1 / treated.sum() + 1 / others.sum()))
-    if not weights:
-        raise DesignError(_no_leads(first, anticipation))
-    share = np.array(weights) / np.sum(weights)
-    influence = share @ np.array(parts)
-    return Slope(estimate=float(share @ estimates), std_error=float(np.sqrt(influence @ influence)))
+    estimate, std_error = _slopes(outcome, first[None, :], anticipation, controls)
+    return Slope(estimate=float(estimate[0]), std_error=float(std_error[0]))
 
 
-def wald(estimate: Floats, covariance: Floats) -> float:
-    """Return the Wald statistic of "all are zero"; nan where the covariance cannot be inverted.
+def wald(estimate: Floats, covariance: Floats) -> Floats:
+    """Return Wald statistics of "all are zero", (…) of estimates (…, k) with covariances (…, k, k).
+
+    It is nan where a covariance cannot be inverted.
 
     Examples
     --------
-    >>> wald(np.array([1.0, 2.0]), np.diag([1.0, 4.0]))
+    >>> float(wald(np.array([1.0, 2.0]), np.diag([1.0, 4.0])))
     2.0
     """
-    scale = np.sqrt(np.diag(covariance))
-    if not (scale > 0).all():
-        return float("nan")
-    correlation = covariance / np.outer(scale, scale)
+    scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    positive = np.asarray((scale > 0).all(axis=-1))
+    safe = np.where(positive[..., None], scale, 1.0)
+    correlation = covariance / (safe[..., :, None] * safe[..., None, :])
     # below this the smallest direction is rounding, not variance
-    if np.linalg.eigvalsh(correlation)[0] < 1e-10:
-        return float("nan")
-    standardised = estimate / scale
-    return float(standardised @ np.linalg.solve(correlation, standardised))
+    positive &= np.linalg.eigvalsh(correlation)[..., 0] >= 1e-10
+    correlation = np.where(positive[..., None, None], correlation, np.eye(scale.shape[-1]))
+    standardised = estimate / safe
+    solved = np.linalg.solve(correlation, standardised[..., None])[..., 0]
+    statistic: Floats = np.where(positive, (standardised * solved).sum(axis=-1), np.nan)
+    return statistic
 
 
 def leads_tested(found: Leads, *, units: int, groups: int) -> int:
@@ -248,18 +222,23 @@ def lottery(
     41, 484–507.
     """
     random = generator(seed)
-    joint, largest, slope = np.empty(draws), np.empty(draws), np.empty(draws)
-    for draw in range(draws):
-        dealt = random.permutation(first)
-        found = leads_before(outcome, first=dealt, anticipation=anticipation, controls=controls)
-        steeper = slope_before(outcome, first=dealt, anticipation=anticipation, controls=controls)
-        joint[draw] = wald(found.estimate[-tested:], found.covariance[-tested:, -tested:])
+    event_time, _ = _event_times(first, outcome.shape[1], anticipation, controls)
+    parts = []
+    block = max(1, _AT_ONCE // (outcome.shape[0] * event_time.size))
+    for start in range(0, draws, block):
+        shape = (min(block, draws - start), first.size)
+        dealt = random.permuted(np.broadcast_to(first, shape), axis=1)
+        estimate, covariance = _leads(outcome, dealt, event_time, anticipation, controls)
+        slope, error = _slopes(outcome, dealt, anticipation, controls)
         with np.errstate(invalid="ignore", divide="ignore"):  # a deal may leave a group without spread
-            largest[draw] = np.abs(found.estimate / found.std_error).max()
-            slope[draw] = abs(np.float64(steeper.estimate) / steeper.std_error)
+            largest = np.abs(estimate / np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))).max(axis=1)
+            steeper = np.abs(slope / error)
+        joint = wald(estimate[:, -tested:], covariance[:, -tested:, -tested:])
+        parts.append(np.stack([joint, largest, steeper]))
+    values = np.concatenate(parts, axis=1)
     # a deal whose statistic cannot be had counts as one beyond all others, so that no p-value is too small
-    worst = [np.where(np.isnan(values), np.inf, values) for values in (joint, largest, slope)]
-    return Lottery(joint=worst[0], largest=worst[1], slope=worst[2])
+    values[np.isnan(values)] = np.inf
+    return Lottery(joint=values[0], largest=values[1], slope=values[2])
 
 
 def chance(statistic: float, dealt: Floats) -> float:
@@ -274,26 +253,78 @@ def chance(statistic: float, dealt: Floats) -> float:
     return float((1 + (dealt >= statistic * (1 - 1e-9)).sum()) / (1 + dealt.size))
 
 
+def _event_times(first: Ints, periods: int, anticipation: int, controls: Controls) -> tuple[Ints, Ints]:
+    """Return the leads of all groups that can be compared, and the treated units behind each."""
+    weight = np.zeros(periods, dtype=np.int64)
+    for group, treated, _ in _compared(first[None, :], periods, controls):
+        weight[periods - group : periods - group + max(group - 1 - anticipation, 0)] += treated.sum()
+    seen = np.flatnonzero(weight)
+    if not seen.size:
+        raise DesignError(_no_leads(first, anticipation))
+    return seen - periods, weight[seen]
+
+
+def _leads(
+    outcome: Floats, first: Ints, event_time: Ints, anticipation: int, controls: Controls
+) -> tuple[Floats, Floats]:
+    """Return leads (d, k) and their covariances (d, k, k) for deals of the treatment, (d, n)."""
+    draws, n = first.shape
+    periods = outcome.shape[1]
+    total, weight = np.zeros((draws, periods)), np.zeros(periods)
+    influence = np.zeros((draws, n, periods))
+    for group, treated, others in _compared(first, periods, controls):
+        base = group - 1 - anticipation
+        if base < 1:
+            continue
+        gap, part = _difference(outcome[:, :base] - outcome[:, [base]], treated, others)
+        at, size = slice(periods - group, periods - group + base), int(treated[0].sum())
+        total[:, at] += size * gap
+        influence[:, :, at] += size * part
+        weight[at] += size
+    seen = event_time + periods
+    parts = influence[:, :, seen] / weight[seen]
+    return total[:, seen] / weight[seen], parts.swapaxes(1, 2) @ parts
+
+
+def _slopes(outcome: Floats, first: Ints, anticipation: int, controls: Controls) -> tuple[Floats, Floats]:
+    """Return slopes (d) and their errors (d) for deals of the treatment, (d, n)."""
+    total, influence, weight = np.zeros(len(first)), np.zeros(first.shape), 0.0
+    for group, treated, others in _compared(first, outcome.shape[1], controls):
+        length = group - anticipation
+        if length < 2:
+            continue
+        time = np.arange(length) - (length - 1) / 2
+        spread = float(time @ time)
+        gap, part = _difference((outcome[:, :length] @ time / spread)[:, None], treated, others)
+        told = spread / (1 / treated[0].sum() + 1 / others[0].sum())
+        total += told * gap[:, 0]
+        influence += told * part[:, :, 0]
+        weight += told
+    if weight == 0:
+        raise DesignError(_no_leads(first[0], anticipation))
+    return total / weight, np.sqrt((influence**2).sum(axis=1)) / weight
+
+
 def _compared(first: Ints, periods: int, controls: Controls) -> list[tuple[int, Flags, Flags]]:
-    """Return each group that two units or more share, with its units and two controls or more."""
+    """Return each group that two units or more share, with its units and two controls or more, (d, n)."""
     found = []
-    for group in np.unique(first[first < periods]):
+    for group in np.unique(first[0][first[0] < periods]):
         treated = first == group
         others = first >= periods if controls == "never treated" else first > group
-        if treated.sum() >= 2 and others.sum() >= 2:
+        if treated[0].sum() >= 2 and others[0].sum() >= 2:
             found.append((int(group), treated, others))
     return found
 
 
 def _difference(values: Floats, treated: Flags, others: Flags) -> tuple[Floats, Floats]:
-    """Return differences of means (k) and what each unit adds to them (n, k)."""
-    influence = np.zeros(values.shape)
+    """Return differences of means (d, k) and what each unit adds to them (d, n, k)."""
+    influence = np.zeros((*treated.shape, values.shape[1]))
     means = []
-    for side, sign in ((treated, 1), (others, -1)):
-        n = int(side.sum())
-        mean = values[side].mean(axis=0)
+    for side, sign in ((treated.astype(float), 1), (others.astype(float), -1)):
+        n = float(side[0].sum())
+        mean = side @ values / n
         # n − 1: so that the squares add up to the unbiased variance of the mean
-        influence[side] = sign * (values[side] - mean) / np.sqrt(n * (n - 1))
+        influence += side[:, :, None] * (values - mean[:, None, :]) * (sign / np.sqrt(n * (n - 1)))
         means.append(mean)
     return means[0] - means[1], influence
 

@@ -341,8 +341,9 @@ def _lowest(length: Callable[[float], float], knots: Floats) -> float:
     left, right = knots[min(at + 1, knots.size - 1)], knots[max(at - 1, 0)]
     if left == right:
         return float(knots[at])
+    # flat at its lowest, so that a millionth of the stretch costs nothing that a double shows
     found = minimize_scalar(
-        length, bounds=(left, right), method="bounded", options={"xatol": 1e-9 * (right - left)}
+        length, bounds=(left, right), method="bounded", options={"xatol": 1e-6 * (right - left)}
     )
     return float(found.x) if found.fun < values[at] else float(knots[at])
 

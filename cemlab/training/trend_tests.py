@@ -60,7 +60,7 @@ def see(rolled: RollOut, *, controls: Controls, anticipation: int, draws: int, s
     groups = len(np.unique(first))
     tested = leads_tested(leads, units=len(first), groups=groups)
     small = _ROUNDING * max(float(np.abs(outcome).max()), 1e-300)
-    statistic = wald(leads.estimate[-tested:], leads.covariance[-tested:, -tested:])
+    statistic = float(wald(leads.estimate[-tested:], leads.covariance[-tested:, -tested:]))
     if min(leads.std_error.min(), slope.std_error) <= small or np.isnan(statistic):
         raise DataError(
             f"{rolled.outcome_name!r} does not vary between units before the treatment, or varies alike in "
@@ -128,7 +128,7 @@ def table_of_tests(seen: Seen, level: float, exposure: float) -> pd.DataFrame:
     """Return both tests with the slopes that they find; each test has half of the level."""
     leads, last = seen.leads, slice(-seen.tested, None)
     standardised = abs(seen.slope.estimate / seen.slope.std_error)
-    joint = wald(leads.estimate[last], leads.covariance[last, last])
+    joint = float(wald(leads.estimate[last], leads.covariance[last, last]))
     distance = (leads.event_time[last] + 1 + seen.anticipation).astype(float)
     critical = _quantile(seen.dealt.slope, 1 - level / 2), _quantile(seen.dealt.joint, 1 - level / 2)
     slopes = {

@@ -115,10 +115,11 @@ class PreTrends(Result):
             ),
         }[self.check.passed]
         return (
-            f"Before the treatment {self.roll_out.outcome_name} of the {int(self.roll_out.treated.sum()):,} "
-            f"treated units rose by {_signed(slope['estimate'])} a period "
-            f"({_signed(slope['conf_low'])} to {_signed(slope['conf_high'])}) more than that of their "
-            f"controls ({p_value(linear['p_value'])}); {int(joint['df']):,} leads tested jointly: "
+            f"Before the treatment the slope of {self.roll_out.outcome_name} of the "
+            f"{int(self.roll_out.treated.sum()):,} treated units differed from that of their controls by "
+            f"{_signed(slope['estimate'])} a period ({_signed(slope['conf_low'])} to "
+            f"{_signed(slope['conf_high'])}; {p_value(linear['p_value'])}); "
+            f"{int(joint['df']):,} leads tested jointly: "
             f"{p_value(joint['p_value'])}. A slope of {number(linear['slope_50'])} would have been found one "
             f"time in two, of {number(linear['slope_80'])} four times in five; carried on over "
             f"{self.exposure:.1f} periods they make {number(linear['bias_50'])} and "
@@ -177,7 +178,8 @@ def pre_trends(
     ----------
     panel
         One row a unit and period, or a :class:`RollOut` that was read before (the columns are then its own).
-        Clusters of several units, which a RollOut may hold, are tested by their means.
+        Clusters of several units, which a RollOut may hold, are tested by their means, weighted as it says;
+        other weights are not used.
     outcome, unit, time, first_treated
         Columns, as in :func:`roll_out`.
     controls
