@@ -13,7 +13,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.markup import label, number
 from cemlab.result import Result
-from cemlab.training.effect_words import claim_of, interval_words, lead_of, noun_of
+from cemlab.training.effect_words import claim_of, lead_of, noun_of
 from cemlab.training.intervals import covariance_of, interval_columns
 from cemlab.training.roll_out import Floats, Ints, RollOut
 
@@ -24,10 +24,10 @@ Overall = Literal["simple", "by group", "by event time", "by calendar time"]
 Axis = Literal["term", "group", "event_time", "time"]
 
 _AXIS_LABELS: dict[str, str] = {
-    "term": "average",
-    "group": "first treated",
-    "event_time": "periods since the first treated one",
-    "time": "period",
+    "term": "Average",
+    "group": "First treated",
+    "event_time": "Periods since the first treated one",
+    "time": "Period",
 }
 
 
@@ -92,7 +92,7 @@ class AveragedEffects(Result):
         """The rows with intervals; by periods since the treatment as a path with bands."""
         numbers = ["estimate", "conf_low", "conf_high", "band_low", "band_high"]
         amount = f"{noun_of(self.evidence.grade).capitalize()}, in units of {self.roll_out.outcome_name}"
-        claim, note = claim_of(self), f"{interval_words(self.conf_level)} {self.caption}"
+        claim, note = claim_of(self), self.caption
         if self.axis in ("event_time", "time"):
             return Chart(
                 kind="event",

@@ -93,7 +93,7 @@ def _controls_left(rolled: RollOut, cells: GroupTime) -> Check:
     return Check(
         name="controls left",
         null="every group has controls in every period",
-        passed=not gone,
+        passed=None if gone else True,
         detail=(
             f"At least {int(cells.n_controls.min()):,} units stand against every group."
             if not gone

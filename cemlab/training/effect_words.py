@@ -18,11 +18,6 @@ def noun_of(grade: Grade) -> str:
     return "effect" if grade in _CAUSAL else "difference in change"
 
 
-def interval_words(conf_level: float) -> str:
-    """Return the line that tells intervals from bands."""
-    return f"Intervals hold one by one, bands all at once, at {100 * conf_level:g} %."
-
-
 def lead_of(averaged: AveragedEffects) -> str:
     """Return the sentences on averaged effects."""
     rows = _rows(averaged)
@@ -47,7 +42,7 @@ def claim_of(averaged: AveragedEffects) -> str:
     told = " and ".join(f"{count:,} {side}" for side, count in signs.items() if count)
     kind = "groups" if averaged.axis == "group" else "periods"
     verb = f"The treatment changed {name}" if causal else f"With the treatment {name} changed"
-    return f"{verb}: of {len(after):,} {kind} {told} zero by bands that hold for all"
+    return f"{verb}: {told} zero of {len(after):,} {kind}, by bands that hold for all"
 
 
 def _rows(averaged: AveragedEffects) -> list[dict[str, Any]]:
