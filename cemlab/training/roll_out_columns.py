@@ -11,7 +11,7 @@ import pandas as pd
 
 from cemlab.errors import DataError, DesignError
 from cemlab.evidence import Check
-from cemlab.markup import p_value, percent
+from cemlab.markup import label, p_value, percent
 from cemlab.training.roll_out_periods import names
 
 # Below this p-value, outcomes are taken to be missing by treatment.
@@ -78,9 +78,9 @@ def require_zero_one(values: pd.Series[Any], column: str) -> pd.Series[Any]:
     """
     numbers = as_numbers(values, column, example="0 before the treatment and 1 from then on")
     if not numbers.isin([0, 1]).all():
-        odd = values[~numbers.isin([0, 1])].iloc[0]
+        odd = label(values[~numbers.isin([0, 1])].iloc[0])
         raise DataError(
-            f"panel, column {column!r}: {odd!r} is neither 0 nor 1; allowed: 0 untreated, 1 treated"
+            f"panel, column {column!r}: {odd} is neither 0 nor 1; allowed: 0 untreated, 1 treated"
         )
     return numbers
 
@@ -129,7 +129,7 @@ def gap_check(wide: pd.DataFrame, first: npt.NDArray[np.int64], unit: str, outco
     p = _fisher(counts)
     shares = [percent(row[0] / sum(row)) for row in counts]
     seen = (
-        f"{shares[0]} missing after the treatment, {shares[1]} without it in the same months ({p_value(p)})"
+        f"{shares[0]} missing after the treatment, {shares[1]} without it in the same periods ({p_value(p)})"
     )
     if p < _BY_TREATMENT:
         raise DesignError(
