@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr, ndtri
 
 from cemlab.errors import DataError, OptionError
 from cemlab.stats.value_of_information import (
@@ -62,11 +63,12 @@ def test_a_sample_is_worth_its_preposterior(error):
     exact = normal_loss(0.3, 2.0 * sample_reduction(1.0, error))
     assert found.value == pytest.approx(exact, abs=4 * found.std_error)
     # without the noise of the draws, the grid alone: the quantiles of θ in the place of draws
-    from scipy.special import ndtri
-
     even = ndtri((np.arange(40_000) + 0.5) / 40_000)
     fine = sample_information(fund_or_not(0.3 + 2 * even), even, std_error=error)
     assert fine.value == pytest.approx(exact, rel=1e-3)
+    # it turns the decision when the mean after it is below nought
+    turned = ndtr(-0.3 / (2.0 * sample_reduction(1.0, error)))
+    assert fine.p_change == pytest.approx(turned, rel=0.02)  # a step of the grid at the edge
 
 
 def test_two_states_by_hand():
@@ -107,7 +109,7 @@ def test_a_sample_is_worth_no_more_than_knowing_and_a_larger_one_no_less(seed, m
     # the grid's own error beside sums of 500 draws
     assert 0 <= less <= more + 1e-4 * scale
     assert more <= known.value + 1e-12 * scale
-    assert sample_information(values, theta, std_error=0.0) == known
+    assert sample_information(values, theta, std_error=0.0)[:2] == known
 
 
 def test_the_mean_given_a_parameter_follows_a_bend_that_a_line_would_miss():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from cemlab.business_case.break_even import BreakEven, break_even
 from cemlab.business_case.case import BusinessCase, training_case
 from cemlab.business_case.chain import Conditions, Wave
 from cemlab.business_case.direct import Cell, Roads, compare_roads, direct_case, direct_entries
 from cemlab.business_case.entries import Assumption, Entry, Fitted, counted, fitted_together
 from cemlab.business_case.figures import Figures
+from cemlab.business_case.frontier import Frontier, break_even_frontier
+from cemlab.business_case.information import Information, what_would_change_our_mind
 from cemlab.business_case.ledger import CaseLedger, case_ledger, ledger_of
 from cemlab.business_case.measured import case_panel, experience_entries, fact_entries, slope_entries
+from cemlab.business_case.pilot import Pilot, pilot
 from cemlab.business_case.portfolio import Portfolio, portfolio
 from cemlab.business_case.recession import Recession, recession_of
 from cemlab.business_case.returns import SimpleReturn, simple_return
@@ -19,6 +23,7 @@ from cemlab.business_case.variance import VarianceShares, variance_shares
 
 __all__ = [
     "Assumption",
+    "BreakEven",
     "BusinessCase",
     "CaseLedger",
     "Cell",
@@ -26,6 +31,9 @@ __all__ = [
     "Entry",
     "Figures",
     "Fitted",
+    "Frontier",
+    "Information",
+    "Pilot",
     "Portfolio",
     "Recession",
     "Roads",
@@ -35,6 +43,8 @@ __all__ = [
     "Tornado",
     "VarianceShares",
     "Wave",
+    "break_even",
+    "break_even_frontier",
     "case_ledger",
     "case_panel",
     "compare_roads",
@@ -45,6 +55,7 @@ __all__ = [
     "fact_entries",
     "fitted_together",
     "ledger_of",
+    "pilot",
     "portfolio",
     "recession_of",
     "simple_return",
@@ -54,4 +65,5 @@ __all__ = [
     "training_case",
     "usual_scenarios",
     "variance_shares",
+    "what_would_change_our_mind",
 ]

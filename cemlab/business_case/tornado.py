@@ -11,6 +11,7 @@ import pandas as pd
 from cemlab.business_case.case import BusinessCase
 from cemlab.business_case.entries import Standing
 from cemlab.business_case.figures import Figures
+from cemlab.business_case.pricing import middle_conditions
 from cemlab.business_case.told import drawn_together, evidence_on, named_claim, require_case, varying
 from cemlab.chart import Chart
 from cemlab.markup import join_words, number
@@ -152,7 +153,7 @@ def tornado(case: BusinessCase, *, conf_level: float = 0.90) -> Tornado:
     moved = {item: np.full(rows, np.median(values)) for item, values in drawn.items()}
     for k, item in enumerate(items):
         moved[item][1 + 2 * k], moved[item][2 + 2 * k] = low[k], high[k]
-    npv = case.npv(Figures(moved, rows))
+    npv = case.npv(Figures(moved, rows), conditions=middle_conditions(case.conditions))
     at_low, at_high = npv[1::2], npv[2::2]
     table = pd.DataFrame(
         {

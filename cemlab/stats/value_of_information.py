@@ -30,6 +30,14 @@ class Worth(NamedTuple):
     std_error: float
 
 
+class Sample(NamedTuple):
+    """The value of a sample, its Monte Carlo standard error, and how likely it is to turn the decision."""
+
+    value: float
+    std_error: float
+    p_change: float
+
+
 def normal_loss(mean: float, sd: float) -> float:
     r"""Return E max(X, 0) − max(E X, 0) for a normal X: the value of perfect information on its sign.
 
@@ -167,7 +175,7 @@ def _partial(values: Floats, given: Floats) -> Worth:
     return Worth(float((given.max(axis=1) - given[:, now]).mean()), _worth(gain).std_error)
 
 
-def sample_information(values: Floats, parameter: Floats, *, std_error: float) -> Worth:
+def sample_information(values: Floats, parameter: Floats, *, std_error: float) -> Sample:
     r"""Return what an unbiased normal estimate of one parameter is worth beforehand.
 
     With g(θ) the conditional mean of the values, it is
@@ -194,20 +202,22 @@ def sample_information(values: Floats, parameter: Floats, *, std_error: float) -
     given = conditional_means(values, parameter)
     known = _partial(values, given)
     spread = float(np.ptp(parameter))
+    now = int(given.mean(axis=0).argmax())
     if std_error == 0 or spread == 0 or known.value <= 0:
-        return known
+        return Sample(*known, float((given.argmax(axis=1) != now).mean()))
     step = max(std_error / _POINTS, (spread + 2 * _REACH * std_error) / _MOST)
     start = float(parameter.min()) - _REACH * std_error
     size = int(np.ceil((spread + 2 * _REACH * std_error) / step)) + 2
-    mass = _gathered(given, (parameter - start) / step, size)
+    # the last column is the share of the draws themselves
+    mass = _gathered(np.column_stack([given, np.ones(len(given))]), (parameter - start) / step, size)
     ring = np.minimum(np.arange(size), size - np.arange(size)) * step
     bell = np.exp(-0.5 * (ring / std_error) ** 2)
     bell /= bell.sum()
     smooth = np.fft.irfft(np.fft.rfft(mass, axis=0) * np.fft.rfft(bell)[:, None], n=size, axis=0)
-    now = given.mean(axis=0)
-    value = float(smooth.max(axis=1).sum() - now.max())
+    value = float(smooth[:, :-1].max(axis=1).sum() - given[:, now].mean())
     value = min(max(value, 0.0), known.value)  # rounding, and where the grid is coarser than the sample
-    return Worth(value, known.std_error * value / known.value)
+    turned = float(smooth[smooth[:, :-1].argmax(axis=1) != now, -1].sum())
+    return Sample(value, known.std_error * value / known.value, min(max(turned, 0.0), 1.0))
 
 
 def _gathered(given: Floats, place: Floats, size: int) -> Floats:
