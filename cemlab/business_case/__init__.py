@@ -17,6 +17,7 @@ from cemlab.business_case.portfolio import Portfolio, portfolio
 from cemlab.business_case.recession import Recession, recession_of
 from cemlab.business_case.returns import SimpleReturn, simple_return
 from cemlab.business_case.scenarios import Scenario, usual_scenarios
+from cemlab.business_case.shrinkage import Shrunk, shrink_to_local
 from cemlab.business_case.stress import Stress, stress
 from cemlab.business_case.tornado import Tornado, tornado
 from cemlab.business_case.variance import VarianceShares, variance_shares
@@ -38,6 +39,7 @@ __all__ = [
     "Recession",
     "Roads",
     "Scenario",
+    "Shrunk",
     "SimpleReturn",
     "Stress",
     "Tornado",
@@ -58,6 +60,7 @@ __all__ = [
     "pilot",
     "portfolio",
     "recession_of",
+    "shrink_to_local",
     "simple_return",
     "slope_entries",
     "stress",
