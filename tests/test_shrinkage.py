@@ -44,7 +44,7 @@ def test_three_numbers_are_a_triangle():
 
 
 def test_intervals_cover_when_the_company_is_one_of_the_benchmarks():
-    """θ ~ N(m, sd), estimate ~ N(θ, se): 95 % intervals cover 95 %, and are narrower than those of own data."""
+    """θ ~ N(m, sd), estimate ~ N(θ, se): 95 % intervals cover 95 %, and are narrower than own data's."""
     rng = np.random.default_rng(2)
     truth = rng.normal(0.2, 0.1, 3000)
     seen = truth + rng.normal(0, 0.08, 3000)
@@ -56,7 +56,7 @@ def test_intervals_cover_when_the_company_is_one_of_the_benchmarks():
 
 
 def test_a_wrong_benchmark_is_seen_and_its_harm_bounded():
-    """Six of its standard deviations away: kept, intervals miss nearly always; widened, they come near 95 %."""
+    """Six of its standard deviations away: kept, intervals miss nearly always; widened, hardly."""
     rng = np.random.default_rng(3)
     covered = {"keep": 0, "widen": 0, "local": 0}
     seen = rng.normal(0.8, 0.08, 300)

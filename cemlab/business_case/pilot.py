@@ -190,7 +190,7 @@ def pilot(
             assumptions=(
                 "The pilot's estimate is unbiased, with normal error.",
                 "The decision can wait for the pilot at no cost.",
-                f"A branch in the pilot costs {number(each.mean)} {each.unit} ({each.source or 'no source'}).",
+                f"A branch in the pilot costs {number(each.mean)} ({each.source or 'no source'}).",
             ),
             also=(each.grade,),
         ),

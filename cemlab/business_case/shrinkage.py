@@ -1,4 +1,4 @@
-"""Benchmarks: what others report is a prior, shrunk to what was measured here. Best practices do not exist."""
+"""Benchmarks: what others report is a prior, shrunk to what was measured here."""
 
 from __future__ import annotations
 
@@ -73,10 +73,7 @@ class Shrunk(Result):
 
     def narrative(self) -> str:
         """Tell the figure, how much of it is the benchmark's, and whether the two agree."""
-        both, here = (
-            self.together,
-            self.table.iloc[-2 if self.table["what"].iloc[-2] == "measured here" else 1],
-        )
+        both, here = self.together, self.table.iloc[-2]
         agree = self.evidence.checks[0].passed
         words = {
             "widen": "so the benchmark is widened until they no longer do",
@@ -91,8 +88,8 @@ class Shrunk(Result):
         share = float(self.table.loc[self.table["what"].str.startswith("benchmark"), "weight"].iloc[-1])
         return (
             f"Measured here: {number(here['estimate'])} {self.unit}; together with the benchmark "
-            f"{number(both['estimate'])} ({number(both['conf_low'])} to {number(both['conf_high'])}), of which the "
-            f"benchmark has a weight of {percent(share, digits=0)}. {told}."
+            f"{number(both['estimate'])} ({number(both['conf_low'])} to {number(both['conf_high'])}), of which "
+            f"the benchmark has a weight of {percent(share, digits=0)}. {told}."
         )
 
     @property
@@ -172,7 +169,8 @@ def shrink_to_local(
     Notes
     -----
     Both are taken as normal: each counts by one over its variance. The two contradict each other if the
-    measured figure is a surprise under the benchmark's prediction, whose variance is the sum of both (Box 1980).
+    measured figure is a surprise under the benchmark's prediction, whose variance is the sum of both
+    (Box 1980). Best practices do not exist: what a benchmark says is a start, and own data have the last word.
 
     References
     ----------
@@ -195,18 +193,17 @@ def shrink_to_local(
     used = sd
     if not agree and on_conflict == "widen":
         used = widened(mean, sd, estimate=local, std_error=std_error, level=level)
-    both = update(
-        mean, np.inf if not agree and on_conflict == "local" else used, estimate=local, std_error=std_error
-    )
-    share = 0.0 if np.isnan(both.prior_share) else both.prior_share
-    mean_both, sd_both = (local, std_error) if share == 0 and on_conflict == "local" else (both.mean, both.sd)
+    elif not agree and on_conflict == "local":
+        used = np.inf
+    both = update(mean, used, estimate=local, std_error=std_error)
+    wide = used != sd and on_conflict == "widen"
     rows = [
-        ("benchmark", mean, sd, np.nan if used != sd else share),
-        ("measured here", local, std_error, 1 - share),
+        ("benchmark", mean, sd, np.nan if wide else both.prior_share),
+        ("measured here", local, std_error, 1 - both.prior_share),
     ]
-    if used != sd:
-        rows.insert(1, ("benchmark, widened", mean, used, share))
-    rows.append(("both together", mean_both, sd_both, 1.0))
+    if wide:
+        rows.insert(1, ("benchmark, widened", mean, used, both.prior_share))
+    rows.append(("both together", both.mean, both.sd, 1.0))
     standing = weakest((grade, benchmark_grade))
     return Shrunk(
         table=_table(rows, conf_level),
