@@ -34,19 +34,29 @@ def power_of_t(
     >>> power_of_t([0.0, 1.0], std_error=0.35, df=30).round(3).tolist()
     [0.05, 0.789]
     """
+    check_conf_level(conf_level)
+    return power_at_level(effect, std_error=std_error, df=df, level=1 - conf_level)
+
+
+def power_at_level(
+    effect: npt.ArrayLike, *, std_error: npt.ArrayLike, df: npt.ArrayLike, level: npt.ArrayLike
+) -> Floats:
+    """Return the same, where tests have levels of their own; at a level of 0 nothing is ever found."""
     from scipy.special import nctdtr, stdtrit
 
-    check_conf_level(conf_level)
-    ratio, free = np.broadcast_arrays(
-        np.asarray(effect, dtype=float) / np.asarray(std_error, dtype=float), np.asarray(df, dtype=float)
+    ratio, free, alpha = np.broadcast_arrays(
+        np.asarray(effect, dtype=float) / np.asarray(std_error, dtype=float),
+        np.asarray(df, dtype=float),
+        np.asarray(level, dtype=float),
     )
-    safe = np.where(free > 0, free, 1.0)
-    critical = stdtrit(safe, 0.5 + conf_level / 2)
+    possible = (free > 0) & (alpha > 0)
+    safe = np.where(possible, free, 1.0)
+    critical = stdtrit(safe, 1 - np.where(possible, alpha, 0.5) / 2)
     # beyond 40 the chance is 1 to the last digit, and the series for it slow
     centre = np.minimum(np.abs(ratio), 40.0)
     # far from the centre the series gives up with NaN where the chance is 0
     power = 1 - np.nan_to_num(nctdtr(safe, centre, critical)) + np.nan_to_num(nctdtr(safe, centre, -critical))
-    found: Floats = np.where(free > 0, np.clip(power, 0.0, 1.0), 0.0)
+    found: Floats = np.where(possible, np.clip(power, 0.0, 1.0), 0.0)
     return found
 
 

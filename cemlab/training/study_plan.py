@@ -13,10 +13,11 @@ from cemlab.chart import Chart
 from cemlab.errors import OptionError
 from cemlab.markup import number, percent
 from cemlab.result import Result
-from cemlab.stats.detectable import power_of_t
-from cemlab.training.planned_power import check_ways
+from cemlab.stats.detectable import power_at_level
+from cemlab.training.planned_power import attained_level
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,7 +27,8 @@ class StudyPlan(Result):
     Parameters
     ----------
     table
-        One row a size: branches, treated, months (as many before as after), estimate (the smallest change
+        One row a size: branches, treated, method (the test that the rule for few branches
+        takes), months (as many before as after), estimate (the smallest change
         found with chance `power` [unit of the outcome, per share of the staff trained]), conf_low, conf_high
         (from what the branches of the pre-period say of the variance), std_error (of the comparison),
         power_at_effect (chance to find `effect`; missing if none is given), simulated (share of simulated
@@ -56,6 +58,7 @@ class StudyPlan(Result):
         "branches": "Branches (trained)",
         "months": "Months before and after",
         "smallest": "Smallest change found (interval)",
+        "method": "Test",
         "found": "Chance to find what is hoped for",
         "simulated": "Found in simulated studies",
     }
@@ -71,6 +74,7 @@ class StudyPlan(Result):
                 f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})" for r in rows
             ],
         }
+        shown["method"] = [r["method"] for r in rows]
         if self.effect is not None:
             shown["found"] = [percent(r["power_at_effect"], digits=0) for r in rows]
         shown["simulated"] = [percent(r["simulated"], digits=0) for r in rows]
@@ -95,27 +99,28 @@ class StudyPlan(Result):
         OptionError
             If the size is beyond the plan.
         """
-        error, df = self._error(branches, months)
+        _check_size(branches, months, len(self.variance))
         dose = self.dose[months - 1] if trained_share is None else trained_share
-        return float(power_of_t(effect * dose, std_error=error, df=df, conf_level=self.conf_level))
+        return float(self._power(np.array([branches]), months, effect * dose)[0])
 
     def branches_needed(self, *, effect: float, months: int, most: int = 2000) -> int | None:
         """Return how many branches find an effect with the plan's power, None where `most` do not suffice."""
         _check_size(4, months, len(self.variance))
-        sizes = np.arange(4, most + 1)
-        treated = np.clip(np.rint(self.treated_share * sizes), 1, sizes - 1)
-        error = np.sqrt(self.variance[months - 1] * (1 / treated + 1 / (sizes - treated)))
-        df = np.where(check_ways(sizes, treated, self.conf_level), sizes - 2, 0)
-        reach = power_of_t(effect * self.dose[months - 1], std_error=error, df=df, conf_level=self.conf_level)
-        enough = sizes[reach >= self.power]
-        return int(enough[0]) if len(enough) else None
+        # few sizes first: a slider asks this
+        for start, stop in ((4, 200), (200, most + 1)):
+            sizes = np.arange(start, min(stop, most + 1))
+            enough = sizes[self._power(sizes, months, effect * self.dose[months - 1]) >= self.power]
+            if len(enough):
+                return int(enough[0])
+        return None
 
-    def _error(self, branches: int, months: int) -> tuple[float, int]:
-        _check_size(branches, months, len(self.variance))
-        treated = treated_of(branches, self.treated_share)
-        error = np.sqrt(self.variance[months - 1] * (1 / treated + 1 / (branches - treated)))
-        possible = check_ways(np.array([branches]), np.array([treated]), self.conf_level)[0]
-        return float(error), branches - 2 if possible else 0
+    def _power(self, sizes: Ints, months: int, effect: float) -> Floats:
+        treated = np.clip(np.rint(self.treated_share * sizes), 1, sizes - 1).astype(np.int64)
+        error = np.sqrt(self.variance[months - 1] * (1 / treated + 1 / (sizes - treated)))
+        level = [
+            attained_level(int(b), int(k), 1 - self.conf_level) for b, k in zip(sizes, treated, strict=True)
+        ]
+        return power_at_level(effect, std_error=error, df=sizes - 2, level=level)
 
     def narrative(self) -> str:
         """Tell the largest study's reach, and what the hoped-for effect would take."""
