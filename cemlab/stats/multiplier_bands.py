@@ -18,6 +18,8 @@ _POINTS = np.array([-1.5, -1.0, -0.5, 0.5, 1.0, 1.5])
 _POINTS = (np.sign(_POINTS) * np.sqrt(np.abs(_POINTS))).astype(np.float32)
 # Draws times estimates done at once; keeps memory low.
 _AT_ONCE = 400_000
+# A draw whose variance, of about 1, comes out smaller has lost all its figures.
+_NOTHING = np.float32(1e-12)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -144,8 +146,7 @@ def _largest(scaled: Singles, stratum: Ints, *, draws: int, rng: np.random.Gener
             moved = part @ drawn[inside]
             total[at] += moved
             variance[at] -= moved * moved * share
-        with np.errstate(divide="ignore"):
-            found.append(np.sqrt((total**2 / np.maximum(variance, 0)).max(axis=0)))
+        found.append(np.sqrt((total**2 / np.maximum(variance, _NOTHING)).max(axis=0)))
     largest: Singles = np.concatenate(found)
     return largest
 
