@@ -196,7 +196,7 @@ def smooth_trend_bounds(
     fixed, free = _lead_weights(k, reach)
     cov_leads, cov_both = target.covariance[:k, :k], target.covariance[:k, k]
     path = lasso_path(free.T @ cov_leads @ free, free.T @ (cov_leads @ fixed + cov_both))
-    caution = _caution(target.clusters, k, conf_level)
+    caution = _caution(target.clusters, k - 1, conf_level)
     middle, half = np.empty(grid.size), np.empty(grid.size)
     for i, bound in enumerate(grid):
 
@@ -348,15 +348,15 @@ def _lowest(length: Callable[[float], float], knots: Floats) -> float:
     return float(found.x) if found.fun < values[at] else float(knots[at])
 
 
-def _caution(clusters: int | None, k: int, conf_level: float) -> float:
-    """Return the factor on standard errors for a covariance that was estimated from few units."""
+def _caution(clusters: int | None, free: int, conf_level: float) -> float:
+    """Return the factor on standard errors where so many free weights rest on an estimated covariance."""
     from scipy.special import ndtri, stdtrit
 
     if clusters is None:
         return 1.0
-    df = clusters - 1 - k
-    # the residual variance of a regression on k leads, and what estimating its coefficients adds
-    chosen = (clusters - 1) / df * (1 + k / max(clusters - k - 2, 1))
+    df = clusters - 1 - free
+    # the residual variance of a regression on so many leads, and what estimating its coefficients adds
+    chosen = (clusters - 1) / df * (1 + free / (df - 1))
     share = (1 + conf_level) / 2
     return float(np.sqrt(chosen) * stdtrit(df, share) / ndtri(share))
 
