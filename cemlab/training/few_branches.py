@@ -190,7 +190,13 @@ def few_branches_test(
     Randomisation inference asks what the figure would be had other units been treated at these dates. It is
     exact if chance decided, or if units without treatment are exchangeable: alike in size and in how much
     they vary. A check compares their spread before the treatment. If the treated vary more than the others it
-    rejects too often, if less too seldom, and no test can mend that with fewer than six.
+    rejects too often, if less too seldom, and no test can mend that with fewer than six: with 3 of 20
+    treated, errors of treated units twice as large as the others' make it reject 21 % at a level of 5 %,
+    half as large 1 %. The wild cluster bootstrap, with 6 of 20, rejects 6 % and 4 % then.
+
+    In 2,000 placebo studies each over 12 to 60 units, one to half of them treated, with AR(0.8) errors, the
+    test that the rule takes rejected between 3.7 and 6.2 %. The usual clustered test alone rejected 53 % with
+    1 of 12 treated, 25 % with 2 of 20 and 20 % with 3 of 50.
 
     References
     ----------

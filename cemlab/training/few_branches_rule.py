@@ -127,7 +127,8 @@ def branches_needed(treated: int, *, alpha: float, total: int) -> int | None:
         ways = count_assignments([treated, n - treated])
         # every assignment and its opposite are as far out where halves are treated
         steps = ways // 2 if 2 * treated == n else ways
-        attained = int(alpha * steps * (1 + 1e-9)) / steps
-        if attained >= alpha * (1 - TOLERATED):
+        plain = int(alpha * steps * (1 + 1e-9))
+        half = int(alpha * steps * (1 + 1e-9) + 0.5)
+        if plain and any(abs(count / steps - alpha) <= TOLERATED * alpha for count in (plain, half)):
             return n
     return None
