@@ -18,14 +18,12 @@ from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.stats.lasso_path import lasso_path
 from cemlab.stats.trend_bounds import (
     TrendBounds,
-    TrendTarget,
-    bias_of_bends,
     folded_quantile,
     relative_trend_bounds,
     smooth_trend_bounds,
-    trend_target,
 )
 from cemlab.stats.trend_breakdown import breakdown
+from cemlab.stats.trend_target import TrendTarget, bias_of_bends, trend_target
 from cemlab.training.effects import GroupTimeEffects
 from cemlab.training.roll_out import RollOut
 

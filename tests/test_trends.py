@@ -11,7 +11,8 @@ from cemlab import training
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.organisation.network_tables import half_scores
-from cemlab.stats.pre_trends import chance, leads_before, leads_tested, lottery, slope_before, wald
+from cemlab.stats.dealt_trends import wald
+from cemlab.stats.pre_trends import chance, leads_before, leads_tested, lottery, slope_before
 from cemlab.stats.trend_power import slope_found, slope_found_jointly
 from cemlab.training.roll_out import RollOut
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cemlab.errors import DataError, DesignError, OptionError
+from cemlab.errors import OptionError
 from cemlab.result import check_conf_level
 from cemlab.stats.lasso_path import lasso_path
+from cemlab.stats.trend_target import TrendTarget, bias_of_bends
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,108 +47,6 @@ class TrendBounds:
     conf_high: Floats
     set_low: Floats
     set_high: Floats
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class TrendTarget:
-    """The leads and one effect, a weighted sum of lags, with their joint covariance.
-
-    Parameters
-    ----------
-    leads
-        (k) estimates before treatment in order of time, the last one period before the base.
-    effect
-        The weighted sum of lags.
-    covariance
-        (k + 1, k + 1) of the leads and the effect.
-    distance
-        (t) periods from the base to each lag, 1 or more.
-    weights
-        (t) of the lags in the effect.
-    clusters
-        How many independent units the covariance was estimated from; None if it is known.
-    """
-
-    leads: Floats
-    effect: float
-    covariance: Floats
-    distance: Floats
-    weights: Floats
-    clusters: int | None
-
-
-def trend_target(
-    leads: npt.ArrayLike,
-    lags: npt.ArrayLike,
-    *,
-    covariance: npt.ArrayLike,
-    distance: npt.ArrayLike | None = None,
-    weights: npt.ArrayLike | None = None,
-    clusters: int | None = None,
-) -> TrendTarget:
-    """Return leads and the weighted sum of lags, checked.
-
-    Parameters
-    ----------
-    leads
-        (k) estimates before treatment in order of time; periods follow each other up to the base.
-    lags
-        (t) estimates after it.
-    covariance
-        (k + t, k + t) of leads and lags.
-    distance
-        (t) periods from the base to each lag; 1, 2, … if not given.
-    weights
-        (t) of the lags; equal and adding up to 1 if not given.
-    clusters
-        How many independent units the covariance was estimated from; None if it is known.
-
-    Raises
-    ------
-    DataError, DesignError
-        For shapes that do not fit, what is not finite, no lead, no lag, or a covariance that is none or
-        singular.
-    """
-    before, after = np.atleast_1d(np.asarray(leads, float)), np.atleast_1d(np.asarray(lags, float))
-    k, t = before.size, after.size
-    matrix = np.asarray(covariance, float)
-    far = np.arange(1.0, t + 1) if distance is None else np.asarray(distance, float)
-    share = np.full(t, 1 / max(t, 1)) if weights is None else np.asarray(weights, float)
-    if k == 0:
-        raise DesignError(
-            "one period before treatment only: it is what all is relative to, and no lead is left to bound a "
-            "violation of parallel trends by; take a longer panel"
-        )
-    if t == 0:
-        raise DesignError("no lag: there is no effect after treatment to bound")
-    if matrix.shape != (k + t, k + t) or far.shape != (t,) or share.shape != (t,):
-        raise DataError(
-            f"{k} leads and {t} lags need a covariance of shape ({k + t}, {k + t}), distance and weights of "
-            f"shape ({t},); given {matrix.shape}, {far.shape}, {share.shape}"
-        )
-    for name, values in (("leads", before), ("lags", after), ("covariance", matrix), ("weights", share)):
-        if not np.isfinite(values).all():
-            raise DataError(f"{name} hold what is no finite number; leave such event times out")
-    if not (far >= 1).all() or (far != np.rint(far)).any():
-        raise DataError("distance holds what is no whole number of periods from the base, 1 or more")
-    pick = np.zeros((k + 1, k + t))
-    pick[:k, :k] = np.eye(k)
-    pick[k, k:] = share
-    reduced = pick @ matrix @ pick.T
-    _check_covariance(matrix, reduced)
-    if clusters is not None and clusters - k < 3:
-        raise DesignError(
-            f"{k} leads from {clusters} units: their covariance is too poor to lean on; take at most "
-            f"{max(clusters - 3, 0)} leads"
-        )
-    return TrendTarget(
-        leads=before,
-        effect=float(share @ after),
-        covariance=reduced,
-        distance=far,
-        weights=share,
-        clusters=clusters,
-    )
 
 
 def smooth_trend_bounds(
@@ -184,6 +83,7 @@ def smooth_trend_bounds(
 
     Examples
     --------
+    >>> from cemlab.stats.trend_target import trend_target
     >>> target = trend_target([-2.0, -1.0], [2.0], covariance=1e-12 * np.eye(3))
     >>> found = smooth_trend_bounds(target, bounds=[0, 0.5])  # a line through the leads goes on to 1
     >>> found.conf_low.round(3).tolist(), found.conf_high.round(3).tolist()
@@ -251,6 +151,7 @@ def relative_trend_bounds(
 
     Examples
     --------
+    >>> from cemlab.stats.trend_target import trend_target
     >>> target = trend_target([-1.0, 0.5], [2.0], covariance=1e-12 * np.eye(3))
     >>> found = relative_trend_bounds(target, bounds=[0, 1])  # the largest move before was 1.5
     >>> found.conf_low.round(3).tolist(), found.conf_high.round(3).tolist()
@@ -279,18 +180,6 @@ def relative_trend_bounds(
         set_low=sums.min(axis=(1, 2)),
         set_high=sums.max(axis=(1, 2)),
     )
-
-
-def bias_of_bends(target: TrendTarget) -> float:
-    """Return by how much trends that bend by one a period from the base on move the effect at most.
-
-    Examples
-    --------
-    >>> bias_of_bends(trend_target([0.0], [0.0, 0.0], covariance=np.eye(3)))  # by 1 and by 3, on average 2
-    2.0
-    """
-    steps = np.arange(target.distance.max())
-    return float(np.abs(target.weights @ np.maximum(target.distance[:, None] - steps, 0)).sum())
 
 
 def folded_quantile(bias: float, conf_level: float) -> float:
@@ -370,19 +259,3 @@ def _grid(bounds: Sequence[float], conf_level: float) -> Floats:
     if grid.ndim != 1 or not grid.size or not (np.isfinite(grid).all() and (grid >= 0).all()):
         raise OptionError(f"bounds are {bounds!r}; give numbers from 0 on, e.g. [0, 0.5, 1]")
     return grid
-
-
-def _check_covariance(matrix: Floats, reduced: Floats) -> None:
-    scale = np.sqrt(np.maximum(np.diag(reduced), 0))
-    tolerance = 1e-8 * np.abs(matrix).max()
-    if not np.allclose(matrix, matrix.T, atol=tolerance, rtol=0):
-        raise DataError("covariance is not symmetric; give the covariance of leads and lags in this order")
-    if not (scale > 0).all():
-        raise DataError("covariance is singular: a lead or the effect has no variance; leave that lead out")
-    smallest = np.linalg.eigvalsh(reduced / np.outer(scale, scale))[0]
-    # the smallest direction of a correlation matrix that rounding alone can make
-    if smallest < 1e-10:
-        raise DataError(
-            "covariance is singular: some leads follow from others or from the effect; take fewer leads than "
-            "there are units"
-        )

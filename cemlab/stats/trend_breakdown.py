@@ -35,7 +35,8 @@ def breakdown(intervals: Callable[[list[float]], TrendBounds], *, unit: float) -
 
     Examples
     --------
-    >>> from cemlab.stats.trend_bounds import relative_trend_bounds, trend_target
+    >>> from cemlab.stats.trend_bounds import relative_trend_bounds
+    >>> from cemlab.stats.trend_target import trend_target
     >>> target = trend_target([-1.0, 0.5], [2.0], covariance=1e-12 * np.eye(3))
     >>> round(breakdown(lambda at: relative_trend_bounds(target, bounds=at), unit=1.0), 3)
     1.333

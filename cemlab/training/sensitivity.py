@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,16 +15,12 @@ from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Evidence
 from cemlab.markup import number
 from cemlab.result import Result, check_conf_level
-from cemlab.stats.trend_bounds import (
-    TrendTarget,
-    bias_of_bends,
-    relative_trend_bounds,
-    smooth_trend_bounds,
-    trend_target,
-)
+from cemlab.stats.trend_bounds import TrendBounds, relative_trend_bounds, smooth_trend_bounds
 from cemlab.stats.trend_breakdown import breakdown
+from cemlab.stats.trend_target import TrendTarget, bias_of_bends, trend_target
 from cemlab.training.aggregates import AveragedEffects
 from cemlab.training.effects import GroupTimeEffects
+from cemlab.training.roll_out import Ints
 
 Restriction = Literal["relative magnitudes", "smoothness"]
 
@@ -270,7 +266,7 @@ def _by_event_time(study: GroupTimeEffects | AveragedEffects) -> AveragedEffects
     return study
 
 
-def _leads(events: Any, anticipation: int, leads: int | None, clusters: int) -> Any:
+def _leads(events: Ints, anticipation: int, leads: int | None, clusters: int) -> Ints:
     """Return the rows of the nearest leads that follow each other, in order of time."""
     if leads is not None and (isinstance(leads, bool) or not isinstance(leads, int) or leads < 1):
         raise OptionError(f"leads is {leads!r}; allowed: a whole number from 1 on, or None for all")
@@ -281,7 +277,7 @@ def _leads(events: Any, anticipation: int, leads: int | None, clusters: int) -> 
     return rows[len(rows) - min(unbroken, most) :]
 
 
-def _lags(events: Any, post: Literal["average"] | int) -> Any:
+def _lags(events: Ints, post: Literal["average"] | int) -> Ints:
     """Return the rows of what is estimated."""
     after = np.flatnonzero(events >= 0)
     if post == "average":
@@ -294,11 +290,13 @@ def _lags(events: Any, post: Literal["average"] | int) -> Any:
     return np.flatnonzero(events == post)
 
 
-def _intervals(target: TrendTarget, restriction: Restriction, conf_level: float, bounds: Any) -> Any:
+def _intervals(
+    target: TrendTarget, restriction: Restriction, conf_level: float, bounds: Sequence[float]
+) -> TrendBounds:
     return _METHODS[restriction](target, bounds=bounds, conf_level=conf_level)
 
 
-def _table(found: Any) -> pd.DataFrame:
+def _table(found: TrendBounds) -> pd.DataFrame:
     columns = ("bound", "estimate", "conf_low", "conf_high", "set_low", "set_high")
     table = pd.DataFrame({name: getattr(found, name) for name in columns})
     table["holds"] = (table["conf_low"] > 0) | (table["conf_high"] < 0)

@@ -10,6 +10,7 @@ import pandas as pd
 from cemlab.errors import DataError, DesignError
 from cemlab.evidence import Check, HypothesisTest
 from cemlab.markup import number, p_value
+from cemlab.stats.dealt_trends import wald
 from cemlab.stats.group_time import Controls
 from cemlab.stats.pre_trends import (
     Leads,
@@ -20,7 +21,6 @@ from cemlab.stats.pre_trends import (
     leads_tested,
     lottery,
     slope_before,
-    wald,
 )
 from cemlab.stats.trend_power import slope_found, slope_found_jointly
 from cemlab.training.roll_out import Floats, Ints, RollOut
