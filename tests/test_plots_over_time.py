@@ -316,7 +316,7 @@ def test_the_key_names_marks_and_levels():
     assert plots.draw(event(begins=None, band_low=None, band_high=None)).get_legend() is None
     assert names_in_key(fan()) == ["Median", "Middle 50 %", "Middle 90 %"]
     assert names_in_key(fans(2)) == ["path 0: median", "path 1: median", "Middle 50 %", "Middle 90 %"]
-    assert names_in_key(tornado()) == ["Assumption at its lowest", "Assumption at its highest"]
+    assert names_in_key(tornado()) == ["At its lowest", "At its highest"]
 
 
 def test_alt_text_of_an_event():

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
 
 from cemlab.present import theme
 from cemlab.present.plots.scales import Series, floats, places
@@ -85,10 +86,10 @@ def grid(ax: Axes, axis: str) -> None:
     (ax.xaxis if axis == "x" else ax.yaxis).grid(color=PALE, linewidth=0.8)
 
 
-def legend(ax: Axes, key: list[tuple[Any, str]]) -> None:
-    """Write the key, marks and their names, above the axes."""
+def legend(ax: Axes, key: list[tuple[Any, str]], *, room: float | None = None) -> Legend:
+    """Write the key, marks and their names, above the axes, within so many points if not within theirs."""
     handles, names = [mark for mark, _ in key], [name for _, name in key]
-    wrapped, columns = in_columns(names, extent(ax)[0])
+    wrapped, columns = in_columns(names, extent(ax)[0] if room is None else room)
     # matplotlib leaves out a name that begins with "_", so the names are written afterwards
     box = ax.legend(
         handles,
@@ -105,6 +106,7 @@ def legend(ax: Axes, key: list[tuple[Any, str]]) -> None:
     )
     for text, name in zip(box.get_texts(), wrapped, strict=True):
         text.set_text(name)
+    return box
 
 
 def in_columns(names: list[str], room: float) -> tuple[list[str], int]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cemlab.chart import Chart
 
 _GAP = 4.0  # points between a bar and what is written at it
-_ENDS = ("Assumption at its lowest", "Assumption at its highest")
+_ENDS = ("At its lowest", "At its highest")
 _THICK = 0.72  # of a row
 
 
@@ -45,7 +45,7 @@ def paint_tornado(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
             _write(ax, base, place, length, text, rightwards=length > 0 or (length == 0 and side > 0))
     scale(ax, chart, "x", limits)
     ax.axvline(base, color=INK, linewidth=1.1)
-    ax.set_yticks(range(len(terms)), [row_label(name) for name in terms], parse_math=False)
+    ax.set_yticks(range(len(terms)), [row_label(name, extent(ax)[0]) for name in terms], parse_math=False)
     ax.set_ylim(len(terms) - 0.5, -0.5)
     ax.set_ylabel("")  # the rows name themselves
     grid(ax, "x")

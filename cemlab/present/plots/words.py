@@ -61,9 +61,9 @@ def note(chart: Chart, width: float) -> str:
     return wrap(chart.note, width - 2 * MARGIN, SMALL)
 
 
-def row_label(name: str) -> str:
-    """Return the name of a row in lines that leave most of the width to the data."""
-    return wrap(name, 0.3 * 72 * theme.WIDTH, SMALL)
+def row_label(name: str, data: float = 72 * theme.WIDTH) -> str:
+    """Return the name of a row in lines that leave most of the width to the data, so many points wide."""
+    return wrap(name, min(0.3 * 72 * theme.WIDTH, 0.6 * data), SMALL)
 
 
 def names(values: pd.Series[Any]) -> list[str]:
