@@ -90,14 +90,10 @@ def bootstrap_statsmodels(data: Arrays) -> list[float]:
 
     cluster, treated, after = data["cluster"], data["treated"], data["after"]
     clusters = int(cluster.max()) + 1
-    # rows stand in the order of their clusters
-    start = np.searchsorted(cluster, np.arange(clusters))
-    end = np.searchsorted(cluster, np.arange(clusters), side="right")
     design = np.column_stack([np.ones(len(cluster)), treated, after, treated * after])
     found = []
     for counts in resampled_clusters(clusters, draws=int(data["draws"]), seed=SEED)[: int(data["refits"])]:
-        drawn = np.repeat(np.arange(clusters), counts)
-        rows = np.concatenate([np.arange(start[c], end[c]) for c in drawn])
+        rows = np.repeat(np.arange(len(cluster)), counts[cluster])
         found.append(float(sm.OLS(data["outcome"][rows], design[rows]).fit().params[3]))
     return found
 
