@@ -20,7 +20,7 @@ from cemlab.stats.seeds import generator
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-# So many units for each lead that is tested jointly, at least: with fewer the covariance says little.
+# Degrees of freedom of the smaller side for each lead that is tested jointly.
 _UNITS_A_LEAD = 3
 # Deals times units times leads done at once; keeps memory low.
 _AT_ONCE = 1_000_000
@@ -154,17 +154,23 @@ def slope_before(
     return Slope(estimate=float(estimate[0]), std_error=float(std_error[0]))
 
 
-def leads_tested(found: Leads, *, units: int, groups: int) -> int:
-    """Return how many of the nearest leads can be tested jointly: all, or one for three units.
+def leads_tested(found: Leads, *, first: Ints) -> int:
+    """Return how many of the nearest leads can be tested jointly.
+
+    All, or one for three degrees of freedom of the smaller side: the treated within their groups, or those
+    that are compared with all of them. With more, a side that varies more than the other makes the test
+    reject far too often, however treatment is dealt.
 
     Parameters
     ----------
     found
         The leads.
-    units, groups
-        How many units, in how many groups, those never treated counted as one.
+    first
+        (n) first treated period of each unit.
     """
-    return max(1, min(found.estimate.size, (units - groups) // _UNITS_A_LEAD))
+    last = first == first.max()
+    treated = int((~last).sum()) - len(np.unique(first[~last]))
+    return max(1, min(found.estimate.size, treated // _UNITS_A_LEAD, (int(last.sum()) - 1) // _UNITS_A_LEAD))
 
 
 def lottery(

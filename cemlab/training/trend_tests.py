@@ -58,7 +58,7 @@ def see(rolled: RollOut, *, controls: Controls, anticipation: int, draws: int, s
     leads = leads_before(outcome, first=first, anticipation=anticipation, controls=controls)
     slope = slope_before(outcome, first=first, anticipation=anticipation, controls=controls)
     groups = len(np.unique(first))
-    tested = leads_tested(leads, units=len(first), groups=groups)
+    tested = leads_tested(leads, first=first)
     small = _ROUNDING * max(float(np.abs(outcome).max()), 1e-300)
     statistic = float(wald(leads.estimate[-tested:], leads.covariance[-tested:, -tested:]))
     if min(leads.std_error.min(), slope.std_error) <= small or np.isnan(statistic):

@@ -172,7 +172,8 @@ def pre_trends(
 
     Two tests share the level by Holm's rule. That of a *linear trend* spends it on one number, to which all
     periods before every group's treatment add: it finds a slope that no single lead shows. That of *all leads
-    jointly* finds dips and bends too, and slopes hardly at all.
+    jointly* finds dips and bends too, and slopes hardly at all; it takes as many of the nearest leads as the
+    smaller side has units for.
 
     Parameters
     ----------
