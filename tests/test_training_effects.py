@@ -235,8 +235,16 @@ def test_what_has_no_controls_is_left_out_and_said():
     assert check.passed is None
     assert "7 comparisons were left out, 4 of them after" in check.detail
     few = next(check for check in found.evidence.checks if check.name == "treated clusters")
-    assert few.passed is None
+    assert few.passed is False
     assert "5 clusters are treated, the smallest group has 2" in few.detail
+
+
+@pytest.mark.parametrize(
+    ("first", "passed"), [([3] * 10, True), ([3] * 9, None), ([3] * 12 + [5] * 2, False)]
+)
+def test_few_treated_clusters_are_said(first, passed):
+    check, *_ = estimated(small([*first, 0, 0, 0])).evidence.checks
+    assert (check.name, check.passed) == ("treated clusters", passed)
 
 
 def test_words_follow_the_grade():

@@ -12,6 +12,8 @@ from cemlab.training.roll_out import RollOut
 
 #: With fewer treated clusters, intervals from influence functions are checked by randomisation.
 FEW_TREATED = 10
+# Of a group of two clusters, intervals that should hold 95 % held 88 % in simulation; of three, 93 %.
+_FEWEST_OF_GROUP = 3
 
 
 def refuse_one_cluster(rolled: RollOut) -> None:
@@ -80,7 +82,7 @@ def _treated_clusters(rolled: RollOut) -> Check:
     return Check(
         name="treated clusters",
         null="enough clusters are treated for intervals to hold what they say",
-        passed=True if count >= FEW_TREATED else None,
+        passed=False if smallest < _FEWEST_OF_GROUP else True if count >= FEW_TREATED else None,
         detail=f"{count:,} clusters are treated, the smallest group has {smallest:,}.",
         remedy="Compare with randomisation inference.",
     )
