@@ -114,17 +114,17 @@ def plural(name: str) -> str:
     return f"{word}s"
 
 
-def picked(panel: ir.Table | pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def picked(panel: ir.Table | pd.DataFrame, columns: Sequence[str], *, what: str = "panel") -> pd.DataFrame:
     """Return a copy of the columns, from a frame or an engine; refuse columns that are not there."""
-    require_table(panel, "panel")
+    require_table(panel, what)
     if any(not isinstance(name, str) for name in columns):
         raise OptionError(f"columns are {list(columns)!r}; give their names as text")
     for name in columns:
-        require_column(panel, name, "panel")
+        require_column(panel, name, what)
     names = list(dict.fromkeys(columns))
     frame = panel[names].copy() if isinstance(panel, pd.DataFrame) else panel.select(names).to_pandas()
     if frame.empty:
-        raise DesignError("panel: there are no rows")
+        raise DesignError(f"{what}: there are no rows")
     return frame
 
 
