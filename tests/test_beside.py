@@ -163,6 +163,9 @@ def test_with_noise_each_method_is_what_it_says(noisy):
     path = design @ np.linalg.lstsq(design[~on], outcome.ravel()[~on], rcond=None)[0]
     gap = (outcome.ravel() - path)[on].mean()
     assert table.loc["Gardner's two stages", "estimate"] == pytest.approx(gap, abs=1e-6)
+    settled = sum(table["conf_low"] * table["conf_high"] > 0)
+    assert settled < 4
+    assert found.chart.claim == f"Whether cx moved is settled by {settled} of 4 methods"
     # t of 16 degrees of freedom at 90 %
     half = (table["conf_high"] - table["conf_low"]) / 2 / table["std_error"]
     assert half.drop("group-time average").to_numpy() == pytest.approx(1.7459, abs=1e-4)
@@ -223,7 +226,10 @@ def test_what_is_shown_says_what_is_averaged_compared_and_assumed(grown):
     assert "treated already among the controls" in found.summary["compares"].iloc[3]
     said = found.narrative()
     assert f"{found.weights.n_negative} of {len(found.weights.table)} groups and periods" in said
-    assert found.chart.claim.startswith("4 methods say from")
+    low, high = found.table["estimate"].min(), found.table["estimate"].max()
+    assert found.chart.claim == f"All 4 methods find cx up, by {low:.3g} to {high:.3g}"
+    turned = training.methods_beside(panel_of(-outcome, first), outcome="cx")
+    assert turned.chart.claim == f"All 4 methods find cx down, by {low:.3g} to {high:.3g}"
     check = found.evidence.checks[-1]
     assert check.name == "weights of two-way fixed effects"
     assert check.passed is False

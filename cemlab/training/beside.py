@@ -102,7 +102,6 @@ class MethodsBeside(Result):
     @property
     def chart(self) -> Chart:
         """Forest of the methods' figures."""
-        low, high = self.table["estimate"].min(), self.table["estimate"].max()
         return Chart(
             kind="forest",
             frame=self.table[["method", "estimate", "conf_low", "conf_high"]],
@@ -112,11 +111,20 @@ class MethodsBeside(Result):
             high="conf_high",
             x_label=f"Mean difference, in units of {self.outcome_name}",
             y_label="method",
-            claim=f"{len(self.table)} methods say from {number(low)} to {number(high)}",
+            claim=self._claim(),
             grade=self.evidence.grade,
             note=self.caption,
             reference=0.0,
         )
+
+    def _claim(self) -> str:
+        table, name = self.table, self.outcome_name
+        least, most = sorted(table["estimate"].abs())[:: len(table) - 1]
+        if (table["conf_low"] > 0).all() or (table["conf_high"] < 0).all():
+            way = "up" if table["estimate"].iloc[0] > 0 else "down"
+            return f"All {len(table)} methods find {name} {way}, by {least:.3g} to {most:.3g}"
+        settled = ((table["conf_low"] > 0) | (table["conf_high"] < 0)).sum()
+        return f"Whether {name} moved is settled by {settled} of {len(table)} methods"
 
 
 def methods_beside(
