@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cemlab.business_case.auditor import ClaimAudit, audit_claim
 from cemlab.business_case.break_even import BreakEven, break_even
 from cemlab.business_case.case import BusinessCase, training_case
 from cemlab.business_case.chain import Conditions, Wave
@@ -28,6 +29,7 @@ __all__ = [
     "BusinessCase",
     "CaseLedger",
     "Cell",
+    "ClaimAudit",
     "Conditions",
     "Entry",
     "Figures",
@@ -45,6 +47,7 @@ __all__ = [
     "Tornado",
     "VarianceShares",
     "Wave",
+    "audit_claim",
     "break_even",
     "break_even_frontier",
     "case_ledger",

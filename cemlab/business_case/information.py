@@ -200,7 +200,8 @@ def _entry_row(case: BusinessCase, item: str, drawn: Floats, values: Floats, fun
     return {
         "entry": item, "estimate": max(known.value, 0.0), "std_error": known.std_error,
         "threshold": threshold, "threshold_error": error, "side": side,
-        "p_flip": float((advised != funds).mean()), "now": float(drawn.mean()), "unit": entry.unit, "grade": entry.grade,
+        "p_flip": float((advised != funds).mean()), "now": float(drawn.mean()),
+        "unit": entry.unit, "grade": entry.grade,
     }  # fmt: skip
 
 

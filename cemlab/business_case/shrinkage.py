@@ -88,8 +88,8 @@ class Shrunk(Result):
         share = float(self.table.loc[self.table["what"].str.startswith("benchmark"), "weight"].iloc[-1])
         return (
             f"Measured here: {number(here['estimate'])} {self.unit}; together with the benchmark "
-            f"{number(both['estimate'])} ({number(both['conf_low'])} to {number(both['conf_high'])}), of which "
-            f"the benchmark has a weight of {percent(share, digits=0)}. {told}."
+            f"{number(both['estimate'])} ({number(both['conf_low'])} to {number(both['conf_high'])}), of "
+            f"which the benchmark has a weight of {percent(share, digits=0)}. {told}."
         )
 
     @property
@@ -170,7 +170,7 @@ def shrink_to_local(
     -----
     Both are taken as normal: each counts by one over its variance. The two contradict each other if the
     measured figure is a surprise under the benchmark's prediction, whose variance is the sum of both
-    (Box 1980). Best practices do not exist: what a benchmark says is a start, and own data have the last word.
+    (Box 1980). Best practices do not exist: a benchmark is a start, and own data have the last word.
 
     References
     ----------
