@@ -55,7 +55,7 @@ class Entry(ABC):
     def __post_init__(self) -> None:
         for name in ("item", "unit"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
-                raise DataError(f"an entry of the ledger needs a {name}; {self.item!r} has none")
+                raise DataError(f"the entry {self.item!r} lacks its {name}; write it")
         if self.grade not in STANDINGS:
             raise OptionError(f"the entry {self.item!r}: {one_of(self.grade, STANDINGS, what='grade')}")
 
@@ -131,11 +131,13 @@ class Assumption(Entry):
                 f"the entry {self.item!r}: low {values[0]:g}, mode {values[1]:g}, high {values[2]:g}; give "
                 "them in this order"
             )
+        for name, value in zip(("low", "mode", "high"), values, strict=True):
+            object.__setattr__(self, name, value)  # frozen: read once, here
 
     @property
     def middle(self) -> float:
         """The mode."""
-        return float(self.mode)
+        return self.mode
 
     @property
     def mean(self) -> float:
@@ -146,14 +148,14 @@ class Assumption(Entry):
     @property
     def ends(self) -> tuple[float, float]:
         """Low and high."""
-        return float(self.low), float(self.high)
+        return self.low, self.high
 
     def draw(self, rng: np.random.Generator, n: int) -> Floats:
         """Return `n` draws by inversion, so that a range that is moved moves every draw with it."""
         uniform = rng.random(n)
         width = self.high - self.low
         if width == 0:
-            return np.full(n, float(self.mode))
+            return np.full(n, self.mode)
         if self.shape == "pert":
             from scipy.special import betaincinv
 

@@ -276,9 +276,9 @@ def entries_of(
     return [
         Assumption(
             item=_text(row["item"]),
-            low=float(row["low"]),
-            mode=float(row["mode"]),
-            high=float(row["high"]),
+            low=row["low"],
+            mode=row["mode"],
+            high=row["high"],
             unit=_text(row["unit"]),
             source=_text(row.get("source")),
             owner=_text(row.get("owner")),

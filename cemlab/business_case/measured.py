@@ -43,6 +43,9 @@ def case_panel(company: Company) -> pd.DataFrame:
     panel = branch_panel(company, trained_share=True)
     own = panel.drop(columns=[name for name in ("revenue", "margin") if name in panel.columns])
     both: pd.DataFrame = own.merge(customer_months(company), on=["branch", "month"], how="left")
+    # a month in which a branch has no customer is no row of the count
+    counts = ["customers", "left", "left_otherwise", "revenue", "margin"]
+    both[counts] = both[counts].fillna(0.0)
     both.attrs = panel.attrs
     return both
 
