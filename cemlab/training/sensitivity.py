@@ -122,7 +122,7 @@ class TrendSensitivity(Result):
         """Write a bound with its unit."""
         if self.restriction == "relative magnitudes":
             return f"{number(bound)} × the largest move before"
-        return f"a bend of {number(bound)} a period"
+        return f"a bend of {number(bound)} a period" if bound else "a straight line"
 
     def _survives(self) -> str:
         """Say how large a violation the sign survives."""

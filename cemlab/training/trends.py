@@ -106,12 +106,12 @@ class PreTrends(Result):
         verdict = {
             False: "These data speak against parallel trends: nothing that follows may be told as a cause.",
             True: (
-                "That is below the overall estimate: a trend that explains all of it would more likely than "
-                "not have been seen. It is no proof that trends were parallel."
+                "The smaller of these is below the overall estimate: a trend that explains all of it would "
+                "more likely than not have been seen. It is no proof that trends were parallel."
             ),
             None: (
-                "That is no less than the overall estimate: trends that explain all of it may well have gone "
-                "unseen, so the tests decide nothing."
+                "The smaller of these is no less, in size, than the overall estimate: trends that explain "
+                "all of it may well have gone unseen, so the tests decide nothing."
             ),
         }[self.check.passed]
         return (
@@ -130,26 +130,29 @@ class PreTrends(Result):
 
     @property
     def chart(self) -> Chart:
-        """The leads with intervals, one by one."""
+        """The leads with intervals, and bands that hold for all at once."""
         words = {
             False: "Before the treatment the treated already moved otherwise than their controls",
             True: "Before the treatment the treated moved as their controls did, as far as can be seen",
             None: "Whether the treated moved as their controls did before the treatment is not settled",
         }
-        shown = self.table.assign(lead=[f"{event:+d}" for event in self.table["event_time"]])
         return Chart(
-            kind="forest",
-            frame=shown[["lead", "estimate", "conf_low", "conf_high", "band_low", "band_high"]],
-            x="estimate",
-            y="lead",
+            kind="event",
+            frame=self.table[["event_time", "estimate", "conf_low", "conf_high", "band_low", "band_high"]],
+            x="event_time",
+            y="estimate",
             low="conf_low",
             high="conf_high",
-            x_label=f"{self.roll_out.outcome_name}: treated less controls, from the last period before",
-            y_label="periods since the first treated one",
+            band_low="band_low",
+            band_high="band_high",
+            levels=(self.conf_level, self.conf_level),
+            x_label="Periods since the first treated one",
+            y_label=f"{self.roll_out.outcome_name}: treated less controls, from the last period before",
             claim=words[self.check.passed],
             grade=self.evidence.grade,
             note=self.caption,
             reference=0.0,
+            begins=0,
         )
 
 
