@@ -6,9 +6,10 @@ from cemlab.business_case.auditor import ClaimAudit, audit_claim
 from cemlab.business_case.break_even import BreakEven, break_even
 from cemlab.business_case.case import BusinessCase, training_case
 from cemlab.business_case.chain import Conditions, Wave
-from cemlab.business_case.direct import Cell, Roads, compare_roads, direct_case, direct_entries
-from cemlab.business_case.entries import Assumption, Entry, Fitted, counted, fitted_together
+from cemlab.business_case.direct import Cell, direct_case, direct_entries
+from cemlab.business_case.entries import Assumption, Entry, counted
 from cemlab.business_case.figures import Figures
+from cemlab.business_case.fitted import Fitted, fitted_together
 from cemlab.business_case.frontier import Frontier, break_even_frontier
 from cemlab.business_case.information import Information, what_would_change_our_mind
 from cemlab.business_case.ledger import CaseLedger, case_ledger, ledger_of
@@ -17,6 +18,7 @@ from cemlab.business_case.pilot import Pilot, pilot
 from cemlab.business_case.portfolio import Portfolio, portfolio
 from cemlab.business_case.recession import Recession, recession_of
 from cemlab.business_case.returns import SimpleReturn, simple_return
+from cemlab.business_case.roads import Roads, compare_roads
 from cemlab.business_case.scenarios import Scenario, usual_scenarios
 from cemlab.business_case.shrinkage import Shrunk, shrink_to_local
 from cemlab.business_case.stress import Stress, stress

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from cemlab.business_case.entries import STANDINGS, Assumption, Entry, Fitted, Shape, Standing
+from cemlab.business_case.entries import STANDINGS, Assumption, Entry, Shape, Standing
 from cemlab.business_case.figures import Figures
+from cemlab.business_case.fitted import Fitted
 from cemlab.business_case.grades import as_grade, weakest
 from cemlab.business_case.units import check_currency
 from cemlab.chart import Chart

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from cemlab.business_case.direct import JointResult
-from cemlab.business_case.entries import Entry, Fitted, fitted_together
+from cemlab.business_case.entries import Entry
+from cemlab.business_case.fitted import Fitted, fitted_together
 from cemlab.business_case.roles import ROLES
 from cemlab.errors import ColumnError, DataError, DesignError, one_of
 from cemlab.stats.split_slopes import split_slopes
