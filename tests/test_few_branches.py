@@ -419,3 +419,11 @@ def test_what_cannot_be_tested_is_refused(branches):
         training.few_branches_test(panel, outcome="cx", conf_level=1.0)
     with pytest.raises(OptionError, match="seed is"):
         training.few_branches_test(panel, outcome="cx", seed=1.5)
+
+
+def test_of_many_units_fewer_assignments_are_drawn(monkeypatch):
+    monkeypatch.setattr("cemlab.training.few_branches._ROOM", 30 * 1_200)
+    panel = panel_of(lasting(30, 6, seed=1), np.repeat([3, 6], [7, 23]))
+    assert training.few_branches_test(panel, outcome="cx").n_assignments == 1_201
+    monkeypatch.setattr("cemlab.training.few_branches._ROOM", 30)
+    assert training.few_branches_test(panel, outcome="cx").n_assignments == 1_000

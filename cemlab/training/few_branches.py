@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _FEWEST_DRAWS = 199
+# units times draws that are held at once; many units need few draws
+_ROOM, _ENOUGH_DRAWS = 5_000_000, 999
 # with fewer units the wild bootstrap's two signs give too few ways, and six values are drawn
 _WEBB_BELOW = 12
 
@@ -164,6 +166,7 @@ def few_branches_test(
         One less the level of the test.
     seed, draws
         Of the assignments and of the wild bootstrap; where there are no more than so many, all are listed.
+        Of more than 500 units fewer are drawn, but not less than 999.
     source
         The line that stands under every figure.
 
@@ -224,6 +227,7 @@ def few_branches_test(
     refuse_weights(rolled)
     _refuse_clusters(rolled)
     used, branches = _collapsed(rolled, post)
+    draws = min(draws, max(_ENOUGH_DRAWS, _ROOM // len(branches.group)))
     ways, enumerated = assignments(branches.group, draws=draws, rng=rng)
     dealt = {
         studentised: randomisation_draws(branches, ways=ways, enumerated=enumerated, studentised=studentised)
