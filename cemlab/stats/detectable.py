@@ -82,7 +82,6 @@ def detectable_ratio(df: npt.ArrayLike, *, power: float = 0.8, conf_level: float
     >>> detectable_ratio([10, 1e6]).round(3).tolist()
     [3.11, 2.802]
     """
-    check_conf_level(conf_level)
     check_power(power, conf_level)
     free = np.asarray(df, dtype=float)
     low, high = np.zeros(free.shape), np.full(free.shape, 40.0)
@@ -102,6 +101,7 @@ def check_power(power: float, conf_level: float) -> None:
     OptionError
         If it is not.
     """
+    check_conf_level(conf_level)
     if isinstance(power, bool) or not isinstance(power, int | float) or not 1 - conf_level < power < 1:
         raise OptionError(
             f"power is {power!r}; allowed: a chance above {1 - conf_level:.2g} and below 1, e.g. 0.8"
