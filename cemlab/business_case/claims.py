@@ -176,8 +176,8 @@ def _shift(pair: re.Match[str], claimed: tuple[Stated, ...], word: re.Match[str]
 
 
 def _slogan(rise: re.Match[str], claimed: list[re.Match[str]], word: re.Match[str], text: str) -> Claim:
-    if _LEAVE.fullmatch(word[0]) or not 0 < _percent(rise, text).value < 1:
-        raise _unread(text, "say by how much retention rises, above 0 and below 100 %")
+    if _LEAVE.fullmatch(word[0]) or not 0 < _percent(rise, text).value < 0.9:
+        raise _unread(text, "say by how much retention rises, above 0 and below 90 %")
     found = claimed[0]
     ends = _ends(found, text) if found.re is _PAIR else (_percent(found, text),)
     return Claim(kind="slogan", text=text, before=_percent(rise, text), after=None, claimed=ends)

@@ -10,7 +10,8 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from cemlab.business_case.entries import Fitted, Standing
+from cemlab.business_case.entries import Standing
+from cemlab.business_case.fitted import Fitted
 from cemlab.business_case.grades import as_grade, weakest
 from cemlab.business_case.told import named_claim
 from cemlab.chart import Chart

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from cemlab.business_case.case import BusinessCase
-from cemlab.business_case.entries import Fitted, Standing
+from cemlab.business_case.entries import Standing
 from cemlab.business_case.figures import Figures
+from cemlab.business_case.fitted import Fitted
 from cemlab.business_case.grades import as_grade, check_title, weakest
 from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
