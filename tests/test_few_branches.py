@@ -412,7 +412,7 @@ def test_what_cannot_be_tested_is_refused(branches):
     with pytest.raises(DesignError, match="every unit counts alike"):
         training.few_branches_test(training.roll_out(panel, outcome="cx", weights="staff"))
     with pytest.raises(DesignError, match="all units change alike"):
-        training.few_branches_test(panel.assign(cx=1.5), outcome="cx", post=9)
+        training.few_branches_test(panel.assign(cx=1.5 * panel["branch"]), outcome="cx", post=9)
     with pytest.raises(OptionError, match="draws is 10"):
         training.few_branches_test(panel, outcome="cx", draws=10)
     with pytest.raises(OptionError, match="conf_level"):
