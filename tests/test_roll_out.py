@@ -89,6 +89,20 @@ def test_ends_of_months_and_weeks_are_even_steps():
     ), outcome="cx").periods) == 5  # fmt: skip
 
 
+def test_categories_missing_numbers_and_time_zones():
+    panel = dated().assign(
+        branch=pd.Categorical(dated()["branch"], categories=["B9", "B4", "B3", "B2", "B1", "B0"]),
+        month=dated()["month"].dt.tz_localize("Europe/Paris"),
+        first_trained=dated()["first_trained"].dt.tz_localize("Europe/Paris"),
+        cx=dated()["cx"].astype("Float64"),
+    )
+    found = roll_out(panel, outcome="cx", cluster="branch")
+    assert found.units == ("B0", "B1", "B2", "B3", "B4")
+    assert found.first.tolist() == [2, 2, 3, 5, 5]
+    whole = frame().assign(first_trained=frame()["first_trained"].replace(0, None).astype("Int64"))
+    assert roll_out(whole, outcome="cx").first.tolist() == [2, 2, 3, 5, 5]
+
+
 def test_covariates_clusters_and_weights():
     found = roll_out(frame(), outcome="cx", covariates=["size"], cluster="area", weights="staff")
     assert found.cluster.tolist() == [0, 1, 0, 1, 0]
@@ -179,6 +193,8 @@ def test_dates_that_differ_within_a_unit_are_refused():
         ({"area": None}, {"cluster": "area"}, DataError, "'area': branch .* has none"),
         ({"size": "big"}, {"covariates": ["size"]}, DataError, "'size': 'big' is a str.*1 and 0"),
         ({"size": np.nan}, {"covariates": ["size"]}, DesignError, "'size': no branch has it"),
+        ({"cx": 2.5}, {}, DesignError, "'cx': it is 2.5 everywhere"),
+        ({}, {"outcome": "month"}, OptionError, "these are four columns"),
         ({}, {"covariates": ["cx"]}, OptionError, "'cx' is the outcome and a covariate"),
         ({}, {"covariates": "size"}, OptionError, r"allowed: a list of columns, e.g. \['size'\]"),
         ({}, {"covariates_of": "today"}, OptionError, "no time of covariates named 'today'"),

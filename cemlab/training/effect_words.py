@@ -39,10 +39,10 @@ def claim_of(averaged: AveragedEffects) -> str:
     # a count, not the largest of many: that is large by luck too
     signs = {"above": sum(row["band_low"] > 0 for row in settled)}
     signs["below"] = len(settled) - signs["above"]
-    told = " and ".join(f"{count:,} {side}" for side, count in signs.items() if count)
     kind = "groups" if averaged.axis == "group" else "periods"
+    told = [f"{count:,} of {len(after):,} {kind} {side} zero" for side, count in signs.items() if count]
     verb = f"The treatment changed {name}" if causal else f"With the treatment {name} changed"
-    return f"{verb}: {told} zero of {len(after):,} {kind}, by bands that hold for all"
+    return f"{verb}: {' and '.join(told)} by bands that hold for all"
 
 
 def _rows(averaged: AveragedEffects) -> list[dict[str, Any]]:

@@ -206,7 +206,9 @@ def group_time_effects(
     covariates), nobody acts on the treatment earlier than `anticipation` says, and the controls are not
     touched by it. Standard errors come from each unit's influence, clusters added up; see
     :func:`cemlab.stats.multiplier_bands.errors` for their correction for few units. Choices are as in the R
-    package did: `base="universal"` is its base_period of that name.
+    package did: `base="universal"` is its base_period of that name, covariates are those of the base period
+    and the nuisance models its logit and least squares; but its intervals are normal ones without a
+    correction for few units, so that of the same standard errors these are a little wider.
 
     References
     ----------
@@ -240,7 +242,9 @@ def group_time_effects(
             weights=weights,
         )
     )
-    _check_covariates(rolled, method)
+    if isinstance(panel, RollOut):
+        _refuse_columns(treated, covariates, cluster, weights)
+    _check_covariates(rolled, method, named=bool(covariates))
     _check_before(rolled, anticipation)
     refuse_one_cluster(rolled)
     cells = _estimate(rolled, controls, method, anticipation, base)
@@ -275,8 +279,21 @@ def _check_options(controls: str, method: str, base: str, anticipation: int, con
     check_conf_level(conf_level)
 
 
-def _check_covariates(rolled: RollOut, method: Method) -> None:
-    if method == "unadjusted" and rolled.covariate_names:
+def _refuse_columns(
+    treated: str | None, covariates: Sequence[str], cluster: str | None, weights: str | None
+) -> None:
+    """Refuse columns that would be overlooked, since the roll-out was read before."""
+    given = {"treated": treated, "covariates": covariates, "cluster": cluster, "weights": weights}
+    named = [name for name, value in given.items() if value]
+    if named:
+        raise OptionError(
+            f"{', '.join(named)}: the roll-out has been read already, with the columns it has; name them in "
+            "roll_out(), or hand in the panel"
+        )
+
+
+def _check_covariates(rolled: RollOut, method: Method, *, named: bool) -> None:
+    if method == "unadjusted" and named:
         raise OptionError(
             f"method is 'unadjusted', which uses no covariates, but {len(rolled.covariate_names)} are given; "
             "choose 'regression', 'weighting' or 'doubly robust', or leave the covariates out"

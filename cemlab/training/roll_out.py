@@ -191,6 +191,11 @@ def roll_out(
     before = None if x is None else x[:, : int(first.min())].mean(axis=1)
     if before is not None and covariates_of == "before anyone is treated":
         x = np.repeat(before[:, None, :], len(wide.columns), axis=1)
+    if np.ptp(wide.to_numpy()) == 0:
+        raise DesignError(
+            f"panel, column {outcome!r}: it is {label(wide.iloc[0, 0])} everywhere, so that nothing "
+            "can be said of it; take an outcome that varies"
+        )
     return RollOut(
         units=tuple(map(str, wide.index)),
         periods=tuple(wide.columns.astype(np.int64) if kind == "whole numbers" else wide.columns),
@@ -224,6 +229,11 @@ def _picked(
         raise OptionError(f"covariates is {covariates!r}; allowed: a list of columns, e.g. [{covariates!r}]")
     if covariates_of not in get_args(CovariatesOf):
         raise OptionError(one_of(covariates_of, get_args(CovariatesOf), what="time of covariates"))
+    if len({outcome, unit, time, began}) < 4:
+        raise OptionError(
+            f"outcome={outcome!r}, unit={unit!r}, time={time!r} and the treatment's {began!r}: these "
+            "are four columns; none can be two of them"
+        )
     if outcome in covariates:
         raise OptionError(
             f"{outcome!r} is the outcome and a covariate: its level before is part of every change, "
@@ -235,6 +245,11 @@ def _picked(
     money = ["currency"] if "currency" in panel.columns else []
     picked = list(dict.fromkeys([*roles, *money]))
     frame = panel[picked].copy() if isinstance(panel, pd.DataFrame) else panel.select(picked).to_pandas()
+    frame = frame.reset_index(drop=True)
+    for key in (unit,) if cluster is None else (unit, cluster):
+        # categories that do not occur would be groups without rows
+        if isinstance(frame[key].dtype, pd.CategoricalDtype):
+            frame[key] = frame[key].astype(object)
     if frame.empty:
         raise DataError("panel: it has no rows")
     if frame[unit].isna().any():

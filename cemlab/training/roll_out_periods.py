@@ -41,7 +41,9 @@ def as_periods(values: pd.Series[Any], column: str, *, missing_allowed: bool) ->
         raise DataError(f"{where}: {int(values.isna().sum()):,} rows have no period; each row needs one")
     if isinstance(values.dtype, pd.PeriodDtype):
         return values.dt.to_timestamp(), "dates"
-    if values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype):
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return values.dt.tz_localize(None), "dates"
+    if values.dtype.kind == "M":
         return values, "dates"
     seen = values.dropna()
     if values.dtype.kind in "iuf" or (len(seen) and all(_is_whole(value) for value in seen)):
