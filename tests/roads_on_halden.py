@@ -98,7 +98,9 @@ def both_roads(panel: pd.DataFrame, *, pay: float, draws: int = 4000) -> tuple[B
     # the spill-over reaches untrained branches of training regions: for the score those stay out
     score = effects(own[~own["branch"].isin(panel.loc[touched, "branch"])], "cx")
     # where experience is better, customers stay and the books grow by themselves: it is held alike
-    books = effects(own, "profit", method="regression", covariates=("cx",))
+    books = effects(
+        own, "profit", method="regression", covariates=("cx",), covariates_of="before anyone is treated"
+    )
     shares = {
         k + 1: panel[panel["first"] == wave].groupby("t")["trained_share"].mean().to_numpy()[FIRST:]
         for k, wave in enumerate(WAVES)

@@ -167,6 +167,10 @@ def test_what_a_board_reads():
     assert made.npv(made.draws.figures) == pytest.approx(npv)
     assert f"{row['estimate']:,.0f}" in made.narrative()
     assert "<script" not in made._repr_html_()
+    assert (made.chart.kind, made.chart.levels) == ("fan", (0.9, 0.5))
+    narrow = case(conf_level=0.4).chart
+    assert (narrow.inner_low, narrow.levels) == (None, (0.4,))
+    assert "middle 90 %" in made.chart.alt_text()
     worse = made.npv(made.draws.figures.at("Capital", 0.3))
     assert (worse < made.npv(made.draws.figures.at("Capital", 0.0))).mean() > 0.99
 
@@ -213,6 +217,7 @@ def test_words_follow_the_weakest_link():
     )
     assert "return on investment" not in set(weak.table["quantity"])
     assert "ROI" not in weak.to_markdown()
+    assert weak.to_markdown().startswith("**Assumption-based case**")
     with pytest.raises(ColumnError, match="quantity of this assumption-based case"):
         weak.value("return on investment")
     with pytest.raises(DesignError, match="says 'ROI'"):
@@ -220,10 +225,17 @@ def test_words_follow_the_weakest_link():
     # prices and counts that somebody looked up do not weaken what was measured by design
     prices = [assumption(r, *RANGES[r]) for r in RANGES if not ROLES[r].link]
     strong = case(ledger(grade="experiment", more=prices))
-    assert (strong.standing, strong.name) == ("experiment", "business case")
+    assert (strong.standing, strong.name, strong.title) == ("experiment", "business case", "Business case")
     ratio = strong.value("benefit–cost ratio")["estimate"]
     assert strong.value("return on investment")["estimate"] == pytest.approx(ratio - 1)
     assert strong.titled("ROI of training") == "ROI of training"
+    # what no wave uses is no link: without customers near by there is no spill-over to be weak
+    assert "spill-over" not in set(case(waves=[Wave()]).links["link"])
+    own = assumption("experience", *RANGES["experience"], grade="experiment")
+    waves = [Wave(experience="first"), Wave(month=3, experience="second")]
+    named = case(ledger(more=[replace(own, item=item) for item in ("first", "second")]), waves=waves)
+    assert named.links["link"].tolist().count("experience") == 0
+    assert named.links["entry"].tolist().count("first") == 1
     one = assumption("experience on purchases", *RANGES["experience on purchases"], grade="association")
     mixed = case(ledger(grade="experiment", more=[*prices, one]))
     assert mixed.standing == "association"

@@ -139,6 +139,7 @@ def test_a_result_brings_its_grade_and_its_error():
         (lambda: Fitted(item="x", unit="share", estimate=1, std_error=-1), DataError, "no covariance"),
         (lambda: Fitted(item="x", unit="share", estimate=np.nan, std_error=1), DataError, "finite"),
         (lambda: Fitted(item="x", unit="share", draws=[1.0]), DataError, "two or more rows"),
+        (lambda: Fitted(item="x", unit="share", result=found(), row=3), DesignError, "no row 3"),
         (lambda: Fitted(item="x", unit="share", result=0.2), DesignError, "is a float, not a Result"),
         (
             lambda: fitted_together(["a", "b"], units="share", estimate=[1, 2], covariance=[[1, 2], [2, 1]]),

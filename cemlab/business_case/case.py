@@ -37,6 +37,8 @@ from cemlab.result import Result, check_conf_level
 
 Floats = npt.NDArray[np.float64]
 
+#: Share of the draws in the inner band of the fan.
+_INNER = 0.5
 FEWEST_DRAWS, MOST_DRAWS = 100, 50_000_000
 
 
@@ -176,17 +178,21 @@ class BusinessCase(Result):
 
     @property
     def chart(self) -> Chart:
-        """The present value summed up month by month, with its interval."""
+        """The present value summed up month by month, as a fan."""
         end = self.by_month.iloc[-1]
         sure = "stays above nought" if end["conf_low"] > 0 else "may end below nought"
         sure = "stays below nought" if end["conf_high"] < 0 else sure
+        inner = self.conf_level > _INNER
         return Chart(
-            kind="line",
+            kind="fan",
             frame=self.by_month,
             x="month",
-            y="estimate",
+            y="npv_p50",
             low="conf_low",
             high="conf_high",
+            inner_low="npv_p25" if inner else None,
+            inner_high="npv_p75" if inner else None,
+            levels=(self.conf_level, _INNER) if inner else (self.conf_level,),
             x_label="Month of the case",
             y_label=f"Present value so far, {self.ledger.currency}",
             claim=self.titled(f"The present value {sure} after {self.model.months} months"),
@@ -194,6 +200,13 @@ class BusinessCase(Result):
             note=self.caption,
             reference=0.0,
         )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AssumptionBasedCase(BusinessCase):
+    """A case whose weakest link does not identify a cause: it says what would follow, and claims no return."""
+
+    title: ClassVar[str] = "Assumption-based case"
 
 
 def training_case(
@@ -335,7 +348,8 @@ def _case(
         assumptions=model.assumptions,
         checks=ledger.evidence.checks,
     )
-    return BusinessCase(
+    kind = BusinessCase if may_say_return(standing) else AssumptionBasedCase
+    return kind(
         table=table,
         evidence=evidence,
         conf_level=conf_level,

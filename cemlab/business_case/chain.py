@@ -168,7 +168,12 @@ class Chain:
     def links(self) -> tuple[tuple[str, str], ...]:
         """Return name and item of what somebody claims to change something: the links of the chain."""
         used = self.used()
-        found = [(role, item) for role, item in self.items.items() if ROLES[role].link and item in used]
+        every = all(wave.experience is not None for wave in self.waves)
+        found = [
+            (role, item)
+            for role, item in self.items.items()
+            if ROLES[role].link and item in used and not (every and role == "experience")
+        ]
         own = [(f"experience, wave {k}", w.experience) for k, w in enumerate(self.waves, 1)]
         return (*found, *((name, item) for name, item in own if item is not None))
 
@@ -330,6 +335,8 @@ def build_chain(
     own = next((wave.experience for wave in waves if wave.experience), None)
     every = all(wave.experience for wave in waves)
     items = take(ledger, {**({"experience": own} if every and own else {}), **roles})
+    if not any(wave.nearby for wave in waves):
+        items.pop("spill-over", None)
     for wave in waves:
         if wave.experience:
             take(ledger, {**items, "experience": wave.experience})

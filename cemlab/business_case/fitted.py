@@ -88,6 +88,10 @@ class Fitted(Entry):
             raise DesignError(
                 f"the entry {self.item!r}: the result has {len(table)} rows; say which with row="
             )
+        if self.row is not None and not 0 <= self.row < len(table):
+            raise DesignError(
+                f"the entry {self.item!r}: the result has no row {self.row}; it has {len(table)}"
+            )
         line = table.iloc[self.row or 0]
         put = object.__setattr__  # frozen: read once, here
         put(self, "grade", result.evidence.grade)
