@@ -8,6 +8,7 @@ import pytest
 
 from cemlab.business_case import (
     Assumption,
+    Cell,
     Conditions,
     Fitted,
     Recession,
@@ -17,6 +18,7 @@ from cemlab.business_case import (
     break_even_frontier,
     case_ledger,
     counted,
+    direct_case,
     fitted_together,
     pilot,
     recession_of,
@@ -122,6 +124,7 @@ def test_a_tornado_holds_one_entry_at_its_ends_and_the_others_at_their_medians(c
     assert found.evidence.grade == "descriptive"  # an assumption allows no more
     assert found.table["entry"].iloc[0] in found.chart.claim
     assert found.table["entry"].iloc[0] in found.narrative()
+    assert (found.chart.kind, found.chart.low, found.chart.high) == ("tornado", "npv_at_low", "npv_at_high")
     assert list(found.summary["entry"]) == list(found.table["entry"])
 
 
@@ -456,6 +459,42 @@ def test_a_pilot_that_cannot_be_priced_is_refused(case, change, error, says):
     price = counted(item="p", value=1, unit="EUR a branch")
     with pytest.raises(error, match=says):
         pilot(case, **({"entry": FEE, "std_error": {8: 50.0}, "cost": price} | change))
+
+
+def test_the_direct_road_can_be_asked_the_same_but_for_other_times():
+    """Two phases of profit drawn together; in closed form, as the books are linear in what was measured."""
+    cells = fitted_together(
+        ["phase 1", "phase 2"],
+        units="EUR a branch and month",
+        estimate=[-500.0, 900.0],
+        covariance=[[200.0**2, 0.5 * 200 * 300], [0.5 * 200 * 300, 300.0**2]],
+        grade="quasi-experiment",
+    )
+    rest = [
+        counted(item="branches", value=10, unit="branches"),
+        counted(item="Capital", value=0.0, unit="share a year"),
+    ]
+    made = direct_case(
+        case_ledger([*cells, *rest], currency="EUR"),
+        cells=[
+            Cell(change="phase 1", branches="branches", start=0, stop=12),
+            Cell(change="phase 2", branches="branches", start=12, stop=24),
+        ],
+        draws=4000,
+    )
+    first = break_even(made, draws=400).table.set_index("entry").loc["phase 2"]
+    drawn = made.draws.figures.rows(0, 400)["phase 1"]
+    assert first["estimate"] == pytest.approx(-drawn.mean(), rel=1e-6)
+    # LMG shares of two correlated inputs of a sum with sds 2 and 3, correlation 0.5
+    a, b, rho = 2.0, 3.0, 0.5
+    total = a * a + b * b + 2 * a * b * rho
+    fair = (b * b * (1 - rho**2 / 2) + a * b * rho + a * a * rho**2 / 2) / total
+    share = variance_shares(made).table.set_index("entry")
+    assert share.loc["phase 2", "estimate"] == pytest.approx(fair, abs=6 * share.loc["phase 2", "std_error"])
+    assert tornado(made).table["swing"].iloc[0] > 0
+    assert tornado(made).evidence.grade == "quasi-experiment"
+    with pytest.raises(DesignError, match="other times can be priced through the chain alone"):
+        stress(made, [Scenario(name="cut", cut=6)])
 
 
 def test_conditions_that_differ_between_draws_are_kept(case):

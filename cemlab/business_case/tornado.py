@@ -92,13 +92,16 @@ class Tornado(Result):
             if flips
             else "no entry alone turns its sign"
         )
+        ends = {f"{end}_label": self.table[end].map(_three_figures) for end in ("low", "high")}
         return Chart(
-            kind="forest",
-            frame=self.table[["entry", "estimate", "conf_low", "conf_high"]],
+            kind="tornado",
+            frame=self.table[["entry", "estimate", "npv_at_low", "npv_at_high"]].assign(**ends),
             x="estimate",
             y="entry",
-            low="conf_low",
-            high="conf_high",
+            low="npv_at_low",
+            high="npv_at_high",
+            low_label="low_label",
+            high_label="high_label",
             x_label=f"Present value, {self.currency}",
             y_label="entry",
             claim=named_claim(
@@ -184,3 +187,7 @@ def tornado(case: BusinessCase, *, conf_level: float = 0.90) -> Tornado:
         currency=case.ledger.currency,
         standing=case.standing,
     )
+
+
+def _three_figures(value: float) -> str:
+    return number(float(f"{value:.3g}"))
