@@ -1,20 +1,17 @@
-"""The panel of branches and months, service, the trained share: by hand, on Halden, what is refused."""
+"""The panel of branches and months, service, the trained share: by hand, and what is refused."""
 
 from datetime import date, datetime
 from decimal import Decimal
 
 import ibis
-import numpy as np
 import pandas as pd
 import pytest
 
-from cemlab import simulate
 from cemlab.data.branch_panel import branch_panel
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.data.service_months import service_months
 from cemlab.data.trained_share import trained_share
 from cemlab.errors import ColumnError, DataError, DesignError
-from cemlab.simulate.opening import halden_of
 
 
 def company(**tables):
@@ -115,20 +112,6 @@ def test_branch_of_those_trained_comes_from_the_staff_where_training_does_not_sa
     tables = small()
     tables["training"] = tables["training"].drop(columns="branch")
     pd.testing.assert_frame_equal(branch_panel(company(**tables)), branch_panel(company(**small())))
-
-
-def test_halden_is_counted_as_it_was_simulated():
-    halden = simulate.company(customers=500, seed=2)
-    panel = branch_panel(halden, service=True, trained_share=True)
-    network = halden_of(halden).network()
-    trained = np.zeros((60, 48))
-    np.add.at(trained, network.post_branch, network.trained)
-    assert (panel["trained"].to_numpy().reshape(60, 48) == trained).all()
-    assert (panel["staff"].to_numpy().reshape(60, 48) == network.size[:, None]).all()
-    contacts = halden.table("contacts").to_pandas()
-    assert panel["contacts"].sum() == contacts["employee"].notna().sum()
-    # every length stands in the table without decimals, so the sum of all is exact
-    assert panel["handle_sum"].sum() == contacts.loc[contacts["employee"].notna(), "handle_seconds"].sum()
 
 
 @pytest.mark.parametrize("table", ["branch_month", "training"])
