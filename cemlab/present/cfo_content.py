@@ -115,10 +115,10 @@ def facts_of(case: BusinessCase, money: Money) -> tuple[Fact, ...]:
     return tuple(found)
 
 
-def fan_of(case: BusinessCase, money: Money) -> Chart:
-    """Return the present value so far as a fan, in the unit of the headline."""
+def fan_of(case: BusinessCase, months: pd.DataFrame, money: Money) -> Chart:
+    """Return the present value so far as a fan in one unit of money, from a table of months."""
     columns = [f"npv_p{quantile}" for quantile in ("05", "25", "50", "75", "95")]
-    frame = case.by_month[["month", *columns]].copy()
+    frame = months[["month", *columns]].copy()
     frame[columns] /= money.divisor
     above = frame["npv_p50"] >= 0
     below = frame.loc[~above, "month"]
@@ -148,23 +148,11 @@ def fan_of(case: BusinessCase, money: Money) -> Chart:
 
 
 def tornado_of(tornado: Tornado, money: Money) -> Chart:
-    """Return the swings as two-sided bars, in the unit of the headline, with the ends of the entries."""
-    table = tornado.table
-    npv = ["estimate", "npv_at_low", "npv_at_high"]
-    ends = {f"{end}_label": table[end].map(_short) for end in ("low", "high")}
-    frame = table[["entry", *npv]].assign(**{name: table[name] / money.divisor for name in npv}, **ends)
-    return replace(
-        tornado.chart,
-        kind="tornado",
-        frame=frame,
-        x="estimate",
-        y="entry",
-        low="npv_at_low",
-        high="npv_at_high",
-        low_label="low_label",
-        high_label="high_label",
-        x_label=f"Net present value [{money.unit}]",
-    )
+    """Return the picture of the swings in one unit of money."""
+    chart = tornado.chart
+    amounts = [name for name in (chart.x, chart.low, chart.high) if name]
+    frame = chart.frame.assign(**{name: chart.frame[name] / money.divisor for name in amounts})
+    return replace(chart, frame=frame, x_label=f"Net present value [{money.unit}]")
 
 
 def _short(value: float) -> str:

@@ -199,7 +199,7 @@ def cfo_sheet(
         title=case.titled(title or title_of(case, money, subject)),
         ask=case.titled(ask),
         facts=facts_of(case, money),
-        panels=(fan_of(case, money), tornado_of(swings, money)),
+        panels=(fan_of(case, case.by_month, money), tornado_of(swings, money)),
         ledger=entries_of(case, swings.table["entry"]),
         links=links_of(case),
         question="What would kill it?" if worth["estimate"] >= 0 else "What would turn it?",

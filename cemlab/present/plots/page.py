@@ -141,7 +141,6 @@ class Page:
 
     def _fit(self, ax: Axes, room: Region) -> None:
         """Move the edges of the axes by what stands out of the region, or leaves it empty."""
-        self.figure.draw_without_rendering()
         taken, inner = ax.get_tightbbox(), ax.get_window_extent()
         assert taken is not None  # the axes are visible
         pixel = 72 / self.figure.dpi
