@@ -149,12 +149,12 @@ def tornado(case: BusinessCase, *, conf_level: float = 0.90) -> Tornado:
     require_case(case)
     check_conf_level(conf_level)
     items = varying(case)
-    ends = (1 - conf_level) / 2, (1 + conf_level) / 2
-    drawn = case.draws.figures
-    low, high = np.quantile(case.draws.matrix(), ends, axis=0)
+    ends = [(1 - conf_level) / 2, 0.5, (1 + conf_level) / 2]
+    low, middle, high = np.quantile(case.draws.matrix(), ends, axis=0)
     rows = 1 + 2 * len(items)
-    moved = {item: np.full(rows, np.median(values)) for item, values in drawn.items()}
+    moved = {item: np.full(rows, values[0]) for item, values in case.draws.figures.items()}
     for k, item in enumerate(items):
+        moved[item][:] = middle[k]
         moved[item][1 + 2 * k], moved[item][2 + 2 * k] = low[k], high[k]
     npv = case.npv(Figures(moved, rows), conditions=middle_conditions(case.conditions))
     at_low, at_high = npv[1::2], npv[2::2]
