@@ -17,7 +17,7 @@ from cemlab.chart import Chart
 from cemlab.evidence import Evidence
 from cemlab.markup import join_words, number, percent
 from cemlab.result import Result, check_conf_level
-from cemlab.stats.value_of_information import conditional_means, partial_information, perfect_information
+from cemlab.stats.value_of_information import conditional_means, perfect_information, worth_of_advice
 
 Floats = npt.NDArray[np.float64]
 
@@ -191,11 +191,10 @@ def what_would_change_our_mind(
 
 
 def _entry_row(case: BusinessCase, item: str, drawn: Floats, values: Floats, funds: bool) -> dict[str, Any]:
-    known = partial_information(values, drawn)
-    threshold, side = _threshold(drawn, values)
-    parts = [_threshold(drawn[k::_PARTS], values[k::_PARTS])[0] for k in range(_PARTS)]
-    error = float(np.std(parts, ddof=1) / np.sqrt(_PARTS)) if not np.isnan(parts).any() else np.nan
-    advised = conditional_means(values, drawn)[:, 0] > 0
+    given = conditional_means(values, drawn)
+    known, advised = worth_of_advice(values, given), given[:, 0] > 0
+    threshold, side = _threshold(drawn, given[:, 0], funds)
+    error = _threshold_error(drawn, values, funds) if side else np.nan
     entry = case.ledger[item]
     return {
         "entry": item, "estimate": max(known.value, 0.0), "std_error": known.std_error,
@@ -213,15 +212,24 @@ def _everything(value: float, error: float, npv: Floats, funds: bool, case: Busi
     }  # fmt: skip
 
 
-def _threshold(drawn: Floats, values: Floats) -> tuple[float, str]:
-    """Return where the mean given the entry crosses nought, and on which side of it one decides otherwise."""
+def _threshold(drawn: Floats, given: Floats, funds: bool) -> tuple[float, str]:
+    """Return where the mean given the entry crosses nought, and the side on which one decides otherwise."""
     order = np.argsort(drawn, kind="stable")
-    at, given = drawn[order], conditional_means(values, drawn)[order, 0]
-    threshold, step = crossings(at, given, near=float(drawn.mean()))
+    at, mean = drawn[order], given[order]
+    threshold, step = crossings(at, mean, near=float(drawn.mean()))
     if step < 0:
         return float("nan"), ""
-    rising = given[min(step + 1, len(at) - 1)] > given[step]
-    return threshold, "above" if rising == (values[:, 0].mean() <= 0) else "below"
+    rising = bool(mean[min(step + 1, len(at) - 1)] > mean[step])
+    return threshold, "below" if rising == funds else "above"
+
+
+def _threshold_error(drawn: Floats, values: Floats, funds: bool) -> float:
+    """Return the Monte Carlo error of a threshold from parts of the draws; nan where a part has none."""
+    parts = []
+    for k in range(_PARTS):
+        part = drawn[k::_PARTS]
+        parts.append(_threshold(part, conditional_means(values[k::_PARTS], part)[:, 0], funds)[0])
+    return float(np.std(parts, ddof=1) / np.sqrt(_PARTS))
 
 
 def _evidence(case: BusinessCase, draws: int) -> Evidence:

@@ -165,10 +165,19 @@ def partial_information(values: Floats, parameter: Floats) -> Worth:
     Strong, M., Oakley, J. E. & Brennan, A. (2014). Estimating multiparameter partial expected value of
     perfect information from a probabilistic sensitivity analysis sample. Medical Decision Making 34, 311–326.
     """
-    return _partial(values, conditional_means(values, parameter))
+    return worth_of_advice(values, conditional_means(values, parameter))
 
 
-def _partial(values: Floats, given: Floats) -> Worth:
+def worth_of_advice(values: Floats, given: Floats) -> Worth:
+    """Return what it is worth to decide by conditional means instead of by the mean.
+
+    Parameters
+    ----------
+    values
+        Of shape (n, k).
+    given
+        From :func:`conditional_means`, of the same shape.
+    """
     now = int(values.mean(axis=0).argmax())
     advised = given.argmax(axis=1)
     gain = values[np.arange(len(values)), advised] - values[:, now]
@@ -200,7 +209,7 @@ def sample_information(values: Floats, parameter: Floats, *, std_error: float) -
     if not (std_error >= 0 and np.isfinite(std_error)):
         raise OptionError(f"std_error is {std_error!r}; allowed: a number from 0 on, in the parameter's unit")
     given = conditional_means(values, parameter)
-    known = _partial(values, given)
+    known = worth_of_advice(values, given)
     spread = float(np.ptp(parameter))
     now = int(given.mean(axis=0).argmax())
     if std_error == 0 or spread == 0 or known.value <= 0:
