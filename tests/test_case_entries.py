@@ -27,7 +27,7 @@ from cemlab.errors import ColumnError, DataError, DesignError, NotFoundError, Op
 from cemlab.evidence import Evidence
 from cemlab.result import Result
 
-N = 200_000
+N = 100_000
 
 
 def fee(**changes):

@@ -204,7 +204,7 @@ class BusinessCase(Result):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AssumptionBasedCase(BusinessCase):
-    """A case whose weakest link does not identify a cause: it says what would follow, and claims no return."""
+    """A case whose weakest link identifies no cause: it says what would follow, and claims no return."""
 
     title: ClassVar[str] = "Assumption-based case"
 

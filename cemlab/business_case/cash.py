@@ -158,8 +158,9 @@ def quantities(priced: Priced, *, currency: str, conf_level: float, with_return:
     add("present value of the cost", priced.cost.mean(), priced.cost, currency)
     paid = priced.cost > 0
     ratio = priced.gain[paid] / priced.cost[paid]
-    add("benefit–cost ratio", _median(ratio), ratio, "gain per cost", paid.mean())
-    if with_return:
+    if paid.any():  # books that are net of the cost have no ratio to it
+        add("benefit–cost ratio", _median(ratio), ratio, "gain per cost", paid.mean())
+    if with_return and paid.any():
         add("return on investment", _median(ratio) - 1, ratio - 1, "share of the cost", paid.mean())
     payback = payback_month(priced.discounted)
     add("payback", _median(payback), payback, "months", np.isfinite(payback).mean())

@@ -28,6 +28,7 @@ from cemlab.evidence import Evidence
 Floats = npt.NDArray[np.float64]
 
 _PROFIT = Kind(words=("a branch and month",), money=True)
+_PAID = Kind(words=("", "in all"), money=True, lowest=0)
 _BRANCHES = Kind(words=("branches",), lowest=0)
 
 
@@ -72,6 +73,7 @@ class DirectRoad:
     cells: tuple[Cell, ...]
     capital: str
     months: int
+    paid: tuple[tuple[int, str], ...] = ()
 
     assumptions = (
         "Without training, branches trained and branches not trained would have changed alike.",
@@ -81,7 +83,7 @@ class DirectRoad:
     def used(self) -> tuple[str, ...]:
         """Return the items that enter."""
         named = [item for cell in self.cells for item in (cell.change, cell.branches)]
-        return tuple(dict.fromkeys([*named, self.capital]))
+        return tuple(dict.fromkeys([*named, *(item for _, item in self.paid), self.capital]))
 
     def links(self) -> tuple[tuple[str, str], ...]:
         """Return each change of profit: it is the one link there is."""
@@ -99,7 +101,11 @@ class DirectRoad:
         for cell in self.cells:
             each = figures[cell.change] * figures[cell.branches]
             total[:, cell.start : cell.stop] += each[:, None]
-        return Flows(gains={"books": total}, cost=np.zeros_like(total))
+        cost = np.zeros_like(total)
+        for month, item in self.paid:
+            cost[:, month] += figures[item]
+        # profit bears what was paid already: without it the books would show as much more
+        return Flows(gains={"books": total + cost}, cost=cost)
 
 
 def _differ(conditions: Conditions) -> bool:
@@ -182,14 +188,15 @@ def direct_case(
     cells: Sequence[Cell],
     capital: str = ROLES["capital"].item,
     months: int | None = None,
+    paid: Mapping[int, str] | None = None,
     draws: int = 20_000,
     seed: int = 1,
     conf_level: float = 0.90,
 ) -> BusinessCase:
     """Answer what a training was worth, from the books of the branches themselves.
 
-    Profit after training, against branches not trained, is net of what training costs, so there is no cost
-    apart from it, no ratio of one to the other, and neither retention nor spend can be told apart.
+    Profit after training, against branches not trained, is net of what training costs. Neither retention nor
+    spend can be told apart, and there is a ratio of gain to cost only if `paid` says what training cost.
 
     Parameters
     ----------
@@ -201,6 +208,8 @@ def direct_case(
         Item of the yearly discount rate.
     months
         How long; to the end of the last cell if not given.
+    paid
+        Month of the case → item: the money that training cost in it, which the books bear already.
     draws, seed, conf_level
         As in :func:`~cemlab.business_case.training_case`.
 
@@ -226,5 +235,9 @@ def direct_case(
         if not 0 <= cell.start < cell.stop <= last:
             raise DataError(f"{cell.change!r} covers months {cell.start} to {cell.stop - 1} of {last}")
     check_entry(ledger[capital], ROLES["capital"].kind, "capital", ledger.currency)
-    model = DirectRoad(cells=tuple(cells), capital=capital, months=last)
+    for month, item in (paid or {}).items():
+        check_whole(month, "a month of paid", 0, last - 1)
+        check_entry(ledger[item], _PAID, "paid", ledger.currency)
+    bills = tuple((paid or {}).items())
+    model = DirectRoad(cells=tuple(cells), capital=capital, months=last, paid=bills)
     return case_of(ledger, model, draws=draws, seed=seed, conf_level=conf_level)
