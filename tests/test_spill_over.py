@@ -127,6 +127,15 @@ def test_regions_that_drift_apart_are_no_spill_over():
     assert "effect" not in found.chart.claim
 
 
+def test_branches_chosen_for_their_trend_are_no_witnesses():
+    rows = company(np.random.default_rng(2))
+    rows["first_trained"] = rows["first_trained"].where(rows["first_trained"] != 5, 9)
+    rows.loc[rows["first_trained"] == 9, "cx"] += 0.7 * rows["month"]
+    found = training.spill_over(rows, outcome="cx")
+    assert "placebo dates" in [check.name for check in found.evidence.failed]
+    assert found.evidence.grade == "association"
+
+
 def test_the_narrative_tells_what_is_settled():
     found = training.spill_over(company(np.random.default_rng(1), spill=3.0, effect=3.0), outcome="cx")
     assert "settles nothing" not in found.narrative()

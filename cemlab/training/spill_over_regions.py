@@ -23,11 +23,13 @@ from cemlab.training.exposure import (
     first_exposed,
     main_figures,
 )
+from cemlab.training.placebo_tests import placebo_p_values
 from cemlab.training.roll_out import RollOut, roll_out
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+_EARLIER = (3, 6)
 _WHO = ("never trained", "not yet trained", "both")
 
 
@@ -180,8 +182,9 @@ def spill_over(
     A branch is exposed from the month in which the first of its region is trained, until it is trained
     itself. Its mean while exposed less its mean before is compared with the same months of branches of
     regions where nobody is ever trained; interval and test are Welch's, with degrees of freedom for few
-    branches. Regions are few: that they have no ups and downs of their own is assumed, and looked at in the
-    months before.
+    branches. Regions are few: that they have no ups and downs of their own is assumed. Where slopes before
+    differ, or placebo dates find something, the grade is "association": branches trained later may have been
+    heading elsewhere anyway.
 
     Main figures are against the mean of all months before, as in :func:`on_the_way`: once against all
     branches not trained by then, spilt over or not, once against those of clean regions only.
@@ -291,8 +294,11 @@ def _evidence(
     rolled: RollOut, table: pd.DataFrame, where: Ints, clean: Flags, region: str, unit: str, source: str
 ) -> Evidence:
     last = table.iloc[-1]
+    placebo = placebo_p_values(rolled, _EARLIER)
+    # two dates looked at: each at half the level
+    sound = all(p >= 0.05 / len(placebo) for p in placebo)
     alike = bool(last["trend_p"] >= 0.05)
-    grade: Grade = "quasi-experiment" if alike else "association"
+    grade: Grade = "quasi-experiment" if alike and sound else "association"
     regions = (len(np.unique(where[~clean])), len(np.unique(where[clean])))
     trend = Check(
         name="same slope before",
@@ -300,6 +306,17 @@ def _evidence(
         passed=alike,
         detail=f"Of the difference of the slopes: {p_value(float(last['trend_p']))}.",
         remedy="They would have parted anyway; the difference is no spill-over.",
+    )
+    dates = Check(
+        name="placebo dates",
+        null="those trained later changed like the others before they were trained",
+        passed=sound if placebo else None,
+        detail=(
+            f"Of {len(placebo)} placebo dates the smallest {p_value(min(placebo))}."
+            if placebo
+            else "No unit is watched long enough before its training."
+        ),
+        remedy="Branches were chosen by where they were heading; those not yet trained are no witnesses.",
     )
     few = Check(
         name="few regions",
@@ -322,7 +339,7 @@ def _evidence(
             "Without any training both kinds of regions would have changed alike.",
             f"Training reaches no further than its own {region}.",
         ),
-        checks=(trend, few, *rolled.checks),
+        checks=(trend, dates, few, *rolled.checks),
     )
 
 

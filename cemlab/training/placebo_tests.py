@@ -201,6 +201,18 @@ def placebos(
     )
 
 
+def placebo_p_values(rolled: RollOut, shifts: Sequence[int]) -> list[float]:
+    """Return the p-values of placebo dates so many periods earlier, as many of them as are possible."""
+    found = []
+    for shift in shifts:
+        try:
+            row = _earlier(rolled, shift, rolled.outcome_name, "not yet treated", 0.95)
+        except DesignError:
+            continue
+        found.append(float(row["p_value"]))
+    return found
+
+
 def _shifts(months_earlier: Sequence[int]) -> list[int]:
     good = not isinstance(months_earlier, str) and np.iterable(months_earlier)
     if not good or not all(
