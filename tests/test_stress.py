@@ -256,7 +256,7 @@ def test_scenarios_are_assumptions_and_one_that_bites_nothing_is_told(case):
     assert table.loc["long and deep recession", "change"] < table.loc["recession", "change"] < 0
     plain = make(known(), draws=100)
     idle = stress(plain, [Scenario(name="no budget", cut=6)])
-    assert idle.evidence.checks[-1].passed is False
+    assert idle.evidence.checks[-1].passed is None
     assert "“no budget” changes nothing" in idle.evidence.checks[-1].detail
     deeper = [Scenario(name=f"{d}", recession=Recession(depth=d)) for d in (0.5, 1.0, 2.0)]
     assert stress(plain, deeper).table["estimate"].is_monotonic_decreasing
@@ -362,6 +362,8 @@ def test_an_entry_that_cannot_turn_the_case_says_so(case):
     assert posts.loc["customers", "needed"] == "at least"
     assert posts.loc["Capital", "needed"] == "any"
     assert np.isnan(posts.loc["Capital", "estimate"])
+    assert posts.index.tolist() == ["customers", "Capital"]  # what can turn it stands first
+    assert break_even(case, entries=["Capital", "customers"], draws=50).table["entry"].iloc[0] == "customers"
     alone = break_even(case, entries=["Capital"], draws=50)
     assert "no entry alone turns" in alone.narrative()
     assert alone.summary["needed"].tolist() == ["no value turns it"]

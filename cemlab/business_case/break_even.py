@@ -187,11 +187,12 @@ def break_even(
     table = pd.DataFrame(rows)
     _refine(case, figures, items, table, grids, float(npv.std()))
     table["p_short"] = [_short(case, row) for row in table.to_dict("records")]
-    table = table.drop(columns="step").sort_values(
-        "p_short", key=lambda short: (short - 0.5).abs(), kind="stable", ignore_index=True
-    )
+    spread = np.array([max(float(case.draws.figures[item].std()), 1e-12) for item in items])
+    # of those whose draws all fall short, or none, the nearest to its break-even in its own spread
+    far = np.nan_to_num(np.abs(table["estimate"] - table["now"]) / spread, nan=np.inf)
+    table = table.iloc[np.lexsort((far, np.abs(table["p_short"] - 0.5), table["estimate"].isna()))]
     return BreakEven(
-        table=table,
+        table=table.drop(columns="step").reset_index(drop=True),
         evidence=evidence_on(case, design=f"One entry held at a value, {figures.n:,} draws of the others."),
         conf_level=conf_level,
         npv=float(case.draws.npv.mean()),

@@ -215,7 +215,7 @@ def _without_a_trace(rows: Sequence[tuple[str, Floats, str]]) -> tuple[Check, ..
         Check(
             name="scenarios that bite",
             null="every scenario changes the present value",
-            passed=not same,
+            passed=None if same else True,
             detail=f"{join_words(f'“{n}”' for n in same)} changes nothing." if same else "Each changes it.",
             remedy="It asks for something that the case does not have, such as refreshers or later waves.",
         ),
