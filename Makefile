@@ -17,7 +17,7 @@ help: ## Show this list
 lab: $(READY) .venv/.data ## Open JupyterLab at the start notebook (ARGS="--no-browser" on a headless machine)
 	$(BIN)/jupyter lab --ip=127.0.0.1 $(ROOT) --LabApp.default_url=/lab/tree/$(START) $(ARGS)
 
-# A worker a core: more threads of linear algebra would only wait for one another (45 s of processor, not 17).
+# A worker a core: more threads of linear algebra would only wait for one another.
 test: $(READY) ## Run the test suite
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -n auto --maxprocesses 4 $(ARGS)
 
