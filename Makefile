@@ -17,8 +17,9 @@ help: ## Show this list
 lab: $(READY) .venv/.data ## Open JupyterLab at the start notebook (ARGS="--no-browser" on a headless machine)
 	$(BIN)/jupyter lab --ip=127.0.0.1 $(ROOT) --LabApp.default_url=/lab/tree/$(START) $(ARGS)
 
+# A worker a core: more threads of linear algebra would only wait for one another.
 test: $(READY) ## Run the test suite
-	$(BIN)/pytest -n auto --maxprocesses 4 $(ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -n auto --maxprocesses 4 $(ARGS)
 
 notebooks: $(READY) ## Execute all notebooks that changed since they last ran
 	$(BIN)/cemlab run --out build/notebooks $(ARGS)

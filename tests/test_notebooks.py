@@ -67,21 +67,21 @@ def test_runs_on_halden_and_the_public_data_or_says_that_it_does_not(name, tmp_p
     assert ("This looks like late entry ignored" in page) == bool(wrong)
 
 
-@pytest.mark.notebooks
-@pytest.mark.parametrize("name", [PLAN, *TWO_ACTS])
-def test_runs_offline_with_the_small_tables_in_the_second_act_and_says_so(name, tmp_path, monkeypatch):
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """Neither cache nor network: a second act, which never is about the user's folder, has no public data."""
     monkeypatch.setenv("CEMLAB_DATA", str(tmp_path / "empty"))
     monkeypatch.setenv("CEMLAB_OFFLINE", "1")
-    (report,) = runner.run([name], out=tmp_path / "out", quick=True)
-    assert FALLEN_BACK in executed(report)
 
 
 @pytest.mark.notebooks
+@pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("name", TWO_ACTS)
-def test_runs_on_a_users_own_folder_where_nothing_can_be_marked(name, tmp_path):
+def test_runs_offline_on_a_users_own_folder_where_nothing_can_be_marked(name, tmp_path):
     (report,) = runner.run([name], out=tmp_path, data=bundled("data") / "small", quick=True)
     page = executed(report)
     assert "the tables that are there" in page
+    assert FALLEN_BACK in page
     assert marks(page) == ["Not marked"] * check_cells(name)
 
 
@@ -103,7 +103,8 @@ def test_saves_on_a_users_folder_and_says_where_halden_stands_in(contacts, tmp_p
 
 
 @pytest.mark.notebooks
-def test_plans_for_a_users_folder_with_campaigns_and_says_where_halden_stands_in(tmp_path):
+@pytest.mark.usefixtures("offline")
+def test_plans_offline_for_a_users_folder_with_campaigns_and_says_where_halden_stands_in(tmp_path):
     folder = write(tmp_path / "own", Halden(customers=3000, seed=2))
     for name in (TRUTH, "style_survey.parquet", "message_mix.parquet", "catalogue.parquet"):
         (folder / name).unlink()
@@ -114,6 +115,7 @@ def test_plans_for_a_users_folder_with_campaigns_and_says_where_halden_stands_in
     assert marks(page) == ["Not marked"] * check_cells(PLAN)
     assert "Source: Own" in page
     assert "Halden, a fictional company" in page
+    assert FALLEN_BACK in page
 
 
 @pytest.mark.parametrize(("name", "table"), [(PLAN, "campaigns"), (SAVES, "save_offers")])

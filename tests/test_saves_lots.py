@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from cemlab import saves
-from cemlab.errors import OptionError
+from cemlab.errors import DataError, OptionError
 from cemlab.saves.lot import alike_within_classes
 from cemlab.saves.policies import BY_UPLIFT, EVERYONE
 from tests.simulation.synthetic_saves import BASE, CELLS, SIZE, counted, save_cells
@@ -238,6 +238,12 @@ def test_amounts_of_every_kind_and_budgets_of_whole_offers():
     numbered = cells.table.assign(**{"class": cells.table["class"].map({"high": 2, "low": 0, "middle": 1})})
     numbered = saves.save_uplift(dataclasses.replace(cells, table=numbered))
     assert len(saves.save_policies(numbered, margin={0: 1, 1: 2, 2: 3}).table)
+
+
+@pytest.mark.parametrize("cells", [None, pd.DataFrame({"n": [1]})])
+def test_what_are_no_counted_offers_is_refused(cells):
+    with pytest.raises(DataError, match=f"cells is of type {type(cells).__name__}; hand in what"):
+        saves.save_uplift(cells)
 
 
 def test_what_is_no_offer_or_number_is_refused_by_name():

@@ -240,10 +240,10 @@ def test_members_of_the_books_are_the_contracts_that_run(default):
 
 
 @pytest.fixture(scope="module", params=[1, 2])
-def slopes(request):
+def slopes(request, default):
     """Naive and true slope of monthly profit per member on the experience, of one company."""
-    halden = Halden(seed=request.param)
-    seen = kept(halden)
+    seen = default if request.param == 1 else kept(Halden(seed=request.param))
+    halden = seen.halden
 
     def margin(step):
         moved = replace(seen.lives, experience=seen.lives.experience + step)
@@ -282,9 +282,9 @@ def test_the_true_slope_is_what_the_planted_numbers_give(slopes):
     assert slopes.local < slopes.true  # convex: the next SD is worth more than the slope today says
 
 
-def test_training_costs_first_and_pays_later():
-    halden = Halden(seed=1)
-    done, none = kept(halden), kept(halden, Scenario(training="none"))
+def test_training_costs_first_and_pays_later(default):
+    halden = default.halden
+    done, none = default, kept(halden, Scenario(training="none"))
     gain = (done.result.profit - none.result.profit).sum(axis=0) / 10_000
     first, last = halden.world.network.waves[0], halden.world.network.waves[-1]
     assert (gain[:first] == 0).all()

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from lifelines import AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter
 
+from cemlab import simulate
 from cemlab.data.company import Company
 from cemlab.simulate import Halden, Oracle, write
 from cemlab.simulate.buying.shopping import buy
@@ -19,8 +20,13 @@ from cemlab.simulate.timeline import LAST
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory):
-    return Company.open(write(tmp_path_factory.mktemp("naive") / "halden"))
+def company():
+    return simulate.company()
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    return Oracle(Halden())
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +49,8 @@ def kept(spells, day, **options):
 
 
 @pytest.mark.parametrize("day", [365, 730])
-def test_the_early_leavers_of_old_contracts_are_missing_and_retention_is_flattered(spells, day):
-    truth = Oracle(Halden()).retention(day)["truth"].item()
+def test_the_early_leavers_of_old_contracts_are_missing_and_retention_is_flattered(spells, oracle, day):
+    truth = oracle.retention(day)["truth"].item()
     # five points and more; the interval of a curve of 20,000 is one point wide
     assert kept(spells, day) > truth + 0.05
     assert kept(spells, day, entry=spells["before"]) == pytest.approx(truth, abs=0.015)
@@ -68,14 +74,14 @@ def test_one_minus_kaplan_meier_counts_more_leavers_than_there_are(spells):
     assert naive > incidence + 0.02
 
 
-def test_who_was_offered_had_to_live_that_long_so_a_harmful_offer_looks_like_a_cure(company, spells):
+def test_who_was_offered_had_to_live_that_long_so_a_harmful_offer_looks_like_a_cure(company, spells, oracle):
     offers = company.table("save_offers").to_pandas()
     low = offers[(offers["kind"] == "low risk") & offers["treated"]]
     others = spells[~spells["customer"].isin(offers["customer"])]
     seen = pd.concat([others, spells[spells["customer"].isin(low["customer"])]])
     seen = seen.assign(offered=seen["customer"].isin(low["customer"]).astype(float))
     naive = CoxPHFitter().fit(seen[["days", "left", "before", "offered"]], "days", "left", entry_col="before")
-    truth = Oracle(Halden()).save_offers()
+    truth = oracle.save_offers()
     truth = truth[truth["risk"] == "low"]
     assert truth["left_with"].mean() > truth["left_without"].mean()  # they wake those who slept
     assert np.exp(naive.confidence_intervals_.loc["offered"].max()) < 0.8

@@ -79,6 +79,12 @@ def test_words_and_picture(found):
     assert "no horizon" in found.narrative()
     assert found.chart.kind == "line"
     assert set(found.chart.frame["model"]) == {"exact", HAZARDS, NAIVE}
+    # both axes in per cent: the points of the models are those of the table, once as shares, once as they lie
+    assert found.chart.x_label.endswith("[%]")
+    shown = found.chart.frame[found.chart.frame["model"] != "exact"]
+    here = found.calibration[found.calibration["horizon"] == found.horizons[0]]
+    assert shown["predicted"].tolist() == pytest.approx(100 * here["predicted"])
+    assert shown["estimate"].tolist() == here["estimate"].tolist()
     assert len(found.summary) == 4
     assert found.evidence.n_given == found.evidence.n_used
 

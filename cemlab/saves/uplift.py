@@ -11,7 +11,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.data.save_offers import SaveCells
-from cemlab.errors import OptionError
+from cemlab.errors import DataError, OptionError
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import join_words, percent, points
 from cemlab.result import Result, check_conf_level
@@ -272,7 +272,7 @@ def save_uplift(
     DesignError
         If there is one arm only, over all or in a class, or there are too few customers for the folds.
     DataError
-        If counts contradict each other.
+        If `cells` are none, or counts contradict each other.
 
     Notes
     -----
@@ -305,6 +305,8 @@ def save_uplift(
     >>> save_uplift(cells).by_class["class"].tolist()
     ['high risk', 'low risk', 'middle risk']
     """
+    if not isinstance(cells, SaveCells):
+        raise DataError(f"cells is of type {type(cells).__name__}; hand in what save_offer_cells returned")
     check_conf_level(conf_level)
     if isinstance(bands, bool) or not isinstance(bands, int) or not 2 <= bands <= 20:
         raise OptionError(f"bands is {bands!r}; give 2 to 20, e.g. 5")

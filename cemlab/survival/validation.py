@@ -112,7 +112,7 @@ class HeldOutPredictions(Result):
         exact = pd.DataFrame(
             {"model": "exact", "predicted": ends, "estimate": ends, "conf_low": ends, "conf_high": ends}
         )
-        columns = list(exact.columns)
+        both = pd.concat([exact, here[list(exact.columns)]], ignore_index=True)
         gaps = [abs(float(self.of(model, LARGE).iloc[0]["estimate"])) for model in (HAZARDS, NAIVE)]
         claim = (
             f"Within {self.horizons[0]:g} {self.unit} the hazard model is off by {100 * gaps[0]:.1f} points, "
@@ -120,13 +120,14 @@ class HeldOutPredictions(Result):
         )
         return Chart(
             kind="line",
-            frame=pd.concat([exact, here[columns]], ignore_index=True),
+            # the height is shown in per cent by the picture, what lies along the axis below as it is given
+            frame=both.assign(predicted=100 * both["predicted"]),
             x="predicted",
             y="estimate",
             low="conf_low",
             high="conf_high",
             group="model",
-            x_label="Predicted risk (mean of the band, as a share)",
+            x_label="Predicted risk, mean of the band [%]",
             y_label=f"Left within {self.horizons[0]:g} {self.unit} [%]",
             claim=claim,
             grade=self.evidence.grade,
