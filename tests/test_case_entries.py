@@ -219,6 +219,14 @@ def test_a_ledger_with_gaps():
         entries_of(pd.DataFrame([row | {"low": None}]))
 
 
+def test_three_capitals_are_not_always_money():
+    read = ledger(counted(item="score", value=40, unit="NPS points"), fee())
+    assert "score" in read
+    assert ledger(fee(unit="XTS a person"), currency="XTS").currency == "XTS"
+    with pytest.raises(DesignError, match="another currency: 'CHF'"):
+        ledger(fee(unit="CHF"))
+
+
 def test_words_by_grade():
     assert weakest(["experiment", "assumption", "association"]) == "assumption"
     assert name_of("adjusted") == "assumption-based case"

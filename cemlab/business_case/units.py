@@ -8,7 +8,167 @@ from dataclasses import dataclass
 
 from cemlab.errors import DataError, DesignError
 
-_MONEY = re.compile(r"^([A-Z]{3})(\s|$)")
+_CODE = re.compile(r"^([A-Z]{3})(\s|$)")
+# ISO 4217, so that three capitals which are no money (NPS, CSR, FTE) are not taken for some.
+_CURRENCIES = frozenset(
+    [
+        "AED",
+        "AFN",
+        "ALL",
+        "AMD",
+        "ANG",
+        "AOA",
+        "ARS",
+        "AUD",
+        "AWG",
+        "AZN",
+        "BAM",
+        "BBD",
+        "BDT",
+        "BGN",
+        "BHD",
+        "BIF",
+        "BMD",
+        "BND",
+        "BOB",
+        "BRL",
+        "BSD",
+        "BTN",
+        "BWP",
+        "BYN",
+        "BZD",
+        "CAD",
+        "CDF",
+        "CHF",
+        "CLP",
+        "CNY",
+        "COP",
+        "CRC",
+        "CUP",
+        "CVE",
+        "CZK",
+        "DJF",
+        "DKK",
+        "DOP",
+        "DZD",
+        "EGP",
+        "ERN",
+        "ETB",
+        "EUR",
+        "FJD",
+        "FKP",
+        "GBP",
+        "GEL",
+        "GHS",
+        "GIP",
+        "GMD",
+        "GNF",
+        "GTQ",
+        "GYD",
+        "HKD",
+        "HNL",
+        "HTG",
+        "HUF",
+        "IDR",
+        "ILS",
+        "INR",
+        "IQD",
+        "IRR",
+        "ISK",
+        "JMD",
+        "JOD",
+        "JPY",
+        "KES",
+        "KGS",
+        "KHR",
+        "KMF",
+        "KPW",
+        "KRW",
+        "KWD",
+        "KYD",
+        "KZT",
+        "LAK",
+        "LBP",
+        "LKR",
+        "LRD",
+        "LSL",
+        "LYD",
+        "MAD",
+        "MDL",
+        "MGA",
+        "MKD",
+        "MMK",
+        "MNT",
+        "MOP",
+        "MRU",
+        "MUR",
+        "MVR",
+        "MWK",
+        "MXN",
+        "MYR",
+        "MZN",
+        "NAD",
+        "NGN",
+        "NIO",
+        "NOK",
+        "NPR",
+        "NZD",
+        "OMR",
+        "PAB",
+        "PEN",
+        "PGK",
+        "PHP",
+        "PKR",
+        "PLN",
+        "PYG",
+        "QAR",
+        "RON",
+        "RSD",
+        "RUB",
+        "RWF",
+        "SAR",
+        "SBD",
+        "SCR",
+        "SDG",
+        "SEK",
+        "SGD",
+        "SHP",
+        "SLE",
+        "SOS",
+        "SRD",
+        "SSP",
+        "STN",
+        "SVC",
+        "SYP",
+        "SZL",
+        "THB",
+        "TJS",
+        "TMT",
+        "TND",
+        "TOP",
+        "TRY",
+        "TTD",
+        "TWD",
+        "TZS",
+        "UAH",
+        "UGX",
+        "USD",
+        "UYU",
+        "UZS",
+        "VES",
+        "VND",
+        "VUV",
+        "WST",
+        "XAF",
+        "XCD",
+        "XOF",
+        "XPF",
+        "YER",
+        "ZAR",
+        "ZMW",
+        "ZWG",
+    ]
+)
 _PER = re.compile(r"^\s+(an?|and|per)\b")
 # Other currencies that people write by sign or by name; none of them is three capitals.
 _SIGNS = re.compile(r"[€$£¥]|\b(euros?|dollars?|pounds?|francs?|yen)\b", re.IGNORECASE)
@@ -38,16 +198,17 @@ class Kind:
         return f"{currency} {self.words[0]}".strip() if self.money else self.words[0]
 
 
-def currency_of(unit: str) -> str | None:
-    """Return the currency of a unit, None where it is no money.
+def currency_of(unit: str, own: str = "") -> str | None:
+    """Return the currency of a unit, None where it is no money; `own` is a currency in any case.
 
     Examples
     --------
     >>> currency_of("EUR a person"), currency_of("share a year"), currency_of("$ a person")
     ('EUR', None, '$')
+    >>> currency_of("NPS points")
     """
-    found = _MONEY.match(unit)
-    if found:
+    found = _CODE.match(unit)
+    if found and (found.group(1) in _CURRENCIES or found.group(1) == own):
         return found.group(1)
     sign = _SIGNS.search(unit)
     return sign.group(0) if sign else None
@@ -61,7 +222,7 @@ def check_currency(item: str, unit: str, currency: str) -> None:
     DesignError
         If the unit names another one.
     """
-    found = currency_of(unit)
+    found = currency_of(unit, currency)
     if found is not None and found != currency:
         raise DesignError(
             f"the entry {item!r} is in another currency: {unit!r}, the ledger's is {currency}; convert it at "
@@ -77,8 +238,10 @@ def check_kind(item: str, unit: str, kind: Kind, *, role: str, currency: str) ->
     DesignError
         If it does not.
     """
-    rest = unit[len(currency) :].strip() if kind.money and currency_of(unit) == currency else unit
-    fits = kind.money == (currency_of(unit) is not None) and any(_begins(rest, w) for w in kind.words)
+    rest = unit[len(currency) :].strip() if kind.money and currency_of(unit, currency) == currency else unit
+    fits = kind.money == (currency_of(unit, currency) is not None) and any(
+        _begins(rest, w) for w in kind.words
+    )
     if not fits:
         raise DesignError(
             f"the entry {item!r} has the unit {unit!r}, which does not fit the role {role!r}; allowed: a "
