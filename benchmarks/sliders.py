@@ -13,6 +13,7 @@ than about 8,000 customers too few rate a rival for the picture of loyalty, whic
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import json
 import resource
@@ -26,6 +27,16 @@ from typing import Any
 
 MARGINS = {"retain": 60.0, "cross-sell": 45.0, "referral": 80.0, "cheaper channel": 12.0}
 COSTS = {"retain": 3.0, "cross-sell": 0.8, "referral": 1.0, "cheaper channel": 0.5}
+NAMES = ("loyalty", "strategy", "margin", "saves", "plan", "event", "case")
+MOVES: dict[str, list[dict[str, Any]]] = {
+    "loyalty": [{"threshold": share} for share in (0.6, 0.75, 0.9, 0.7, 0.85)],
+    "strategy": [{"margin: retain": worth} for worth in (45.0, 75.0, 60.0, 90.0, 30.0)],
+    "margin": [{"horizon": 36}, {"shift": 0.5}, {"discount": 0.12}, {"horizon": 24}, {"shift": -0.5}],
+    "saves": [{"cost": 40.0}, {"margin": 2000.0}, {"capacity": 600}, {"budget": 9000.0}],
+    "plan": [{"branches": 30}, {"effect": 0.3}, {"trained": 0.6}, {"branches": 12}],
+    "event": [{"anticipation": 1}, {"anticipation": 3}, {"controls": "never treated"}, {"anticipation": 0}],
+    "case": [{"depth": 1.0}, {"turnover": 2.0}, {"unit_cost": 1200.0}, {"discount_rate": 0.12}],
+}
 YEARS = [(date(year, 1, 1), date(year, 12, 31)) for year in range(2022, 2026)]
 
 
@@ -45,15 +56,12 @@ def main() -> None:
     figures = {
         "customers": asked.customers,
         **{f"{name}_ms": [round(one[name], 1) for one in (few, many)] for name in few if name != "peak_mb"},
-        "ratio_loyalty_many_to_few": round(many["loyalty"] / few["loyalty"], 2),
-        "ratio_strategy_many_to_few": round(many["strategy"] / few["strategy"], 2),
-        "ratio_margin_many_to_few": round(many["margin"] / few["margin"], 2),
-        "ratio_saves_many_to_few": round(many["saves"] / few["saves"], 2),
+        **{f"ratio_{name}_many_to_few": round(many[name] / few[name], 2) for name in NAMES},
         "ratio_new_picture_to_moved": round(few["loyalty_new_picture"] / few["loyalty"], 2),
         "peak_mb": round(max(few["peak_mb"], many["peak_mb"])),
     }
     small, large = (f"{size:,}" for size in asked.customers)
-    for name in ("loyalty", "strategy", "margin", "saves"):
+    for name in NAMES:
         print(f"{name}: {few[name]:.0f} ms with {small} customers, {many[name]:.0f} ms with {large}")
     print(json.dumps(figures))
 
@@ -75,23 +83,21 @@ def measure(customers: int, moves: int, seed: int) -> dict[str, float]:
     from cemlab import simulate
 
     company = simulate.company(customers=customers, seed=seed)
-    loyalty, strategy = loyalty_picture(company), strategy_picture(company)
-    margin, saves = margin_picture(company), saves_picture(company)
-    thresholds = itertools.cycle([{"threshold": share} for share in (0.6, 0.75, 0.9, 0.7, 0.85)])
-    prices = itertools.cycle([{"margin: retain": worth} for worth in (45.0, 75.0, 60.0, 90.0, 30.0)])
-    ahead = itertools.cycle(
-        [{"horizon": 36}, {"shift": 0.5}, {"discount": 0.12}, {"horizon": 24}, {"shift": -0.5}]
-    )
-    offers = itertools.cycle([{"cost": 40.0}, {"margin": 2000.0}, {"capacity": 600}, {"budget": 9000.0}])
-    found = {
-        "loyalty": median(lambda: loyalty.move(**next(thresholds)), moves),
-        "strategy": median(lambda: strategy.move(**next(prices)), moves),
-        "margin": median(lambda: margin.move(**next(ahead)), moves),
-        "saves": median(lambda: saves.move(**next(offers)), moves),
-        "loyalty_new_picture": median(lambda: anew(loyalty, next(thresholds)), moves),
-    }
+    makers = [loyalty_picture, strategy_picture, margin_picture, saves_picture]
+    makers += [plan_picture, event_picture, case_picture]
+    found = {}
+    for name, maker in zip(NAMES, makers, strict=True):
+        explorer = maker(company)
+        found[name] = median(functools.partial(to_values, explorer), MOVES[name], moves)
+        if name == "loyalty":
+            found["loyalty_new_picture"] = median(functools.partial(anew, explorer), MOVES[name], moves)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {**found, "peak_mb": peak / (1e6 if sys.platform == "darwin" else 1024)}
+
+
+def to_values(explorer: Any, values: dict[str, Any]) -> None:
+    """Move as a hand does."""
+    explorer.move(**values)
 
 
 def anew(explorer: Any, values: dict[str, float]) -> None:
@@ -102,16 +108,16 @@ def anew(explorer: Any, values: dict[str, float]) -> None:
     plots.png(chart)
 
 
-def median(move: Callable[[], object], moves: int) -> float:
+def median(move: Callable[[dict[str, Any]], object], to: list[dict[str, Any]], moves: int) -> float:
     """Return the median of so many moves in milliseconds, after three that warm up."""
-    return 1000 * statistics.median(itertools.islice(timed(move), 3, moves + 3))
+    return 1000 * statistics.median(itertools.islice(timed(move, to), 3, moves + 3))
 
 
-def timed(move: Callable[[], object]) -> Iterator[float]:
+def timed(move: Callable[[dict[str, Any]], object], to: list[dict[str, Any]]) -> Iterator[float]:
     """Yield the seconds of one move after the other."""
-    while True:
+    for values in itertools.cycle(to):
         start = time.perf_counter()
-        move()
+        move(values)
         yield time.perf_counter() - start
 
 
@@ -178,6 +184,42 @@ def saves_picture(company: Any) -> Any:
         cues=["risk", "plan", "tenure"],
     )
     return save_explorer(saves.save_uplift(cells), margin=3000.0, unit="EUR")
+
+
+def plan_picture(company: Any) -> Any:
+    """Return the explorer of a study in notebook 09."""
+    from cemlab import training
+    from cemlab.present.widgets import plan_explorer
+    from cemlab.training.planner import plan_study
+
+    return plan_explorer(plan_study(training.branch_panel(company), outcome="cx", effect=0.2, draws=200))
+
+
+def event_picture(company: Any) -> Any:
+    """Return the explorer of anticipation in notebook 09."""
+    from cemlab import training
+    from cemlab.present.widgets import event_explorer
+
+    return event_explorer(training.roll_out(training.branch_panel(company), outcome="cx"))
+
+
+def case_picture(company: Any) -> Any:
+    """Return the explorer of notebook 12; its counts are of one branch in thirty."""
+    from cemlab.business_case import counted, ledger_of, training_case
+    from cemlab.present.widgets import case_explorer
+
+    missing = [
+        counted(item=item, value=value, unit=unit)
+        for item, value, unit in (
+            ("half of the change is there after", 2, "months"),
+            ("leaving for a competitor", 0.012, "share a month"),
+            ("spend of a customer", 500, "EUR a customer and month"),
+            ("persons trained", 28, "persons"),
+            ("posts", 30, "posts"),
+            ("customers", 666, "customers"),
+        )
+    ]
+    return case_explorer(training_case(ledger_of(company).plus(*missing), months=48, draws=2_000))
 
 
 if __name__ == "__main__":
