@@ -137,8 +137,10 @@ def test_the_chain_against_a_walk(options, times):
 
 
 def test_nothing_learnt_leaves_the_cost_by_hand():
+    with pytest.raises(DataError, match="as 'posts' it lies between"):
+        case(ledger(more=[counted(item="posts", value=0, unit="posts")]))
     read = ledger(without=SERVICE, more=[assumption("experience", 0, 0, 0, "standard deviations")])
-    made = case(read, months=12, waves=[Wave()])
+    made = case(read, months=12, waves=Wave())
     at = made.npv(read.means())[0]
     mean = {role: sum(given[:3]) / 3 for role, given in RANGES.items()}
     assert at == pytest.approx(-14 * (mean["fee"] + mean["hours"] * mean["back-filling"]))
@@ -201,6 +203,9 @@ def test_other_times():
         ({"leaving": np.ones(5)}, "leaving has 5 months; the case has 12"),
         ({"purchases": -0.1}, "purchases holds a multiple that is negative"),
         ({"refreshed": np.nan}, "refreshed holds a multiple"),
+        ({"leaving": "high"}, "could not convert string to float: 'high'; give multiples"),
+        ({"leaving": np.ones((7, 12))}, "leaving has 7 draws; the figures have 400"),
+        ({"leaving": np.ones((1, 7, 12))}, "too many axes"),
     ],
 )
 def test_times_that_cannot_be(times, words):
@@ -281,6 +286,8 @@ def test_entries_that_do_not_fit(change, error, words):
         ({"waves": [Wave(persons="Capital")]}, DesignError, "does not fit the role 'persons'"),
         ({"waves": [Wave(month=36)]}, OptionError, "the month of a wave is 36"),
         ({"waves": []}, DesignError, "one Wave or more"),
+        ({"roles": ["margin"]}, DesignError, "roles is a list"),
+        ({"conditions": {"leaving": 2}}, DesignError, "conditions is a dict"),
         ({"waves": [3]}, DesignError, "one Wave or more"),
         ({"months": 0}, OptionError, "months is 0"),
         ({"months": 12.5}, OptionError, "months is 12.5"),

@@ -292,6 +292,9 @@ def training_case(
     """
     check_whole(draws, "draws", FEWEST_DRAWS, MOST_DRAWS)
     check_ledger(ledger)
+    if roles is not None and not isinstance(roles, Mapping):
+        raise DesignError(f"roles is a {type(roles).__name__}; give role → item, e.g. {{'margin': '…'}}")
+    waves = (waves,) if isinstance(waves, Wave) else waves
     model = build_chain(
         ledger, waves=tuple(waves), months=months, roles=roles or {}, refresh_every=refresh_every
     )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cemlab.business_case.chain import AS_IT_IS, Conditions, Flows
 from cemlab.business_case.figures import Figures, require_figures
-from cemlab.errors import DataError
+from cemlab.errors import DataError, DesignError
 from cemlab.stats.cash_flow import discount_factors, internal_rate, payback_month
 from cemlab.stats.intervals import wilson
 
@@ -89,6 +89,9 @@ def price(model: Model, figures: Figures, *, conditions: Conditions = AS_IT_IS, 
         If a rate is no discount rate, or a value cannot be priced.
     """
     figures = require_figures(figures)
+    if not isinstance(conditions, Conditions):
+        raise DesignError(f"conditions is a {type(conditions).__name__}; give Conditions(leaving=…, …)")
+    conditions.check(figures.n, model.months)
     gain, cost = np.empty((2, figures.n))
     net, discounted = [], []
     for start in range(0, figures.n, _PIECE):

@@ -76,13 +76,36 @@ class Conditions:
     staff_leaving: npt.ArrayLike = 1.0
     refreshed: npt.ArrayLike = 1.0
 
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            try:
+                values = np.asarray(getattr(self, name), dtype=float)
+            except (TypeError, ValueError) as error:
+                raise DataError(f"conditions: {name}: {error}; give multiples as numbers") from error
+            if values.ndim > 2 or not np.isfinite(values).all() or (values < 0).any():
+                raise DataError(
+                    f"conditions: {name} holds a multiple that is negative or not finite, or too many axes; "
+                    "give one number, one a month, or (draws, months)"
+                )
+
+    def check(self, n: int, months: int) -> None:
+        """Refuse multiples of other months or of other draws than those of the case.
+
+        Raises
+        ------
+        DataError
+            If there are any.
+        """
+        for name in self.__dataclass_fields__:
+            shape = np.shape(getattr(self, name))
+            if shape and shape[-1] != months:
+                raise DataError(f"conditions: {name} has {shape[-1]} months; the case has {months}")
+            if len(shape) == 2 and shape[0] != n:
+                raise DataError(f"conditions: {name} has {shape[0]} draws; the figures have {n}")
+
     def columns(self, name: str, months: int) -> list[Any]:
         """Return one multiple for each month, a number or (n)."""
         values = np.asarray(getattr(self, name), dtype=float)
-        if values.ndim and values.shape[-1] != months:
-            raise DataError(f"conditions: {name} has {values.shape[-1]} months; the case has {months}")
-        if not np.isfinite(values).all() or (values < 0).any():
-            raise DataError(f"conditions: {name} holds a multiple that is negative or not finite")
         return [values if values.ndim == 0 else values[..., month] for month in range(months)]
 
     def rows(self, start: int, stop: int) -> Conditions:

@@ -126,7 +126,7 @@ SERVICE: tuple[Role, ...] = ("service pay", "handling time", "resolved gain", "r
 
 _COUNT = {
     "persons": Kind(words=("persons", "posts"), lowest=0),
-    "posts": Kind(words=("posts", "persons"), lowest=0),
+    "posts": Kind(words=("posts", "persons"), lowest=0.1),
     "customers": Kind(words=("customers",), lowest=0),
     "nearby": Kind(words=("customers",), lowest=0),
     "branches": Kind(words=("branches",), lowest=0),
