@@ -29,7 +29,7 @@ from cemlab.business_case import (
     variance_shares,
     what_would_change_our_mind,
 )
-from cemlab.business_case.pricing import crossings, solve
+from cemlab.business_case.pricing import crossings, roots_between, solve
 from cemlab.business_case.told import named_claim
 from cemlab.business_case.variance import TOGETHER
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
@@ -393,6 +393,20 @@ def test_roots_are_found_and_the_nearest_is_taken():
     assert crossings(grid, grid**2 + 1, near=0.0)[1] == -1
     roots = solve(lambda x: np.exp(x) - np.array([2.0, 5.0]), np.zeros(2), np.full(2, 4.0), 1e-12)
     assert roots == pytest.approx(np.log([2, 5]))
+
+
+def test_a_draw_that_pays_everywhere_counts_as_turned_before_the_grid():
+    """Two of three draws pay at all values, the third from nought on."""
+    grid = np.linspace(-1, 1, 5)
+    pays = grid[:, None] + np.array([3.0, 3.0, 0.0])
+    assert roots_between(grid, pays, near=0.0, rising=True, tail=0.1) == pytest.approx(
+        (np.nan, 0), nan_ok=True
+    )
+    # where less is better, the same draws pay up to values beyond the grid
+    falls = pays[::-1]
+    assert roots_between(grid, falls, near=0.0, rising=False, tail=0.1) == pytest.approx(
+        (0, np.nan), nan_ok=True
+    )
 
 
 def test_knowing_everything_is_worth_what_the_losses_cost(case):
