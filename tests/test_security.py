@@ -86,6 +86,7 @@ ALLOWED = {
     ("cemlab/data/engine.py", "connect", "sql"): "sqlglot writes the folder's name as a literal",
     ("cemlab/data/intake/written.py", "_run", "sql"): "compiled by Ibis from expressions, once a file",
     ("cemlab/present/check_page.py", "_table", "markup"): "html_table escapes headers, cells and captions",
+    ("cemlab/present/cfo_page.py", "_table", "markup"): "html_table escapes headers, cells and captions",
     ("benchmarks/intake.py", "_duckdb", "sql"): "a peer's statement about a file of the benchmark's own",
     ("benchmarks/intake.py", "_duckdb", "template"): "the statements stand in the file itself",
     ("cemlab/chart.py", "plotting_backend", "import by name"): "what set_plotting_backend was given",
