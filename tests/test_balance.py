@@ -102,7 +102,7 @@ def test_groups_that_differ_are_told():
     assert found.evidence.checks[0].passed is False
     assert found.evidence.grade == "descriptive"
     assert "would hardly have dealt them so" in found.narrative()
-    assert "stood apart" in found.chart.claim
+    assert "differed before by over" in found.chart.claim
     alike = training.balance(panel(rng.normal(size=(400, 6)), np.tile([5, 0], 200)), columns=["cx"])
     assert "like the others" in alike.chart.claim
     assert len(alike.summary) == 2

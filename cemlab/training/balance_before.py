@@ -100,9 +100,10 @@ class Balance(Result):
         frame = self.table[["estimate", "conf_low", "conf_high"]].copy()
         frame.insert(0, "what", [f"{r['column']}, {r['trait']}" for r in _rows(self.table)])
         names = plural(self.unit)
+        by_lot = ", no more than by lot" if self.joint_p >= 1 - self.conf_level else ""
         claim = (
-            f"{names.capitalize()} trained later stood apart before in {len(self.large)} of "
-            f"{len(self.table)} traits"
+            f"{names.capitalize()} trained later differed before by over {_LARGE:g} SD "
+            f"in {len(self.large)} of {len(self.table)} traits{by_lot}"
             if len(self.large)
             else f"{names.capitalize()} trained later were like the others before"
         )

@@ -110,7 +110,7 @@ class Staying(Result):
         grouped = "group" in self.table
         who = f"{label(last['group'])}: " if grouped else ""
         return Chart(
-            kind="step",
+            kind="line",
             frame=known.assign(group=[label(g) for g in known["group"]]) if grouped else known,
             x="months",
             y="estimate",
