@@ -14,13 +14,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cemlab import business_case as business_case
     from cemlab import errors as errors
     from cemlab import goals as goals
     from cemlab import loyalty as loyalty
     from cemlab import places as places
+    from cemlab import saves as saves
     from cemlab import segmentation as segmentation
     from cemlab import simulate as simulate
     from cemlab import survival as survival
+    from cemlab import training as training
     from cemlab.chart import Chart as Chart
     from cemlab.chart import set_plotting_backend as set_plotting_backend
     from cemlab.data import counts as counts
@@ -37,6 +40,7 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "Company": ("cemlab.data.company", "Company"),
     "Evidence": ("cemlab.evidence", "Evidence"),
     "Result": ("cemlab.result", "Result"),
+    "business_case": ("cemlab.business_case", None),
     "check": ("cemlab.marking", "check"),
     "counts": ("cemlab.data.counts", None),
     "datasets": ("cemlab.data.datasets", None),
@@ -44,10 +48,12 @@ _HOMES: dict[str, tuple[str, str | None]] = {
     "goals": ("cemlab.goals", None),
     "loyalty": ("cemlab.loyalty", None),
     "places": ("cemlab.places", None),
+    "saves": ("cemlab.saves", None),
     "segmentation": ("cemlab.segmentation", None),
     "set_plotting_backend": ("cemlab.chart", "set_plotting_backend"),
     "simulate": ("cemlab.simulate", None),
     "survival": ("cemlab.survival", None),
+    "training": ("cemlab.training", None),
     "what_can_run": ("cemlab.present.what_can_run", "what_can_run"),
 }
 
