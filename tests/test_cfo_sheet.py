@@ -249,9 +249,7 @@ def crowded(sheet):
     return dataclasses.replace(sheet, ledger=rows, title=f"{sheet.title}, and {long}", killers=(long,) * 4)
 
 
-@pytest.mark.parametrize(
-    ("name", "paper"), [("as it is", "16:9"), ("as it is", "A4"), ("crowded", "16:9"), ("crowded", "A4")]
-)
+@pytest.mark.parametrize(("name", "paper"), [("as it is", "16:9"), ("crowded", "A4")])
 def test_all_words_are_on_the_page_and_apart(strong_sheet, name, paper):
     sheet = strong_sheet if name == "as it is" else crowded(strong_sheet)
     figure = sheet.figure(paper)
@@ -278,19 +276,21 @@ def test_all_words_are_on_the_page_and_apart(strong_sheet, name, paper):
     assert left == ([len(sheet.ledger) - shown] if shown < len(sheet.ledger) else [])
 
 
-def test_it_shows_and_saves_itself_the_same_each_time(sheet, tmp_path):
+def test_it_shows_itself_with_its_words(sheet):
     data, about = sheet._repr_mimebundle_()
-    saved = sheet.save(tmp_path / "new" / "sheet.png")
-    assert saved.read_bytes() == data["image/png"]
     assert data["image/png"].startswith(b"\x89PNG")
-    assert [path.name for path in saved.parent.iterdir()] == ["sheet.png"]
+    assert b"Software" not in data["image/png"]  # nothing that differs from run to run
     assert about["image/png"]["alt"] == data["text/plain"] == sheet.alt_text()
     assert "What would kill it?" in sheet.alt_text()
     assert repr(sheet) == f"<CfoSheet: {sheet.title}>"
 
 
-def test_it_is_saved_as_pdf_too(sheet, tmp_path):
-    assert sheet.save(tmp_path / "sheet.PDF", paper="A4").read_bytes().startswith(b"%PDF")
+def test_it_is_saved_whole_by_the_ending_of_its_name(sheet, tmp_path):
+    saved = sheet.save(tmp_path / "new" / "sheet.SVG", paper="A4")
+    text = saved.read_text(encoding="utf-8")
+    assert text.startswith("<?xml")
+    assert text.rstrip().endswith("</svg>")
+    assert [path.name for path in saved.parent.iterdir()] == ["sheet.SVG"]
 
 
 @settings(max_examples=30)  # measuring words takes long
@@ -331,7 +331,8 @@ def test_the_html_page_stands_alone_and_tells_its_pictures(sheet, tmp_path):
     assert not re.search(r"\bROI\b|return on", page, re.IGNORECASE)
 
 
-def test_text_from_data_is_escaped(sheet, tmp_path):
+def test_text_from_data_is_escaped(sheet, tmp_path, monkeypatch):
+    monkeypatch.setattr("cemlab.present.cfo_page._data", lambda _: "data:,")  # drawn in the test above
     bad = "<script>alert(1)</script>"
     rows = sheet.ledger.assign(Owner=bad)
     hostile = dataclasses.replace(

@@ -34,21 +34,21 @@ def plan():
     return plan_study(panel(), outcome="cx", effect=0.2, months=[2, 4], branches=[8, 20], draws=100)
 
 
-@pytest.mark.parametrize("moved", [{}, {"branches": 12}, {"effect": 0.3}, {"trained": 0.5}], ids=str)
-def test_bars_are_the_chances_of_the_plan(plan, moved):
+def test_bars_are_the_chances_of_the_plan(plan):
     explorer = plan_explorer(plan)
-    explorer.move(**moved)
-    at = {"branches": 20, "effect": 0.2, "trained": 1.0} | moved
-    size = {"branches": at["branches"], "trained_share": at["trained"]}
-    expected = [plan.power_of(months=m, effect=at["effect"], **size) for m in (2, 4)]
-    frame = explorer.chart.frame
-    # 1e-9: sliders round the effect to twelve decimals
-    np.testing.assert_allclose(frame["chance"], expected, rtol=1e-9)
-    assert (frame["low"] < frame["chance"]).all()
-    assert (frame["chance"] < frame["high"]).all()
-    assert explorer.chart.reference == plan.power
-    best = frame["chance"].max()
-    assert f"with a chance of {100 * best:.0f} %" in explorer.chart.claim
+    at = {"branches": 20, "effect": 0.2, "trained": 1.0}
+    for moved in ({}, {"branches": 12}, {"effect": 0.3}, {"trained": 0.5}):
+        explorer.move(**moved)
+        at |= moved
+        size = {"branches": at["branches"], "trained_share": at["trained"]}
+        expected = [plan.power_of(months=m, effect=at["effect"], **size) for m in (2, 4)]
+        frame = explorer.chart.frame
+        # 1e-9: sliders round the effect to twelve decimals
+        np.testing.assert_allclose(frame["chance"], expected, rtol=1e-9)
+        assert (frame["low"] < frame["chance"]).all()
+        assert (frame["chance"] < frame["high"]).all()
+        assert explorer.chart.reference == plan.power
+        assert f"with a chance of {100 * frame['chance'].max():.0f} %" in explorer.chart.claim
 
 
 def test_the_interval_is_that_of_the_smallest_change_found(plan):
@@ -83,30 +83,24 @@ def test_a_plan_without_an_effect_asks_for_one(plan):
         plan_explorer(hopeless)
 
 
-@pytest.mark.parametrize("moved", [{}, {"anticipation": 2}, {"controls": "never treated"}], ids=str)
-def test_points_are_the_estimates(rolled, moved):
+def test_points_are_the_estimates_in_a_frame_that_stays(rolled):
     explorer = event_explorer(rolled, before=6, after=8)
-    explorer.move(**moved)
-    found = training.group_time_effects(rolled, **moved).by_event_time()
-    shown = explorer.chart.frame.set_index("event_time")
-    assert list(shown.index) == list(range(-6, 9))
-    for name in ("estimate", "conf_low", "band_high"):
-        expected = found.table.set_index("event_time")[name].reindex(shown.index)
-        np.testing.assert_array_equal(shown[name], expected)
-    # the period of comparison has no mark
-    assert shown["estimate"].isna().sum() == 1
-    assert np.isnan(shown["estimate"][-1 - moved.get("anticipation", 0)])
-    assert explorer.sentence == found.narrative()
-
-
-def test_the_frame_stays_while_it_moves(rolled):
-    explorer = event_explorer(rolled, before=6, after=8)
-    first = explorer.png
-    explorer.move(anticipation=1)
-    assert explorer.png[16:24] == first[16:24]  # width and height
-    explorer.move(anticipation=0)
-    assert explorer.chart.kind == "event"
-    assert explorer.chart.begins == 0
+    first, at = explorer.png, {}
+    assert (explorer.chart.kind, explorer.chart.begins) == ("event", 0)
+    for moved in ({}, {"anticipation": 2}, {"controls": "never treated"}):
+        explorer.move(**moved)
+        at |= moved
+        found = training.group_time_effects(rolled, **at).by_event_time()
+        shown = explorer.chart.frame.set_index("event_time")
+        assert list(shown.index) == list(range(-6, 9))
+        for name in ("estimate", "conf_low", "band_high"):
+            expected = found.table.set_index("event_time")[name].reindex(shown.index)
+            np.testing.assert_array_equal(shown[name], expected)
+        # the period of comparison has no mark
+        assert shown["estimate"].isna().sum() == 1
+        assert np.isnan(shown["estimate"][-1 - at.get("anticipation", 0)])
+        assert explorer.sentence == found.narrative()
+        assert explorer.png[16:24] == first[16:24]  # width and height
 
 
 def test_anticipation_that_leaves_no_period_before_is_told(rolled):

@@ -99,7 +99,7 @@ def _largest(texts: list[str], width: float, sizes: tuple[float, ...]) -> float:
 
 
 def _wide(page: Page, sheet: CfoSheet, room: Region) -> None:
-    """Two pictures and a column of words beside each other, the ledger below them."""
+    """Place two pictures and a column of words beside each other, the ledger below them."""
     upper = 0.575 * room.height
     parts = _columns(room._replace(height=upper - _GAP), (0.31, 0.39, 0.30))
     fan, tornado = sheet.panels
@@ -111,17 +111,17 @@ def _wide(page: Page, sheet: CfoSheet, room: Region) -> None:
 
 
 def _tall(page: Page, sheet: CfoSheet, room: Region) -> None:
-    """One under the other; links and thresholds beside each other."""
+    """Place the fan beside the words, tornado and ledger below them."""
     fan, tornado = sheet.panels
-    for chart, share in ((fan, 0.21), (tornado, 0.33)):
-        place = room._replace(height=share * room.height - _GAP)
-        page.draw(_widest(chart, place) if chart is tornado else chart, place)
-        room = Region(room.left, room.top + share * room.height, room.width, room.height * (1 - share))
-    tall = 0.27 * room.height
-    left, right = _columns(room._replace(height=tall - _GAP), (0.45, 0.55))
-    _links(page, sheet, left)
-    _killers(page, sheet, right)
-    _ledger(page, sheet, room.below(tall), size=6.8)
+    upper, middle = 0.32 * room.height, 0.33 * room.height
+    left, right = _columns(room._replace(height=upper - _GAP), (0.46, 0.54))
+    page.draw(fan, left)
+    taken = _links(page, sheet, right)
+    _killers(page, sheet, right.below(taken + 6))
+    room = room.below(upper)
+    place = room._replace(height=middle - _GAP)
+    page.draw(_widest(tornado, place), place)
+    _ledger(page, sheet, room.below(middle), size=6.8)
 
 
 def _widest(tornado: Chart, place: Region) -> Chart:
