@@ -14,6 +14,7 @@ from cemlab.business_case.frontier import Frontier, break_even_frontier
 from cemlab.business_case.information import Information, what_would_change_our_mind
 from cemlab.business_case.ledger import CaseLedger, case_ledger, ledger_of
 from cemlab.business_case.measured import case_panel, experience_entries, fact_entries, slope_entries
+from cemlab.business_case.measured_service import service_entries
 from cemlab.business_case.phases import Phases, roll_out_phases
 from cemlab.business_case.pilot import Pilot, pilot
 from cemlab.business_case.portfolio import Portfolio, portfolio
@@ -68,6 +69,7 @@ __all__ = [
     "portfolio",
     "recession_of",
     "roll_out_phases",
+    "service_entries",
     "shrink_to_local",
     "simple_return",
     "slope_entries",

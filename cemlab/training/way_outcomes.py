@@ -18,7 +18,7 @@ from cemlab.stats.group_time import Controls
 from cemlab.stats.long_base import long_base_effect
 from cemlab.stats.multiplier_bands import errors
 from cemlab.training.before import picked, plural
-from cemlab.training.intervals import DRAWS, check_draws, interval_columns
+from cemlab.training.intervals import DRAWS, check_draws, covariance_of, interval_columns
 from cemlab.training.roll_out import Floats, RollOut, roll_out
 
 if TYPE_CHECKING:
@@ -43,11 +43,15 @@ class OnTheWay(Result):
     influence
         (n, outcomes) of each unit, in the order of the table, on the scale of estimation (logged ones as
         logarithms).
+    covariance
+        (outcomes, outcomes) of per_dose, or of estimate where no dose was given, in the table's units (logged
+        ones in %).
     """
 
     dose: str
     dose_change: float
     influence: Floats
+    covariance: Floats
 
     title: ClassVar[str] = "What the training changed on the way"
     labels: ClassVar[dict[str, str]] = {
@@ -206,10 +210,12 @@ def on_the_way(
     estimate = np.array([found[name][0] for name in names])
     influence = np.stack([found[name][1] for name in names], axis=1)
     table = _table(names, logged, rolled, read, estimate, influence, conf_level, draws, seed)
-    change = 0.0
+    change, moved, shown_as = 0.0, influence, "estimate"
     if dose:
-        change = found[dose][0]
-        _add_per_dose(table, logged, rolled, estimate, influence, found[dose], dose, conf_level)
+        change, shown_as = found[dose][0], "per_dose"
+        moved = _add_per_dose(table, logged, rolled, estimate, influence, found[dose], dose, conf_level)
+    # of 100 (exp(x) − 1) the slope is 100 exp(x)
+    slope = np.where(table["unit"] == "%", 100 + table[shown_as], 1.0)
     return OnTheWay(
         table=table,
         evidence=_evidence(rolled, int(frame[unit].nunique()), unit, controls, len(names), source),
@@ -217,6 +223,7 @@ def on_the_way(
         dose=dose or "",
         dose_change=change,
         influence=influence,
+        covariance=np.outer(slope, slope) * covariance_of(moved, rolled),
     )
 
 
@@ -307,8 +314,8 @@ def _add_per_dose(
     dosed: tuple[float, Floats],
     dose: str,
     conf_level: float,
-) -> None:
-    """Add the ratio of each change to that of the dose, and its interval."""
+) -> Floats:
+    """Add the ratio of each change to that of the dose, and its interval; return the ratios' influence."""
     change, own = dosed
     error = errors(own[:, None], rolled.first)
     if not change - error.margin(0.95)[0] > 0:
@@ -317,12 +324,14 @@ def _add_per_dose(
             "said per unit of it"
         )
     ratio = estimate / change
-    spread = errors((influence - own[:, None] * ratio) / change, rolled.first)
+    moved = (influence - own[:, None] * ratio) / change
+    spread = errors(moved, rolled.first)
     reach = spread.margin(conf_level)
     ends = {"per_dose": ratio, "per_dose_low": ratio - reach, "per_dose_high": ratio + reach}
     in_percent = np.isin(table["outcome"], list(logged))
     for name, values in ends.items():
         table[name] = np.where(in_percent, 100 * np.expm1(np.where(in_percent, values, 0.0)), values)
+    return np.asarray(moved)
 
 
 def _evidence(
