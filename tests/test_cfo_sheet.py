@@ -22,7 +22,7 @@ from cemlab.errors import DesignError, OptionError
 from cemlab.present.cfo_content import money_of, thresholds_of
 from cemlab.present.cfo_page import cfo_page
 from cemlab.present.cfo_sheet import cfo_sheet
-from cemlab.present.plots.page import column_widths
+from cemlab.present.plots.page import column_widths, shortened
 from cemlab.present.plots.words import measure
 
 LEAVING = "experience → leaving for a competitor"
@@ -192,12 +192,22 @@ def test_where_no_entry_turns_the_sign_it_is_said(weak):
 
 
 def test_a_case_that_loses_asks_what_would_turn_it():
-    lost = cfo_sheet(case_of(spend=50.0), subject="the course")
+    case = case_of(spend=50.0)
+    lost = cfo_sheet(case, subject="the course", stress=stress(case))
+    assert not any("draws lose money" in line for line in lost.killers)  # it is dead already
     assert lost.title.startswith("If the links hold, the course costs ")
     assert "more than it brings in over 24 months" in lost.title
     assert lost.question == "What would turn it?"
     assert lost.panels[0].claim == "Not paid back within 24 months in the middle of the draws"
     assert {fact.name: fact.value for fact in lost.facts}["Paid back after"] == "never"
+
+
+def test_a_road_with_its_cost_in_it_shows_none(weak):
+    none = {"estimate": 0.0, "conf_low": 0.0, "conf_high": 0.0}
+    rows = weak.table.set_index("quantity")
+    rows.loc["present value of the cost", list(none)] = list(none.values())
+    sheet = cfo_sheet(dataclasses.replace(weak, table=rows.reset_index()))
+    assert len(sheet.facts) == 3
 
 
 @pytest.mark.parametrize(
@@ -291,6 +301,26 @@ def test_it_is_saved_whole_by_the_ending_of_its_name(sheet, tmp_path):
     assert text.startswith("<?xml")
     assert text.rstrip().endswith("</svg>")
     assert [path.name for path in saved.parent.iterdir()] == ["sheet.SVG"]
+
+
+def test_long_cells_are_cut_and_names_never(strong_sheet):
+    sheet = crowded(strong_sheet)
+    texts = [text.get_text() for text in sheet.figure("A4").texts]
+    assert any(text.endswith("…") for text in texts)
+    words = "".join(texts).replace("…", "")
+    assert "".join(str(sheet.ledger["Entry"].iloc[0]).split()) in "".join(words.split())
+    assert shortened("one two three", 1000.0, 8.0) == "one two three"
+    cut = shortened("one two three four five six", measure(8.0)("one two"), 8.0)
+    assert cut.split("\n")[0] == "one two"
+    assert cut.endswith("…")
+    assert cut.count("\n") == 1
+
+
+def test_sentences_that_find_no_room_are_counted(strong_sheet):
+    many = dataclasses.replace(strong_sheet, killers=tuple(f"Reason {k} of many." for k in range(60)))
+    texts = [text.get_text() for text in many.figure("16:9").texts]
+    (left,) = [text for text in texts if re.fullmatch(r"… and \d+ more", text)]
+    assert int(left.split()[2]) + sum(text.startswith("Reason ") for text in texts) == 60
 
 
 @settings(max_examples=30)  # measuring words takes long

@@ -95,12 +95,16 @@ def facts_of(case: BusinessCase, money: Money) -> tuple[Fact, ...]:
             value=f"{number(pays['estimate'])} months" if math.isfinite(pays["estimate"]) else "never",
             detail=f"in the middle; within the time in {percent(pays['defined'], digits=0)} of the draws",
         ),
-        Fact(
-            name="Present value of the cost",
-            value=f"{spent.show(cost['estimate'])} {spent.unit}",
-            detail=f"{level} {spent.show(cost['conf_low'])} to {spent.show(cost['conf_high'])}",
-        ),
     ]
+    # the road that measures profit has its cost in it already
+    if cost["estimate"] != 0:
+        found.append(
+            Fact(
+                name="Present value of the cost",
+                value=f"{spent.show(cost['estimate'])} {spent.unit}",
+                detail=f"{level} {spent.show(cost['conf_low'])} to {spent.show(cost['conf_high'])}",
+            )
+        )
     # the table of an assumption-based case has no such row, and the page has no such word
     if "return on investment" in set(case.table["quantity"]):
         back = case.value("return on investment")

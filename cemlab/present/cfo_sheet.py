@@ -205,7 +205,8 @@ def cfo_sheet(
         question="What would kill it?" if worth["estimate"] >= 0 else "What would turn it?",
         killers=(
             *thresholds_of(break_even or find_break_even(case)),
-            *(scenarios_of(stress, money) if stress else ()),
+            # what is dead already, no bad times kill
+            *(scenarios_of(stress, money) if stress and worth["estimate"] >= 0 else ()),
             *(case.titled(line) for line in killers),
         ),
         note=f"{case.caption} Five dots: an experiment; none: an assumption.",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _ASCENT = 0.95  # of a letter above its line, in font sizes
 _ROWS = ("tornado", "forest", "verdict")  # kinds whose amounts lie along the lower axis
 _SMALLER = 0.86  # text in a picture that is a part of a page, against one of its own
+_CELL = 2  # lines of a cell
 _LEAST = 30.0  # points across; smaller axes show nothing
 _ROUNDS = 4  # of moving axes until what stands around them fits
 
@@ -97,6 +98,9 @@ class Page:
     ) -> int:
         """Write a table, its first row the header, and return how many of the other rows found room.
 
+        The first column names the rows and is never cut; any other cell has two lines at most, and what is
+        longer ends in an ellipsis.
+
         Parameters
         ----------
         rows
@@ -113,7 +117,8 @@ class Page:
         top, bottom = region.top, region.top + region.height
         for at, row in enumerate(rows):
             weight = "normal" if at else "bold"
-            cells = [wrap(text, width, size, weight) for text, width in zip(row, widths, strict=True)]
+            cells = [shortened(text, width, size, weight) for text, width in zip(row, widths, strict=True)]
+            cells[0] = wrap(row[0], widths[0], size, weight)
             tall = max(map(lines, cells)) * size * LINE + 0.45 * size
             if top + tall > bottom + 0.5:
                 return at - 1
@@ -156,6 +161,17 @@ class Page:
 def height_of(text: str, width: float, size: float, *, bold: bool = False) -> float:
     """Return the height of text that is wrapped to a width, in points."""
     return lines(wrap(text, width, size, "bold" if bold else "normal")) * size * LINE
+
+
+def shortened(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Wrap text to a width, cut to two lines; where it was cut stands an ellipsis."""
+    wrapped = wrap(text, width, size, weight).split("\n")
+    if len(wrapped) <= _CELL:
+        return "\n".join(wrapped)
+    last = wrapped[_CELL - 1]
+    while last and measure(size, weight)(f"{last}…") > width:
+        last = last[:-1]
+    return "\n".join([*wrapped[: _CELL - 1], f"{last.rstrip(' ,.;:')}…"])
 
 
 def column_widths(rows: Sequence[Sequence[str]], room: float, size: float) -> list[float]:

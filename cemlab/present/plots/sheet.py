@@ -24,7 +24,6 @@ Paper = Literal["16:9", "A4"]
 _INCHES = {"16:9": (13.333, 7.5), "A4": (8.268, 11.693)}
 _MARGIN = 26.0  # points around the page
 _GAP = 16.0  # between its parts
-_DOTS, _BULLET = 46.0, 9.0  # points before the words of a link and of a sentence
 # Sizes of text, the largest that fits is taken: of the title, of the figures, of sentences.
 _TITLES, _VALUES, _WORDS = (
     (18.0, 17.0, 16.0, 15.0),
@@ -105,8 +104,7 @@ def _wide(page: Page, sheet: CfoSheet, room: Region) -> None:
     fan, tornado = sheet.panels
     page.draw(fan, parts[0])
     page.draw(_widest(tornado, parts[1]), parts[1])
-    taken = _links(page, sheet, parts[2])
-    _killers(page, sheet, parts[2].below(taken + 6))
+    _words(page, sheet, parts[2])
     _ledger(page, sheet, room.below(upper))
 
 
@@ -116,8 +114,7 @@ def _tall(page: Page, sheet: CfoSheet, room: Region) -> None:
     upper, middle = 0.32 * room.height, 0.33 * room.height
     left, right = _columns(room._replace(height=upper - _GAP), (0.46, 0.54))
     page.draw(fan, left)
-    taken = _links(page, sheet, right)
-    _killers(page, sheet, right.below(taken + 6))
+    _words(page, sheet, right)
     room = room.below(upper)
     place = room._replace(height=middle - _GAP)
     page.draw(_widest(tornado, place), place)
@@ -141,28 +138,41 @@ def _heading(page: Page, text: str, room: Region) -> Region:
     return room.below(page.write(text, room, size=SMALL + 1.5, bold=True) + 3)
 
 
-def _links(page: Page, sheet: CfoSheet, room: Region) -> float:
-    """Write the grade of each link, dots first; return the height taken."""
-    inner = _heading(page, "How sure is each link?", room)
-    for _, row in sheet.links.iterrows():
-        page.write(row["strength"], inner, size=SMALL - 0.5)
-        text = inner._replace(left=inner.left + _DOTS, width=inner.width - _DOTS)
-        inner = inner.below(page.write(f"{row['link']}: {row['grade']}", text, size=SMALL - 0.5) + 2)
-    return inner.top - room.top
-
-
-def _killers(page: Page, sheet: CfoSheet, room: Region) -> None:
-    """Write what would turn the case, in the largest size that leaves all of it on the page."""
-    inner = _heading(page, sheet.question, room)
-    width = inner.width - _BULLET
+def _words(page: Page, sheet: CfoSheet, room: Region) -> None:
+    """Write the grade of each link and what would turn the case, in the largest size that fits."""
+    links = [(row["strength"], f"{row['link']}: {row['grade']}") for _, row in sheet.links.iterrows()]
+    killers = [("•", line) for line in sheet.killers]
+    around = 2 * height_of("A", room.width, SMALL + 1.5) + 12
     for size in _WORDS:
-        tall = sum(height_of(line, width, size) + 2 for line in sheet.killers)
-        if tall <= inner.height:
+        tall = around + _height(links, room, size) + _height(killers, room, size)
+        if tall <= room.height:
             break
-    for line in sheet.killers:
-        page.write("•", inner, size=size)
-        text = inner._replace(left=inner.left + _BULLET, width=width)
-        inner = inner.below(page.write(line, text, size=size) + 2)
+    rest = _lines(page, links, _heading(page, "How sure is each link?", room), size)
+    _lines(page, killers, _heading(page, sheet.question, rest.below(6)), size)
+
+
+def _lines(page: Page, lines: list[tuple[str, str]], room: Region, size: float) -> Region:
+    """Write lines with a mark before each, as many as find room, and return what is left."""
+    for at, (mark, line) in enumerate(lines):
+        text = _indented(mark, room, size)
+        tall = height_of(line, text.width, size)
+        if tall > room.height + 1:
+            page.write(f"… and {len(lines) - at} more", room, size=size, colour=GREY)
+            return room.below(room.height)
+        page.write(mark, room, size=size)
+        page.write(line, text, size=size)
+        room = room.below(tall + 2)
+    return room
+
+
+def _height(lines: list[tuple[str, str]], room: Region, size: float) -> float:
+    return sum(height_of(line, _indented(mark, room, size).width, size) + 2 for mark, line in lines)
+
+
+def _indented(mark: str, room: Region, size: float) -> Region:
+    """Return the place of the words beside their mark."""
+    wide = measure(size)(mark) + 0.6 * size
+    return room._replace(left=room.left + wide, width=room.width - wide)
 
 
 def _ledger(page: Page, sheet: CfoSheet, room: Region, *, size: float = TINY) -> None:
