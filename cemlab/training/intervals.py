@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cemlab.errors import OptionError
-from cemlab.stats.multiplier_bands import cluster_sums, errors, simultaneous_critical
+from cemlab.stats.multiplier_bands import cluster_sums, errors, simultaneous_critical, variance_factors
 from cemlab.training.roll_out import Floats, Ints, RollOut
 
 #: Draws of the multiplier bootstrap unless told otherwise.
@@ -34,14 +34,22 @@ def strata(rolled: RollOut) -> Ints:
     return np.unique(earliest, return_inverse=True)[1]
 
 
+def cluster_weights(rolled: RollOut) -> Floats:
+    """Return what each cluster counts for: the sum over its units."""
+    total: Floats = np.bincount(rolled.cluster, weights=rolled.weights).astype(np.float64)
+    return total
+
+
 def interval_columns(
     estimate: Floats, influence: Floats, rolled: RollOut, *, conf_level: float, draws: int, seed: int
 ) -> dict[str, Floats]:
     """Return std_error, df, conf_low, conf_high, band_low and band_high of estimates."""
     sums = cluster_sums(influence, rolled.cluster)
-    stratum = strata(rolled)
-    found = errors(sums, stratum)
-    critical = simultaneous_critical(sums, stratum, conf_level=conf_level, draws=draws, seed=seed)
+    stratum, weight = strata(rolled), cluster_weights(rolled)
+    found = errors(sums, stratum, weight=weight)
+    critical = simultaneous_critical(
+        sums, stratum, conf_level=conf_level, draws=draws, seed=seed, weight=weight
+    )
     margin = found.margin(conf_level)
     # one factor for all: where a row's own degrees of freedom ask for more, that stands
     wide = np.maximum(critical * found.std_error, margin)
@@ -58,7 +66,6 @@ def interval_columns(
 def covariance_of(influence: Floats, rolled: RollOut) -> Floats:
     """Return the covariance of estimates, (c, c), whose diagonal are the squares of their standard errors."""
     sums, stratum = cluster_sums(influence, rolled.cluster), strata(rolled)
-    size = np.bincount(stratum)[stratum]
-    scaled = sums * np.sqrt(size / np.maximum(size - 1, 1))[:, None]
+    scaled = sums * np.sqrt(variance_factors(stratum, cluster_weights(rolled)))[:, None]
     covariance: Floats = scaled.T @ scaled
     return covariance
