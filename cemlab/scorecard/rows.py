@@ -18,9 +18,19 @@ from cemlab.scorecard.rows_panel import PANEL
 from cemlab.scorecard.rows_saves import SAVES
 from cemlab.scorecard.rows_segmentation import SEGMENTATION
 from cemlab.scorecard.rows_survival import SURVIVAL
+from cemlab.scorecard.rows_training import TRAINING
 
 #: The rows, in the order in which they are shown.
-ROWS: tuple[Row, ...] = (*SEGMENTATION, *ANSWERS, *PANEL, *LOYALTY, *SURVIVAL, *ONBOARDING, *SAVES)
+ROWS: tuple[Row, ...] = (
+    *SEGMENTATION,
+    *ANSWERS,
+    *PANEL,
+    *LOYALTY,
+    *SURVIVAL,
+    *ONBOARDING,
+    *SAVES,
+    *TRAINING,
+)
 
 
 def rows_named(names: Iterable[str]) -> tuple[Row, ...]:
