@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cemlab.business_case.chain import Wave
 from cemlab.business_case.entries import Entry, counted
 from cemlab.business_case.roles import ROLES
 from cemlab.errors import ColumnError, DataError, DesignError, one_of
-
-Floats = npt.NDArray[np.float64]
 
 _SIZES = {"persons": "persons", "posts": "posts", "customers": "customers", "nearby": "customers"}
 
@@ -45,7 +42,7 @@ class Phases:
 
     panel: pd.DataFrame
     spans: Mapping[int, tuple[int, int]]
-    shares: Mapping[int, Floats]
+    shares: Mapping[int, Sequence[float]]
     waves: tuple[Wave, ...]
     counts: tuple[Entry, ...]
     after: pd.DataFrame
@@ -125,7 +122,7 @@ def roll_out_phases(
         panel=rows.groupby(keys, as_index=False, dropna=False)[list(outcomes)].mean(),
         spans={k: (edges[k - 1], edges[k]) for k in places.values()},
         shares={
-            k: after[after["first_phase"] == k].groupby("t")["trained_share"].mean().to_numpy()
+            k: after[after["first_phase"] == k].groupby("t")["trained_share"].mean().tolist()
             for k in places.values()
         },
         waves=waves,
