@@ -22,10 +22,12 @@ TWO_ACTS = ["03-loyalty-defection", "04-survival-churn"]
 PLAN = "01-segmentation-to-strategy"
 # the one that is about offers by lot, on one company in both acts
 SAVES = "05-save-teams"
+# the one on the panel of branches, whose second act needs no tables of a company
+TRAINING = "09-front-line-training"
 
 
 def test_the_series_so_far():
-    assert sorted(NAMES) == ["00-what-are-we-changing", PLAN, *TWO_ACTS, SAVES]
+    assert sorted(NAMES) == ["00-what-are-we-changing", PLAN, *TWO_ACTS, SAVES, TRAINING]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,6 +118,25 @@ def test_plans_offline_for_a_users_folder_with_campaigns_and_says_where_halden_s
     assert "Source: Own" in page
     assert "Halden, a fictional company" in page
     assert FALLEN_BACK in page
+
+
+@pytest.mark.notebooks
+@pytest.mark.usefixtures("offline")
+def test_training_offline_on_a_users_folder_with_branches_and_dates_alone(tmp_path):
+    folder = write(tmp_path / "own", Halden(customers=500, seed=2))
+    kept = ("branch_month", "branches", "training")
+    for path in folder.iterdir():
+        if path.suffix in (".parquet", ".json") and path.stem not in kept:
+            path.unlink()
+    settings = folder / "cemlab.toml"
+    settings.write_text(settings.read_text().replace('"Halden"', '"Own"').replace("true", "false"))
+    (report,) = runner.run([TRAINING], out=tmp_path / "out", data=folder, quick=True)
+    page = executed(report)
+    assert marks(page) == ["Not marked"] * check_cells(TRAINING)
+    assert "Source: Own" in page
+    # those who stay and their discretion are told as missing, and both published studies
+    assert page.count("The tables for this are not in your folder.*") == 2 + 1  # the code holds it once
+    assert page.count("The published study is not in the cache") == 2 + 2
 
 
 @pytest.mark.parametrize(("name", "table"), [(PLAN, "campaigns"), (SAVES, "save_offers")])

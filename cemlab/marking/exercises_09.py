@@ -85,12 +85,21 @@ def _overall(panel: pd.DataFrame) -> float:
     return float(effects.overall().table["estimate"].iloc[0])
 
 
-@lru_cache(maxsize=2)
-def _clean(company: Company) -> float:
-    """Return the overall figure without untrained branches that have trained neighbours."""
+def _unreached(company: Company) -> pd.DataFrame:
+    """Return the panel without untrained branches that have trained neighbours."""
     panel = _panel(company)
     reached = panel["region"].isin(set(_trained(panel)["region"]))
-    return _overall(panel[panel["first_trained"].notna() | ~reached])
+    return panel[panel["first_trained"].notna() | ~reached]
+
+
+@lru_cache(maxsize=2)
+def _clean(company: Company) -> float:
+    return _overall(_unreached(company))
+
+
+@lru_cache(maxsize=2)
+def _clean_two_way(company: Company) -> float:
+    return training.two_way_weights(_unreached(company), outcome=_SCORE).coefficient
 
 
 @lru_cache(maxsize=2)
@@ -187,6 +196,11 @@ EXERCISES = (
                 name="the neighbours alone",
                 value=_neighbours_only,
                 hint="those are the ones that may have gained; leave them out and keep the others.",
+            ),
+            Trap(
+                name="two-way fixed effects on the clean branches",
+                value=_clean_two_way,
+                hint="asked is the overall figure of “The estimate”: each wave against its controls.",
             ),
         ),
     ),
