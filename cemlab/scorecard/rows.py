@@ -12,6 +12,7 @@ from cemlab.errors import OptionError, one_of
 from cemlab.markup import join_words
 from cemlab.scorecard.row import Row
 from cemlab.scorecard.rows_answers import ANSWERS
+from cemlab.scorecard.rows_business_case import BUSINESS_CASE
 from cemlab.scorecard.rows_loyalty import LOYALTY
 from cemlab.scorecard.rows_onboarding import ONBOARDING
 from cemlab.scorecard.rows_panel import PANEL
@@ -30,6 +31,7 @@ ROWS: tuple[Row, ...] = (
     *ONBOARDING,
     *SAVES,
     *TRAINING,
+    *BUSINESS_CASE,
 )
 
 
