@@ -19,7 +19,7 @@ from cemlab.business_case.break_even import break_even
 from cemlab.business_case.recession import Recession
 from cemlab.business_case.scenarios import PRICE, PURCHASES, Scenario
 from cemlab.errors import DesignError, OptionError
-from cemlab.present.cfo_content import money_of, thresholds_of
+from cemlab.present.cfo_content import money_of, thresholds_of, tornado_of
 from cemlab.present.cfo_page import cfo_page
 from cemlab.present.cfo_sheet import cfo_sheet
 from cemlab.present.plots.page import column_widths, shortened
@@ -140,6 +140,14 @@ def test_the_pictures_show_the_case(weak, sheet):
     np.testing.assert_allclose(swings.frame["npv_at_low"] * 1e3, found["npv_at_low"], rtol=1e-12)
     assert "[thousand EUR]" in fan.y_label
     assert "[thousand EUR]" in swings.x_label
+
+
+def test_of_many_swings_the_widest_are_drawn(weak):
+    found = tornado(weak)
+    many = dataclasses.replace(found, table=pd.concat([found.table] * 3, ignore_index=True))
+    drawn = tornado_of(many, money_of([1.0], "EUR"))
+    assert list(drawn.frame["entry"]) == list(many.table["entry"][:10])
+    assert drawn.note.startswith(f"The 10 widest of {len(many.table)}. ")
 
 
 def test_the_ledger_tells_every_entry_that_enters_the_widest_swing_first(weak, sheet):

@@ -19,6 +19,7 @@ from cemlab.chart import Chart
 from cemlab.markup import number, percent
 
 _NEAREST = 3  # thresholds, and scenarios, that find room
+_WIDEST = 10  # rows of the tornado
 _SCALES = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "), (1.0, ""))
 
 
@@ -152,11 +153,13 @@ def fan_of(case: BusinessCase, months: pd.DataFrame, money: Money) -> Chart:
 
 
 def tornado_of(tornado: Tornado, money: Money) -> Chart:
-    """Return the picture of the swings in one unit of money."""
+    """Return the picture of the widest swings in one unit of money."""
     chart = tornado.chart
     amounts = [name for name in (chart.x, chart.low, chart.high) if name]
     frame = chart.frame.assign(**{name: chart.frame[name] / money.divisor for name in amounts})
-    return replace(chart, frame=frame, x_label=f"Net present value [{money.unit}]")
+    cut = f"The {_WIDEST} widest of {len(frame)}. " if len(frame) > _WIDEST else ""
+    label = f"Net present value [{money.unit}]"
+    return replace(chart, frame=frame.head(_WIDEST), x_label=label, note=f"{cut}{chart.note}")
 
 
 def _short(value: float) -> str:
