@@ -197,6 +197,35 @@ def test_other_times():
     assert (gone < made.draws.npv).mean() > 0.9
 
 
+def test_numbers_beside_the_ledger_are_listed_and_weaken_the_case():
+    prices = [assumption(r, *RANGES[r]) for r in RANGES if not ROLES[r].link]
+    strong = ledger(grade="experiment", more=prices)
+    waves = [Wave(nearby="customers near by"), Wave(month=7, nearby="customers near by")]
+    made = case(strong, months=30, waves=waves, refresh_every=6)
+    said = " ".join(made.evidence.assumptions)
+    assert "30 months are looked at, training in months 0 and 7, refreshers every 6 months." in said
+    assert "(1 + the yearly rate) ** (t / 12), month 0 by one" in said
+    assert "Set by hand" not in said
+    assert made.standing == "experiment"
+    for conditions in (Conditions(purchases=1.5), Conditions(purchases=np.full((400, 30), 1.5))):
+        better = made.under(conditions)
+        assert better.draws.npv.mean() > made.draws.npv.mean()
+        assert "Set by hand, without an entry: purchases times 1.5." in better.evidence.assumptions
+        assert (better.standing, better.name) == ("assumption", "assumption-based case")
+        assert "return on investment" not in set(better.table["quantity"])
+        assert "“months set otherwise than in the ledger” (assumption)" in better.narrative()
+    # multiples of one set nothing
+    assert made.under(Conditions(purchases=np.ones(30))).standing == "experiment"
+    one = case(months=6)
+    assert "6 months are looked at, training in month 0, no refreshers." in " ".join(one.evidence.assumptions)
+    entries, cells = direct_entries(Effects(), spans=SPANS, currency="EUR")
+    books = direct_case(
+        case_ledger([*entries, counted(item="Capital", value=0.08, unit="share a year")], currency="EUR"),
+        cells=cells, draws=100,
+    )  # fmt: skip
+    assert "Decided: 18 months are looked at." in books.evidence.assumptions
+
+
 @pytest.mark.parametrize(
     ("times", "words"),
     [

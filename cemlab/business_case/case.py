@@ -24,6 +24,7 @@ import pandas as pd
 
 from cemlab.business_case.cash import KEPT, Model, Priced, by_month, price, quantities
 from cemlab.business_case.chain import AS_IT_IS, Conditions, Wave, build_chain, check_whole
+from cemlab.business_case.decided import SET, decisions, multiples
 from cemlab.business_case.entries import Standing
 from cemlab.business_case.figures import Figures
 from cemlab.business_case.grades import as_grade, check_title, may_say_return, name_of, weakest
@@ -84,6 +85,7 @@ class BusinessCase(Result):
         npv_p05 … npv_p95.
     links
         link, entry, grade, estimate, conf_low, conf_high, unit, source: what is claimed to change something.
+        Conditions that differ from the ledger are a link too: an assumption that no entry answers for.
     draws
         The draws.
     ledger
@@ -242,7 +244,8 @@ def training_case(
     refresh_every
         Months between refreshers of those who came for trained people; None for none.
     conditions
-        What the months are like.
+        What the months are like. Multiples set here are no entries: they are listed, and make the case an
+        assumption-based one.
     draws
         From the joint distribution of the entries, 100 or more; a million takes seconds.
     seed
@@ -336,7 +339,7 @@ def _case(
     ledger: CaseLedger, model: Model, figures: Figures, conditions: Conditions, conf_level: float
 ) -> BusinessCase:
     priced = price(model, figures, conditions=conditions)
-    links = _links(ledger, model)
+    links = _links(ledger, model, conditions)
     standing = weakest(links["grade"])
     table = quantities(
         priced, currency=ledger.currency, conf_level=conf_level, with_return=may_say_return(standing)
@@ -348,7 +351,7 @@ def _case(
         n_used=len(figures),
         n_given=len(ledger),
         source=ledger.evidence.source,
-        assumptions=model.assumptions,
+        assumptions=(*model.assumptions, *decisions(model, conditions)),
         checks=ledger.evidence.checks,
     )
     kind = BusinessCase if may_say_return(standing) else AssumptionBasedCase
@@ -366,10 +369,12 @@ def _case(
     )
 
 
-def _links(ledger: CaseLedger, model: Model) -> pd.DataFrame:
-    rows = []
+def _links(ledger: CaseLedger, model: Model, conditions: Conditions) -> pd.DataFrame:
+    rows: list[tuple[object, ...]] = []
     for link, item in model.links():
         entry = ledger[item]
         rows.append((link, item, entry.grade, entry.middle, *entry.ends, entry.unit, entry.source))
+    if moved := multiples(conditions):
+        rows.append(("conditions", SET, "assumption", *[np.nan] * 3, "multiples", "; ".join(moved)))
     columns = ["link", "entry", "grade", "estimate", "conf_low", "conf_high", "unit", "source"]
     return pd.DataFrame(rows, columns=columns)
