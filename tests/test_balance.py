@@ -108,6 +108,30 @@ def test_groups_that_differ_are_told():
     assert len(alike.summary) == 2
 
 
+def test_who_is_trained_after_the_data_is_not_trained_in_them():
+    rng = np.random.default_rng(4)
+    rows = panel(rng.normal(size=(12, 6)), [5] * 4 + [0] * 8)
+    spelt = {0: 0, 5: 5}
+    found = training.balance(rows, columns=["cx"], draws=99)
+    for never in (99, np.inf, np.nan):
+        other = rows.assign(first_trained=rows["first_trained"].map(spelt | {0: never}))
+        told = training.balance(other, columns=["cx"], draws=99)
+        pd.testing.assert_frame_equal(told.table, found.table)
+        assert (told.n_trained, told.n_untrained) == (4, 8)
+
+
+def test_categories_and_an_index_of_the_same_name_change_nothing():
+    rng = np.random.default_rng(4)
+    rows = panel(rng.normal(size=(12, 6)), [5] * 4 + [0] * 8)
+    rows["format"] = np.where(rows["branch"] < "b006", "north", "south")
+    expected = training.balance(rows, columns=["cx", "format"], draws=99).table
+    odd = rows.assign(
+        branch=rows["branch"].astype("category").cat.add_categories(["closed"]),
+        format=pd.Categorical(rows["format"], categories=["north", "south", "none"]),
+    ).set_index("branch", drop=False)
+    pd.testing.assert_frame_equal(training.balance(odd, columns=["cx", "format"], draws=99).table, expected)
+
+
 def test_balance_refuses_what_it_cannot_compare():
     y = np.random.default_rng(1).normal(size=(6, 4))
     good = panel(y, [3, 3, 3, 0, 0, 0])

@@ -210,6 +210,27 @@ def test_sizes_beyond_the_plan_are_refused():
         plan.power_of(branches=3, months=3, effect=1)
 
 
+@pytest.mark.parametrize(
+    "kind", [lambda days: days, lambda days: days.dt.date, lambda days: days.dt.to_period("M")]
+)
+def test_periods_of_any_kind_are_read_as_a_roll_out_reads_them(kind):
+    rows = panel(np.random.default_rng(1).normal(size=(10, 8)), 7)
+    days = pd.to_datetime([f"2024-{m:02}-01" for m in rows["month"]]).to_series(index=rows.index)
+    options = {"outcome": "cx", "branches": [10], "months": [2], "draws": 100}
+    dated = rows.assign(month=kind(days), first_trained=pd.Timestamp("2024-07-01"))
+    expected = training.plan_study(rows, **options).table
+    pd.testing.assert_frame_equal(training.plan_study(dated, **options).table, expected)
+    with pytest.raises(DataError, match="it holds whole numbers, the periods are dates"):
+        training.plan_study(dated.assign(first_trained=7), **options)
+
+
+def test_branches_trained_after_the_data_leave_them_whole():
+    rows = panel(np.random.default_rng(1).normal(size=(10, 8)))
+    options = {"outcome": "cx", "branches": [10], "months": [2], "draws": 100}
+    later = training.plan_study(rows.assign(first_trained=99), **options)
+    pd.testing.assert_frame_equal(later.table, training.plan_study(rows, **options).table)
+
+
 def test_panels_that_cannot_tell_are_refused():
     y = np.random.default_rng(1).normal(size=(10, 8))
     plan = {"outcome": "cx", "branches": [10], "months": [2], "draws": 100}
@@ -223,9 +244,9 @@ def test_panels_that_cannot_tell_are_refused():
         training.plan_study(pd.concat([panel(y)] * 2), **plan)
     with pytest.raises(ColumnError, match="no column named 'experience'"):
         training.plan_study(panel(y), **plan | {"outcome": "experience"})
-    with pytest.raises(DataError, match="numbers are needed"):
+    with pytest.raises(DataError, match="'high' is a str; allowed are numbers"):
         training.plan_study(panel(y).assign(cx="high"), **plan)
-    with pytest.raises(DataError, match="several values"):
+    with pytest.raises(DataError, match="differs within branch"):
         training.plan_study(panel(y).assign(first_trained=range(80)), **plan)
     holes = panel(y)
     holes.loc[holes["month"] == 2, "cx"] = np.nan

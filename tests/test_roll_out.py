@@ -103,6 +103,32 @@ def test_categories_missing_numbers_and_time_zones():
     assert roll_out(whole, outcome="cx").first.tolist() == [2, 2, 3, 5, 5]
 
 
+@pytest.mark.parametrize("first", ["UTC", None])
+def test_midnight_of_another_time_zone_is_no_period(first):
+    panel = dated()
+    here = panel.assign(month=panel["month"].dt.tz_localize("America/New_York"))
+    began = panel["first_trained"].dt.tz_localize("America/New_York")
+    same = roll_out(here.assign(first_trained=began), outcome="cx")
+    assert same.first.tolist() == [2, 2, 3, 5, 5]
+    # 1 March there is 1 March, five o'clock, in UTC: after the beginning of the month
+    with pytest.raises(DataError, match="different time zones"):
+        roll_out(here.assign(first_trained=began.dt.tz_convert(first)), outcome="cx")
+
+
+def test_dates_of_several_time_zones_are_refused():
+    panel = dated()
+    mixed = [day.tz_localize(zone) for day, zone in zip(panel["month"], ["UTC", "Asia/Tokyo"] * 20)]  # noqa: B905
+    with pytest.raises(DataError, match="several time zones"):
+        roll_out(panel.assign(month=pd.Series(mixed, dtype=object)), outcome="cx")
+
+
+def test_names_that_are_the_same_as_text_are_refused():
+    panel = frame()
+    panel["branch"] = panel["branch"].map({"B0": 1, "B1": "1", "B2": 2, "B3": 3, "B4": 4}).astype(object)
+    with pytest.raises(DataError, match="'1' stands for several"):
+        roll_out(panel, outcome="cx")
+
+
 def test_covariates_clusters_and_weights():
     found = roll_out(frame(), outcome="cx", covariates=["size"], cluster="area", weights="staff")
     assert found.cluster.tolist() == [0, 1, 0, 1, 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ import pandas as pd
 
 from cemlab.data.spell_columns import require_column, require_table
 from cemlab.errors import DataError, DesignError, OptionError
+from cemlab.markup import label
+from cemlab.training.roll_out_columns import as_numbers, constant
+from cemlab.training.roll_out_periods import Kind, as_periods, first_periods, require_one_zone
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -31,9 +34,7 @@ class Before:
     values
         (columns, n, t).
     ever
-        (n) whether a unit was trained later in the data.
-    began
-        (n) the period in which it was, missing for never.
+        (n) whether a unit was trained later in the data; after their end is never, as in :func:`roll_out`.
     n_given
         Units handed in.
     """
@@ -41,7 +42,6 @@ class Before:
     units: tuple[str, ...]
     values: Floats
     ever: Flags
-    began: pd.Series[pd.Timestamp]
     n_given: int
 
 
@@ -65,25 +65,26 @@ def before_training(
         If no period lies before the first training, or no unit is watched in all of them.
     """
     frame = picked(panel, [unit, time, *columns, *([first_treated] if first_treated else [])])
+    if first_treated:
+        require_one_zone(frame, time, first_treated)
+    frame[time], kind = as_periods(frame[time], time, missing_allowed=False)
+    if frame[unit].isna().any():
+        raise DataError(f"panel, column {unit!r}: {int(frame[unit].isna().sum()):,} rows name no {unit}")
     if frame.duplicated([unit, time]).any():
         raise DataError(f"panel: a {unit} stands twice in one {time}; one row is one {unit} and {time}")
-    given = int(frame[unit].nunique())
-    began = pd.Series(index=pd.Index(sorted(frame[unit].dropna().unique())), dtype="float64")
+    rows = frame.groupby(unit, sort=True)
+    first = pd.Series(np.inf, index=rows.size().index)
     if first_treated:
-        began = first_periods(frame, unit=unit, first_treated=first_treated)
-        if began.notna().any():
-            frame = frame[frame[time] < began.min()]
-            if frame.empty:
-                raise DesignError(
-                    f"panel: no {time} lies before the first training ({began.min()}); nothing is known of "
-                    f"{plural(unit)} as they were"
-                )
+        first, start = _first(rows, frame, unit=unit, time=time, first_treated=first_treated, kind=kind)
+        frame = frame[frame[time] < start] if start is not None else frame
+        if frame.empty:
+            raise DesignError(
+                f"panel: no {time} lies before the first training ({label(start)}); nothing is known of "
+                f"{plural(unit)} as they were"
+            )
     wide = []
     for name in columns:
-        try:
-            numbers = frame[name].astype(float)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"panel, column {name!r}: {error}; numbers are needed") from error
+        numbers = as_numbers(frame[name], name, example="e.g. 1 and 0 for yes and no")
         wide.append(frame.assign(**{name: numbers}).pivot(index=unit, columns=time, values=name))
     complete = np.all([np.isfinite(w.to_numpy(dtype=float)).all(axis=1) for w in wide], axis=0)
     if not complete.any():
@@ -92,9 +93,8 @@ def before_training(
     return Before(
         units=tuple(map(str, names)),
         values=np.stack([w.to_numpy(dtype=float)[complete] for w in wide]),
-        ever=began.reindex(names).notna().to_numpy(),
-        began=began.reindex(names),
-        n_given=given,
+        ever=np.isfinite(first.reindex(names).to_numpy(dtype=float)),
+        n_given=rows.ngroups,
     )
 
 
@@ -123,25 +123,24 @@ def picked(panel: ir.Table | pd.DataFrame, columns: Sequence[str], *, what: str 
         require_column(panel, name, what)
     names = list(dict.fromkeys(columns))
     frame = panel[names].copy() if isinstance(panel, pd.DataFrame) else panel.select(names).to_pandas()
+    frame = frame.reset_index(drop=True)
+    for name in names:
+        # categories that do not occur would be groups without rows
+        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+            frame[name] = frame[name].astype(object)
     if frame.empty:
         raise DesignError(f"{what}: there are no rows")
     return frame
 
 
-def first_periods(frame: pd.DataFrame, *, unit: str, first_treated: str) -> pd.Series[pd.Timestamp]:
-    """Return each unit's first treated period, missing for those never treated (0 among whole numbers).
-
-    Raises
-    ------
-    DataError
-        If the rows of a unit disagree.
-    """
-    rows = frame.groupby(unit)[first_treated]
-    if (rows.nunique(dropna=False) > 1).any():
-        odd = rows.nunique(dropna=False).idxmax()
-        raise DataError(
-            f"panel, column {first_treated!r}: {unit} {odd} has several values; a unit begins to be treated "
-            "once, and stays so"
-        )
-    began = rows.first()
-    return began.mask(began == 0) if began.dtype.kind in "iuf" else began
+def _first(
+    rows: Any, frame: pd.DataFrame, *, unit: str, time: str, first_treated: str, kind: Kind
+) -> tuple[pd.Series[float], Any]:
+    """Return each unit's first treated period by number, infinite for never, and the earliest, or None."""
+    periods = pd.Index(np.sort(frame[time].unique()))
+    began = constant(rows, first_treated, unit, missing_allowed=True)
+    values, values_kind = as_periods(began, first_treated, missing_allowed=True)
+    place = first_periods(values, values_kind, periods, kind, first_treated)
+    earliest = int(place.min())
+    start = periods[earliest] if earliest < len(periods) else None
+    return pd.Series(np.where(place < len(periods), place, np.inf), index=began.index), start

@@ -18,6 +18,7 @@ from cemlab.training.roll_out_columns import (
     as_numbers,
     constant,
     gap_check,
+    require_apart,
     require_one_currency,
     require_zero_one,
 )
@@ -26,6 +27,7 @@ from cemlab.training.roll_out_periods import (
     as_periods,
     first_periods,
     names,
+    require_one_zone,
     require_regular,
     switched_on,
 )
@@ -150,8 +152,8 @@ def roll_out(
     ColumnError
         If a column is not there.
     DataError
-        If a unit stands twice in a period, values are no numbers or periods, what must stay changes within a
-        unit, weights are not positive, or currencies are mixed.
+        If a unit stands twice in a period, values are no numbers or periods, time zones differ, what must
+        stay changes within a unit, weights are not positive, or currencies are mixed.
     DesignError
         If the panel holds no roll-out: a treatment that switches off, units treated in the first period,
         nobody treated, all treated at once, a period missing for all, or outcomes missing by treatment.
@@ -166,6 +168,8 @@ def roll_out(
     """
     began = first_treated if treated is None else treated
     frame = _picked(panel, outcome, unit, time, began, covariates, covariates_of, cluster, weights)
+    if treated is None:
+        require_one_zone(frame, time, first_treated)
     frame[time], kind = as_periods(frame[time], time, missing_allowed=False)
     if frame.duplicated([unit, time]).any():
         twice = frame[frame.duplicated([unit, time])].iloc[0]
@@ -175,6 +179,7 @@ def roll_out(
         )
     wide = frame.pivot(index=unit, columns=time, values=outcome)
     require_regular(wide.columns, time)
+    require_apart(wide.index, unit)
     rows = frame.groupby(unit, sort=True)
     first = (
         _first(rows, wide, first_treated, unit, kind)

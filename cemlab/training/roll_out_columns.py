@@ -68,6 +68,22 @@ def constant(rows: Any, column: str, unit: str, *, missing_allowed: bool = False
     return values
 
 
+def require_apart(units: pd.Index[Any], unit: str) -> None:
+    """Refuse units whose names are the same as text, as 1 and "1".
+
+    Raises
+    ------
+    DataError
+        With the first such name.
+    """
+    texts = pd.Index([str(name) for name in units])
+    if texts.has_duplicates:
+        twice = texts[texts.duplicated()][0]
+        raise DataError(
+            f"panel, column {unit!r}: {twice!r} stands for several, as number and text; make all text"
+        )
+
+
 def require_zero_one(values: pd.Series[Any], column: str) -> pd.Series[Any]:
     """Return a column of 0 and 1.
 

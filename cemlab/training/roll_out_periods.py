@@ -49,7 +49,9 @@ def as_periods(values: pd.Series[Any], column: str, *, missing_allowed: bool) ->
     if values.dtype.kind in "iuf" or (len(seen) and all(_is_whole(value) for value in seen)):
         return _whole(values.astype(float), where, infinite=missing_allowed), "whole numbers"
     if len(seen) and all(isinstance(value, datetime.date) for value in seen):
-        return pd.to_datetime(values), "dates"
+        if _zone(values) is None:
+            raise DataError(f"{where}: its dates are of several time zones; write all of them in one")
+        return as_periods(pd.to_datetime(values), column, missing_allowed=missing_allowed)
     if missing_allowed and not len(seen):
         return pd.Series(np.nan, index=values.index), "whole numbers"
     kind = type(seen.iloc[0]).__name__
@@ -57,6 +59,33 @@ def as_periods(values: pd.Series[Any], column: str, *, missing_allowed: bool) ->
         f"{where}: {seen.iloc[0]!r} is a {kind}; allowed are dates and whole numbers, e.g. 2004; "
         "make texts dates with pandas.to_datetime"
     )
+
+
+def require_one_zone(frame: pd.DataFrame, time: str, first_treated: str) -> None:
+    """Refuse a period and a first treated one in different time zones: midnight here is another day there.
+
+    Raises
+    ------
+    DataError
+        With the zones.
+    """
+    zones = {name: _zone(frame[name]) for name in (time, first_treated) if frame[name].notna().any()}
+    if len(set(zones.values())) > 1 and None not in zones.values():
+        told = join_words([f"{name!r} {zone or 'without one'}" for name, zone in zones.items()])
+        raise DataError(
+            f"panel: periods and first treated ones are of different time zones ({told}), so that a period's "
+            "beginning may fall into another; write both in one"
+        )
+
+
+def _zone(values: pd.Series[Any]) -> str | None:
+    """Return the time zone of a column, empty for none; None where its values have several."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return str(values.dt.tz)
+    if values.dtype != object:
+        return ""
+    zones = {str(getattr(value, "tzinfo", None) or "") for value in values.dropna()}
+    return zones.pop() if len(zones) == 1 else None
 
 
 def _is_whole(value: object) -> bool:
