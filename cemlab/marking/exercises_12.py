@@ -11,6 +11,7 @@ from cemlab import business_case
 from cemlab.business_case import Assumption
 from cemlab.marking.exercise import Exercise, Tolerance, Trap
 from cemlab.scorecard.cfo_case import (
+    AHEAD,
     EXPERIENCE,
     PILOT_PRICE,
     measured,
@@ -21,10 +22,9 @@ from cemlab.scorecard.cfo_case import (
 from cemlab.simulate.oracle import Oracle
 
 if TYPE_CHECKING:
-    from cemlab.business_case import Pilot
+    from cemlab.business_case import BusinessCase, Pilot
     from cemlab.data.company import Company
 
-_PURCHASES, _LEAVING = "experience → purchases", "experience → leaving for a competitor"
 _SIZE, _SIZES = 8, (4, 6, 8, 10)
 _CLAIM = "84 → 86 % retention = +33 % value"
 # Two standard errors of the chain: 0.3 to 0.45 million EUR, by seed. What forty branches tell, they tell so.
@@ -57,20 +57,22 @@ def _beside_others(company: Company) -> float:
     return float((after["profit"] - after["month"].map(others)).sum())
 
 
-@lru_cache(maxsize=4)
-def _break_even(company: Company, entry: str = EXPERIENCE) -> float:
-    found = business_case.break_even(next_case(company), entries=[entry])
+@lru_cache(maxsize=2)
+def _break_even(company: Company) -> float:
+    return _even(next_case(company))
+
+
+def _without_refreshers(company: Company) -> float:
+    return _even(business_case.training_case(next_case(company).ledger, months=AHEAD))
+
+
+def _even(case: BusinessCase) -> float:
+    found = business_case.break_even(case, entries=[EXPERIENCE])
     return float(found.table["estimate"].iloc[0])
 
 
 def _mean_now(company: Company) -> float:
     return float(next_case(company).draws.figures[EXPERIENCE].mean())
-
-
-def _sure(company: Company) -> float:
-    """Return the value at which nearly all draws pay."""
-    found = business_case.break_even(next_case(company), entries=[EXPERIENCE])
-    return float(found.table["conf_high"].iloc[0])
 
 
 def _missing(company: Company) -> float:
@@ -153,14 +155,9 @@ EXERCISES = (
                 hint="asked is the whole change, not the distance to it.",
             ),
             Trap(
-                name="the value at which nearly all draws pay",
-                value=_sure,
-                hint="that is to be safe; asked is to break even on average.",
-            ),
-            Trap(
-                name="the break-even of another entry",
-                value=lambda company: _break_even(company, _LEAVING),
-                hint="asked is what the course changes, not what follows from it.",
+                name="the roll-out without refreshers",
+                value=_without_refreshers,
+                hint="those who come for trained people are trained once a year, and that is paid.",
             ),
         ),
     ),
@@ -178,14 +175,14 @@ EXERCISES = (
                 hint="eight branches have their price.",
             ),
             Trap(
-                name="the cost alone",
-                value=lambda company: -_eight(company, "cost"),
-                hint="what the pilot tells is worth something, too.",
+                name="the most plausible price instead of the mean",
+                value=lambda company: _eight(company, "worth") - _SIZE * PILOT_PRICE[1],
+                hint="the range of the price is not even; on average it is dearer than its mode.",
             ),
             Trap(
-                name="knowing it exactly, less the cost",
-                value=lambda company: _pilot(company).known - _eight(company, "cost"),
-                hint="a pilot has an error; only an endless one would tell exactly.",
+                name="the cost of one branch",
+                value=lambda company: _eight(company, "worth") - _eight(company, "cost") / _SIZE,
+                hint="the price is that of a branch, and there are eight.",
             ),
             Trap(
                 name="a pilot of another size",
