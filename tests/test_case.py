@@ -12,6 +12,8 @@ from cemlab.business_case import (
     Assumption,
     Cell,
     Conditions,
+    Figures,
+    Fitted,
     Wave,
     case_ledger,
     compare_roads,
@@ -137,6 +139,8 @@ def test_the_chain_against_a_walk(options, times):
 
 
 def test_nothing_learnt_leaves_the_cost_by_hand():
+    with pytest.raises(DataError, match="'persons trained' is 140, 'posts' 15: each trained person"):
+        case(ledger(more=[counted(item="persons trained", value=140, unit="persons")]))
     with pytest.raises(DataError, match="as 'posts' it lies between"):
         case(ledger(more=[counted(item="posts", value=0, unit="posts")]))
     read = ledger(without=SERVICE, more=[assumption("experience", 0, 0, 0, "standard deviations")])
@@ -292,6 +296,7 @@ def test_words_follow_the_weakest_link():
         (("fee", 1, 2, 3, "persons"), DesignError, "begins with 'EUR a person'"),
         (("hours", 1, 2, 3, "EUR a person"), DesignError, "does not fit the role 'hours'"),
         (("fee", 1, 2, 3, "USD a person"), DesignError, "in another currency"),
+        (("fee", 1, 2, 3, "EUR a person, in thousands"), DesignError, "write the amounts out, in EUR"),
         (("experience on leaving", -0.2, 0.8, 0.9, "hazard ratio per standard deviation"), DesignError,
          "above nought"),
     ],
@@ -315,6 +320,8 @@ def test_entries_that_do_not_fit(change, error, words):
         ({"waves": [Wave(persons="Capital")]}, DesignError, "does not fit the role 'persons'"),
         ({"waves": [Wave(month=36)]}, OptionError, "the month of a wave is 36"),
         ({"waves": []}, DesignError, "one Wave or more"),
+        ({"waves": None}, DesignError, "one Wave or more"),
+        ({"waves": [Wave(month=2), Wave(month=2)]}, DesignError, "a wave in month 2 stands twice"),
         ({"roles": ["margin"]}, DesignError, "roles is a list"),
         ({"conditions": {"leaving": 2}}, DesignError, "conditions is a dict"),
         ({"waves": [3]}, DesignError, "one Wave or more"),
@@ -349,6 +356,39 @@ def test_no_numbers_but_from_a_ledger():
     ratio = assumption("experience on leaving", *[np.exp(-0.2)] * 3, RANGES["experience on leaving"][3])
     alike = case(ledger(more=[replace(log, low=-0.2, high=-0.2)]), roles={"experience on leaving": "slope"})
     assert alike.draws.npv == pytest.approx(case(ledger(more=[ratio])).draws.npv)
+
+
+def test_draws_that_cannot_be_are_told():
+    half = Fitted(item=ROLES["half time"].item, estimate=1, std_error=0.5, unit="months")
+    made = case(ledger(more=[half]), draws=4000)
+    (check,) = made.evidence.checks
+    beyond = (made.draws.figures[half.item] < 0.01).mean()
+    # 2.4 % of a normal distribution lie further than 1.98 standard errors below its mean
+    assert beyond == pytest.approx(0.0239, abs=5 * np.sqrt(0.0239 / 4000))
+    assert check.passed is None
+    assert f"“{half.item}”: {100 * beyond:.1f} % of its draws lie beyond 0.01 to 120" in check.detail
+    at_least = made.npv(made.draws.figures.at(half.item, 0.01))
+    assert made.npv(made.draws.figures.at(half.item, -3.0)) == pytest.approx(at_least)
+    assert case().evidence.checks == ()
+
+
+def test_nothing_can_be_put_in_beside_the_ledger():
+    read = ledger()
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        read.entries["Capital"] = 0.01
+    made = case(read)
+    drawn = dict(made.draws.figures)
+    with pytest.raises(DataError, match="'Capital': 400 numbers are needed"):
+        made.npv(Figures(drawn | {"Capital": [0.01] * 400}, 400))
+    with pytest.raises(DataError, match="could not convert string to float: 'low'; give a plain number"):
+        made.draws.figures.at("Capital", "low")
+
+
+def test_however_many_leave_no_more_than_all_do():
+    read = ledger(more=[assumption("experience on purchases", 0, 0, 0, RANGES["experience on purchases"][3])])
+    made = case(read, months=12, conditions=Conditions(leaving=1e6))
+    # all leave in each month with training or without, so that nobody is kept
+    assert made.draws.gain == pytest.approx(np.zeros(400), abs=1e-6)
 
 
 def test_optional_links_may_stay_away():

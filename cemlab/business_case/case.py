@@ -14,7 +14,7 @@ The contract for what builds on it (tornado, stress, value of information, the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,7 +24,7 @@ import pandas as pd
 
 from cemlab.business_case.cash import KEPT, Model, Priced, by_month, price, quantities
 from cemlab.business_case.chain import AS_IT_IS, Conditions, Wave, build_chain, check_whole
-from cemlab.business_case.decided import SET, decisions, multiples
+from cemlab.business_case.decided import SET, beyond, decisions, multiples
 from cemlab.business_case.entries import Standing
 from cemlab.business_case.figures import Figures
 from cemlab.business_case.grades import as_grade, check_title, may_say_return, name_of, weakest
@@ -297,9 +297,13 @@ def training_case(
     check_ledger(ledger)
     if roles is not None and not isinstance(roles, Mapping):
         raise DesignError(f"roles is a {type(roles).__name__}; give role → item, e.g. {{'margin': '…'}}")
-    waves = (waves,) if isinstance(waves, Wave) else waves
+    listed = () if not isinstance(waves, Iterable) else tuple(waves)
     model = build_chain(
-        ledger, waves=tuple(waves), months=months, roles=roles or {}, refresh_every=refresh_every
+        ledger,
+        waves=(waves,) if isinstance(waves, Wave) else listed,
+        months=months,
+        roles=roles or {},
+        refresh_every=refresh_every,
     )
     return case_of(ledger, model, draws=draws, seed=seed, conf_level=conf_level, conditions=conditions)
 
@@ -352,7 +356,7 @@ def _case(
         n_given=len(ledger),
         source=ledger.evidence.source,
         assumptions=(*model.assumptions, *decisions(model, conditions)),
-        checks=ledger.evidence.checks,
+        checks=(*ledger.evidence.checks, *beyond(model, figures)),
     )
     kind = BusinessCase if may_say_return(standing) else AssumptionBasedCase
     return kind(

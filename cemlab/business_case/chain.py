@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from cemlab.business_case.figures import Figures
 from cemlab.business_case.ledger import CaseLedger
-from cemlab.business_case.roles import ROLES, Role, check_count, take
+from cemlab.business_case.roles import ROLES, Role, check_count, item_name, take
 from cemlab.errors import DataError, DesignError, OptionError
 
 Floats = npt.NDArray[np.float64]
 
 MOST_MONTHS = 600
 _LEAST = 1e-3  # of a hazard ratio
+_MOST_A_POST = 1.2  # of trained persons: head counts move from month to month
 _FEWEST = 1e-12  # posts: none at all have nobody trained
 
 
@@ -302,8 +303,10 @@ class Chain:
             for base, slope, multiple in paths:
                 usual = base * multiple[month]
                 before, after = before + usual, after + usual * np.exp(slope * now)
+            # whatever times are set, no more than all can leave
+            before, after = np.minimum(before, 1.0), np.minimum(after, 1.0)
             # those who leave do so all over the month, so that it sees half of its own change
-            next_kept = kept * (1 - np.minimum(after, 1.0)) + customers * (before - after)
+            next_kept = kept * (1 - after) + customers * (before - after)
             stay = (kept + next_kept) / 2
             more = np.expm1(taken["experience on purchases"] * now)
             worth = each * purchases[month]
@@ -350,11 +353,13 @@ def build_chain(
         check_whole(refresh_every, "refresh_every", 1, MOST_MONTHS)
     if not waves or not all(isinstance(wave, Wave) for wave in waves):
         raise DesignError("a case needs one Wave or more: who is trained, and when")
-    for wave in waves:
+    for k, wave in enumerate(waves):
         check_whole(wave.month, "the month of a wave", 0, months - 1)
-        for what in ("persons", "posts", "customers", "branches", "nearby"):
-            if getattr(wave, what) is not None:
-                check_count(ledger, getattr(wave, what), what)
+        if wave in waves[:k]:
+            raise DesignError(
+                f"a wave in month {wave.month} stands twice; count its people and customers once"
+            )
+        _check_sizes(ledger, wave)
     own = next((wave.experience for wave in waves if wave.experience), None)
     every = all(wave.experience for wave in waves)
     items = take(ledger, {**({"experience": own} if every and own else {}), **roles})
@@ -365,6 +370,18 @@ def build_chain(
             take(ledger, {**items, "experience": wave.experience})
     units = {item: ledger[item].unit for item in items.values()}
     return Chain(items=items, waves=waves, months=months, refresh_every=refresh_every, units=units)
+
+
+def _check_sizes(ledger: CaseLedger, wave: Wave) -> None:
+    for what in ("persons", "posts", "customers", "branches", "nearby"):
+        if getattr(wave, what) is not None:
+            check_count(ledger, getattr(wave, what), what)
+    persons, posts = (ledger[item_name(item, "size")] for item in (wave.persons, wave.posts))
+    if persons.ends[0] > _MOST_A_POST * posts.ends[1]:
+        raise DataError(
+            f"{persons.item!r} is {persons.ends[0]:g}, {posts.item!r} {posts.ends[1]:g}: each trained person "
+            "fills a post, so there cannot be so many; both are of the wave, or both of a branch"
+        )
 
 
 def check_whole(value: object, what: str, lowest: int, highest: int) -> None:

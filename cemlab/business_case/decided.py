@@ -6,7 +6,10 @@ import numpy as np
 
 from cemlab.business_case.cash import Model
 from cemlab.business_case.chain import Chain, Conditions
-from cemlab.markup import join_words, number
+from cemlab.business_case.figures import Figures
+from cemlab.business_case.roles import ROLES
+from cemlab.evidence import Check
+from cemlab.markup import join_words, number, percent
 
 #: The link that stands for multiples given as conditions: somebody has set them, and no entry answers for it.
 SET = "months set otherwise than in the ledger"
@@ -52,6 +55,29 @@ def multiples(conditions: Conditions) -> list[str]:
             low, high = number(values.min()), number(values.max())
             told.append(f"{words} times {low if low == high else f'{low} to {high}'}")
     return told
+
+
+def beyond(model: Model, figures: Figures) -> tuple[Check, ...]:
+    """Return a check that names entries of which some draws cannot be, as the ends of a normal have them."""
+    if not isinstance(model, Chain):
+        return ()
+    told = []
+    for role, item in model.items.items():
+        least, most = ROLES[role].kind.lowest, ROLES[role].kind.highest
+        share = float(((figures[item] < least) | (figures[item] > most)).mean())
+        if share:
+            told.append(f"“{item}”: {percent(share)} of its draws lie beyond {least:g} to {most:g}")
+    if not told:
+        return ()
+    return (
+        Check(
+            name="draws that can be",
+            null="every draw lies where its entry can",
+            passed=None,
+            detail=f"{'; '.join(told)}; the nearest value that can be was taken.",
+            remedy="Give the entry a range or draws instead of a normal distribution.",
+        ),
+    )
 
 
 def _dates(model: Model) -> str:

@@ -61,6 +61,8 @@ class Assumption(Entry):
         if self.shape not in get_args(Shape):
             raise OptionError(one_of(self.shape, get_args(Shape), what="shape"))
         try:
+            if any(isinstance(value, bool | np.bool_) for value in (self.low, self.mode, self.high)):
+                raise TypeError("true and false are no amounts")
             values = [float(value) for value in (self.low, self.mode, self.high)]
         except (TypeError, ValueError) as error:
             raise DataError(f"the entry {self.item!r}: {error}; give three plain numbers") from error

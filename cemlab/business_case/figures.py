@@ -28,6 +28,11 @@ class Figures(Mapping[str, Floats]):
     values_by_item: Mapping[str, Floats]
     n: int
 
+    def __post_init__(self) -> None:
+        for item, drawn in self.values_by_item.items():
+            if not isinstance(drawn, np.ndarray) or drawn.shape != (self.n,) or drawn.dtype.kind != "f":
+                raise DataError(f"{item!r}: {self.n:,} numbers are needed, one for each draw")
+
     def __getitem__(self, item: str) -> Floats:
         if item not in self.values_by_item:
             raise ColumnError(one_of(item, self.values_by_item, what="entry of the ledger"))
@@ -61,7 +66,10 @@ class Figures(Mapping[str, Floats]):
             If the value is not finite, or there are not n of them.
         """
         old = self[item]
-        new = np.asarray(value, dtype=float)
+        try:
+            new = np.asarray(value, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{item!r}: {error}; give a plain number") from error
         if not np.isfinite(new).all() or new.shape not in ((), (self.n,)):
             raise DataError(f"{item!r}: one finite value, or {self.n:,}, can be taken")
         return Figures({**self.values_by_item, item: np.broadcast_to(new, old.shape)}, self.n)

@@ -103,15 +103,21 @@ class Fitted(Entry):
 
     def _own_block(self) -> _Block:
         if self.draws is not None:
-            rows = np.asarray(self.draws, dtype=float).reshape(-1, 1)
-            return _block(self.item, None, None, rows)
+            rows = np.asarray(_numbers(self.item, self.draws))
+            if rows.ndim != 1:
+                raise DataError(
+                    f"draws of {self.item!r} have {rows.ndim} axes; give one column, or several entries to "
+                    "fitted_together()"
+                )
+            return _block(self.item, None, None, rows[:, None])
         if self.estimate is None or self.std_error is None:
             raise DataError(
                 f"the entry {self.item!r} has no uncertainty; give estimate and std_error, or draws, or a "
                 "result (what is known exactly is counted())"
             )
-        square = np.square([[float(self.std_error)]]) if self.std_error >= 0 else np.array([[-1.0]])
-        return _block(self.item, np.array([float(self.estimate)]), square, None)
+        both = _numbers(self.item, [self.estimate, self.std_error])
+        square = np.square([[both[1]]]) if both[1] >= 0 else np.array([[-1.0]])
+        return _block(self.item, both[:1], square, None)
 
     @property
     def middle(self) -> float:
@@ -189,9 +195,12 @@ def fitted_together(
     >>> leave.block == buy.block
     True
     """
-    mean = None if estimate is None else np.asarray(estimate, dtype=float)
-    cov = None if covariance is None else np.asarray(covariance, dtype=float)
-    rows = None if draws is None else np.asarray(draws, dtype=float)
+    if isinstance(items, str):
+        raise DataError(f"items is the text {items!r}; give a list of names")
+    mean, cov, rows = (
+        None if given is None else _numbers(" + ".join(items), given)
+        for given in (estimate, covariance, draws)
+    )
     block = _block(" + ".join(items), mean, cov, rows)
     named = [units] * len(items) if isinstance(units, str) else list(units)
     if not len(items) == len(named) == len(block.mean) or (months is not None and len(months) != len(items)):
@@ -204,6 +213,13 @@ def fitted_together(
         )
         for k, (item, unit) in enumerate(zip(items, named, strict=True))
     )  # fmt: skip
+
+
+def _numbers(name: str, given: npt.ArrayLike) -> Floats:
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name!r}: {error}; give plain numbers") from error
 
 
 def _block(name: str, mean: Floats | None, cov: Floats | None, rows: Floats | None) -> _Block:

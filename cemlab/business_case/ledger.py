@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -39,12 +40,12 @@ class CaseLedger(Result):
         item, estimate (most plausible), conf_low, conf_high (lowest and highest; of what was fitted, the ends
         of its 95 % interval), unit, source, owner, date, grade, drawn (triangular, pert, fitted, together).
     entries
-        By item.
+        By item; nothing can be put in beside :meth:`plus`.
     currency
         Of all money in it.
     """
 
-    entries: dict[str, Entry]
+    entries: Mapping[str, Entry]
     currency: str
 
     title: ClassVar[str] = "Ledger of the case"
@@ -206,7 +207,7 @@ def case_ledger(
         source=source,
         checks=checks,
     )
-    return CaseLedger(table=table, evidence=evidence, entries=by_item, currency=currency)
+    return CaseLedger(table=table, evidence=evidence, entries=MappingProxyType(by_item), currency=currency)
 
 
 def ledger_of(

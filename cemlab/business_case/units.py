@@ -169,6 +169,7 @@ _CURRENCIES = frozenset(
         "ZWG",
     ]
 )
+_SIZE = re.compile(r"\b(hundreds?|thousands?|millions?|billions?|mio|tsd)\b", re.IGNORECASE)
 _PER = re.compile(r"^\s+(an?|and|per)\b")
 # Other currencies that people write by sign or by name; none of them is three capitals.
 _SIGNS = re.compile(r"[€$£¥]|\b(euros?|dollars?|pounds?|francs?|yen)\b", re.IGNORECASE)
@@ -242,6 +243,8 @@ def check_kind(item: str, unit: str, kind: Kind, *, role: str, currency: str) ->
     fits = kind.money == (currency_of(unit, currency) is not None) and any(
         _begins(rest, w) for w in kind.words
     )
+    if kind.money and _SIZE.search(unit):
+        raise DesignError(f"the entry {item!r} is in {unit!r}; write the amounts out, in {currency}")
     if not fits:
         raise DesignError(
             f"the entry {item!r} has the unit {unit!r}, which does not fit the role {role!r}; allowed: a "
