@@ -141,6 +141,21 @@ def test_training_offline_on_a_users_folder_with_branches_and_dates_alone(tmp_pa
     assert page.count("The published study is not in the cache") == 2 + 2
 
 
+@pytest.mark.notebooks
+def test_makes_a_case_of_a_users_folder(tmp_path):
+    folder = write(tmp_path / "own", Halden(customers=3000, seed=2))
+    (folder / TRUTH).unlink()
+    settings = folder / "cemlab.toml"
+    settings.write_text(settings.read_text().replace('"Halden"', '"Own"').replace("true", "false"))
+    (report,) = runner.run([CASE], out=tmp_path / "out", data=folder, quick=True)
+    page = executed(report)
+    assert marks(page) == ["Not marked"] * check_cells(CASE)
+    assert "Source: Own" in page
+    # an assumption-based case is never called a return
+    assert "Assumption-based case" in page
+    assert "return on investment of" not in page
+
+
 @pytest.mark.parametrize(("name", "table"), [(PLAN, "campaigns"), (SAVES, "save_offers")])
 def test_a_folder_without_a_lot_is_told_what_it_lacks(name, table):
     rows = cemlab.what_can_run(Company.open(bundled("data") / "small")).to_frame().set_index("notebook")

@@ -100,18 +100,19 @@ def roll_out_phases(
             raise ColumnError(one_of(name, map(str, panel.columns), what="column of the panel"))
     if panel.duplicated(["branch", "month"]).any():
         raise DataError("panel: a branch stands twice in a month; one row is one branch and month")
-    firsts = sorted(panel["first_trained"].dropna().unique())
-    calendar = np.array(sorted(panel["month"].unique()))
-    begins = [int(np.searchsorted(calendar, first)) for first in firsts]
-    if not firsts or panel["first_trained"].notna().all() or not begins[0]:
+    firsts = np.unique(panel["first_trained"].dropna().to_numpy())
+    calendar = np.unique(panel["month"].to_numpy())
+    begins = np.searchsorted(calendar, firsts).tolist()
+    if not len(firsts) or panel["first_trained"].notna().all() or not begins[0]:
         raise DesignError(
             "panel: phases take branches that were trained, others that never were, and months before the "
             "first wave"
         )
-    rows = panel.assign(t=np.searchsorted(calendar, panel["month"]) - begins[0])
+    rows = panel.assign(t=np.searchsorted(calendar, panel["month"].to_numpy()) - begins[0])
     rows["phase"] = np.searchsorted(firsts, panel["month"].to_numpy(), side="right")
-    places = {first: k for k, first in enumerate(firsts, start=1)}
-    rows["first_phase"] = panel["first_trained"].map(places).astype(float)
+    places = range(1, len(firsts) + 1)
+    place = np.searchsorted(firsts, panel["first_trained"].to_numpy(), side="right").astype(float)
+    rows["first_phase"] = np.where(panel["first_trained"].isna(), np.nan, place)
     areas = set(rows.loc[rows["first_phase"].notna(), area])
     rows["nearby"] = rows["first_phase"].isna() & rows[area].isin(areas)
     edges = [*(begin - begins[0] for begin in begins), len(calendar) - begins[0]]
@@ -120,10 +121,9 @@ def roll_out_phases(
     after = rows[rows["first_phase"].notna() & (rows["t"] >= 0)]
     return Phases(
         panel=rows.groupby(keys, as_index=False, dropna=False)[list(outcomes)].mean(),
-        spans={k: (edges[k - 1], edges[k]) for k in places.values()},
+        spans={k: (edges[k - 1], edges[k]) for k in places},
         shares={
-            k: after[after["first_phase"] == k].groupby("t")["trained_share"].mean().tolist()
-            for k in places.values()
+            k: after[after["first_phase"] == k].groupby("t")["trained_share"].mean().tolist() for k in places
         },
         waves=waves,
         counts=counts,

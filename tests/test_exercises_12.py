@@ -1,0 +1,81 @@
+"""The marks of notebook 12: truths by another way, on a company so small that they cost little."""
+
+import math
+
+import numpy as np
+import pytest
+
+from cemlab.marking import checking, exercises_12
+from cemlab.scorecard import cfo_case, rows_business_case
+from cemlab.scorecard.companies import company_of
+from cemlab.simulate import Halden
+from cemlab.simulate.oracle import Oracle
+from cemlab.simulate.replay import replay
+from cemlab.simulate.state import AS_IT_WAS, Scenario
+
+SMALL = Halden(customers=3000, seed=3)
+
+
+@pytest.fixture(scope="module")
+def company():
+    return rows_business_case._whole(company_of(SMALL))
+
+
+def exercise(number):
+    return checking.find(number)
+
+
+def test_the_true_value_is_the_discounted_difference_of_two_companies():
+    with_it, without = (replay(SMALL, each) for each in (AS_IT_WAS, Scenario(training="none")))
+    apart = with_it.by_branch_month("profit") - without.by_branch_month("profit")
+    # the first wave came in month 13, from which on there are 35 months at 8 % a year
+    by_hand = sum(apart[:, 13 + k].sum() / 1.08 ** (k / 12) for k in range(35))
+    assert cfo_case.true_present_value(Oracle(SMALL), "profit") == pytest.approx(by_hand)
+    assert not apart[:, :13].any()
+
+
+def test_the_slogan_is_the_records_of_a_year_carried_on(company):
+    people = company.table("training").to_pandas()
+    by_hand = people["level_4"].sum() * 35 / 12 - people["direct_cost"].astype(float).sum()
+    assert exercises_12._slogan(company) == pytest.approx(by_hand)
+
+
+def test_at_the_break_even_nothing_is_left(company):
+    case = cfo_case.next_case(company)
+    answer = exercise("12.1").truth(company)
+    figures = case.draws.figures.rows(0, 200)
+    at = case.npv(figures.at(cfo_case.EXPERIENCE, answer)).mean()
+    # against the money that is at stake; the root is found to a ten-millionth of the spread
+    assert abs(at) < 1e-3 * case.draws.cost.mean()
+
+
+def test_a_pilot_is_worth_what_deciding_on_its_estimate_gains(company):
+    case = cfo_case.next_case(company)
+    found = exercises_12._pilot(company)
+    eight = found.table.set_index("branches").loc[8]
+    drawn, npv = case.draws.figures[cfo_case.EXPERIENCE], case.draws.npv
+    seen = drawn + np.random.default_rng(5).normal(size=len(drawn)) * eight["precision"]
+    bins = np.array_split(np.argsort(seen), 100)
+    told = np.mean([max(npv[each].mean(), 0.0) for each in bins]) - max(npv.mean(), 0.0)
+    # hundredths of the draws err by their own noise, here some thousandths of the spread
+    assert eight["worth"] == pytest.approx(told, abs=0.01 * npv.std())
+    assert eight["cost"] == pytest.approx(8 * (6000 + 8000 + 12000) / 3)
+
+
+def test_value_by_retention_adds_up_the_margins_still_to_come():
+    def value(retention):
+        return sum(retention**k for k in range(1, 400))
+
+    # the sum leaves out less than 0.86 to the power 400
+    assert exercise("12.3").truth(None) == pytest.approx(value(0.86) / value(0.84) - 1)
+
+
+def test_the_text_prices_what_the_rows_price(company):
+    chain = cfo_case.chain_case(company)
+    assert chain.conf_level == 0.90
+    wide = cfo_case.chain_case(company, 0.95)
+    assert wide.value("net present value")["estimate"] == chain.value("net present value")["estimate"]
+    assert np.ptp(wide.table.loc[0, ["conf_low", "conf_high"]]) > np.ptp(
+        chain.table.loc[0, ["conf_low", "conf_high"]]
+    )
+    assert math.isclose(chain.draws.npv.mean(), wide.draws.npv.mean())
