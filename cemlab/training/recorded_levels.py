@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cemlab.chart import Chart
@@ -19,6 +20,9 @@ from cemlab.training.before import picked
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
 
 _LEVELS = ("level_1", "level_2", "level_3", "level_4")
 #: What the levels are called.
@@ -160,8 +164,9 @@ def levels(
     Notes
     -----
     Descriptive throughout: everybody here was trained. Correlations are Spearman's, with Fisher's
-    transformation and the variance 1.06 / (n − 3) (Fieller, Hartley & Pearson 1957). The difference to what
-    is supported takes both as independent.
+    transformation and the variance 1.06 / (n − 3) (Fieller, Hartley & Pearson 1957); with a column branch,
+    the variance is that of the jackknife by branch, on its degrees of freedom. The difference to what is
+    supported takes both as independent.
 
     References
     ----------
@@ -190,7 +195,9 @@ def levels(
     branch = frame["branch"] if "branch" in frame.columns else None
     known = frame[there].notna().any(axis=1)
     table = pd.DataFrame([_mean(name, frame[name], branch, conf_level) for name in there])
-    pairs = [_pair(a, b, frame, conf_level) for place, a in enumerate(there) for b in there[place + 1 :]]
+    pairs = [
+        _pair(a, b, frame, branch, conf_level) for place, a in enumerate(there) for b in there[place + 1 :]
+    ]
     return Levels(
         table=table,
         evidence=_evidence(int(known.sum()), len(frame), branch is not None, source or line),
@@ -245,24 +252,49 @@ def _mean(
     }
 
 
-def _pair(first: str, second: str, frame: pd.DataFrame, conf_level: float) -> dict[str, Any]:
-    from scipy.special import ndtri
-
-    both = frame[[first, second]].dropna().rank()
-    n = len(both)
-    if n < 4 or both.std().min() == 0:
+def _pair(
+    first: str, second: str, frame: pd.DataFrame, branch: pd.Series[Any] | None, conf_level: float
+) -> dict[str, Any]:
+    """Return the rank correlation with its interval; nothing where ranks are too few or all the same."""
+    both = frame[[first, second]].notna().all(axis=1) & (True if branch is None else branch.notna())
+    x, y = (frame.loc[both, name].to_numpy(dtype=float) for name in (first, second))
+    if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return {}
-    rank = float(np.corrcoef(both[first], both[second])[0, 1])
-    reach = float(ndtri(0.5 + conf_level / 2)) * np.sqrt(1.06 / (n - 3))
-    middle = np.arctanh(np.clip(rank, -1 + 1e-12, 1 - 1e-12))
+    middle = _fisher(x, y)
+    code = None if branch is None else pd.factorize(branch[both])[0]
+    reach = _reach(x, y, code, conf_level)
     return {
         "first": first,
         "second": second,
-        "estimate": rank,
+        "estimate": float(np.tanh(middle)),
         "conf_low": float(np.tanh(middle - reach)),
         "conf_high": float(np.tanh(middle + reach)),
-        "n": n,
+        "n": len(x),
     }
+
+
+def _fisher(x: Floats, y: Floats) -> float:
+    """Return Fisher's transform of the rank correlation, missing where all ranks are the same."""
+    from scipy.stats import rankdata
+
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    rank = np.corrcoef(rankdata(x), rankdata(y))[0, 1]
+    return float(np.arctanh(np.clip(rank, -1 + 1e-12, 1 - 1e-12)))
+
+
+def _reach(x: Floats, y: Floats, branch: Ints | None, conf_level: float) -> float:
+    """Return half the width of the interval on Fisher's scale, infinite where it cannot be known."""
+    from scipy.special import ndtri, stdtrit
+
+    if branch is None:
+        return float(ndtri(0.5 + conf_level / 2) * np.sqrt(1.06 / (len(x) - 3)))
+    groups = int(branch.max()) + 1
+    without = np.array([_fisher(x[branch != g], y[branch != g]) for g in range(groups)])
+    if groups < 2 or np.isnan(without).any():
+        return float("inf")
+    error = np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum())
+    return float(stdtrit(groups - 1, 0.5 + conf_level / 2) * error)
 
 
 def _supported(
