@@ -19,7 +19,7 @@ from cemlab.simulate.oracle import Oracle
 from cemlab.simulate.organisation import network_tables
 from cemlab.simulate.service.contacts import contacts, serve
 from cemlab.simulate.worlds import WORLDS
-from cemlab.training.beside import TWO_WAY
+from cemlab.stats.two_way_weights import two_way_coefficient
 
 if TYPE_CHECKING:
     from cemlab.simulate.halden import Halden
@@ -190,8 +190,8 @@ def _beside_untrained(company: Company, *, last: int) -> Estimate:
 
 
 def _two_way(company: Company) -> Estimate:
-    table = training.methods_beside(_effects(company, "all").roll_out).table
-    return Estimate.of(table[table["method"] == TWO_WAY])
+    rolled = _effects(company, "all").roll_out
+    return Estimate(two_way_coefficient(rolled.outcome, first=rolled.first))
 
 
 def _judged(company: Company, *, refuse: bool) -> Estimate:
@@ -304,7 +304,7 @@ TRAINING: tuple[Row, ...] = (
         "overall, read as the whole effect",
         _overall,
         "Held against all that training, its own and that of others, did to the trained. What spill-over had "
-        "done by the base month is not in the estimate: some 12 % of it.",
+        "done by the base month is not in the estimate: about an eighth.",
         truth=_whole,
     ),
     *(_wave_row(wave) for wave in (1, 2, 3)),
