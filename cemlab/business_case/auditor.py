@@ -204,10 +204,10 @@ def _shift(claim: Claim, discount: float) -> Answer:
     rows: list[Row] = []
     for reading in RETENTION:
         low, high = change_range(reading, claim, discount)
-        at = f" at {100 * discount:g} % a period" if "d" in reading.formula else ""
+        at = f" at {100 * discount:g} % a period" if "d" in reading.reckoned else ""
         rows.append(
             {
-                "reading": reading.name, "formula": reading.formula, "before": reading.multiple(r0, discount),
+                "reading": reading.name, "formula": reading.reckoned, "before": reading.multiple(r0, discount),
                 "after": reading.multiple(r1, discount), "estimate": change(reading, r0, r1, discount),
                 "conf_low": low, "conf_high": high, "assumes": f"{reading.assumes}{at}",
             }
@@ -231,7 +231,7 @@ def _slogan(claim: Claim, discount: float) -> Answer:
             ]
             rows.append(
                 {
-                    "reading": f"from {100 * base:.0f} %, {way}", "formula": first.formula,
+                    "reading": f"from {100 * base:.0f} %, {way}", "formula": first.reckoned,
                     "before": first.multiple(base, discount), "after": first.multiple(after, discount),
                     "estimate": change(first, base, after, discount), "conf_low": ends[0],
                     "conf_high": ends[1], "assumes": first.assumes, "base": base,

@@ -11,10 +11,10 @@ from cemlab.business_case.claims import Claim, Stated
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One way to reckon: its name, its formula, what it assumes, and the multiple of a retention rate."""
+    """One way to reckon: its name, how it is written, what it assumes, and the multiple of a retention rate."""
 
     name: str
-    formula: str
+    reckoned: str
     assumes: str
     multiple: Callable[[float, float], float]  #: of retention r and yearly discount d
 
@@ -23,31 +23,31 @@ class Reading:
 RETENTION = (
     Reading(
         name="margins still to come",
-        formula="r / (1 − r)",
+        reckoned="r / (1 − r)",
         assumes="each period's margin is paid by those who stay; nothing is discounted, all customers alike",
         multiple=lambda r, _: r / (1 - r),
     ),
     Reading(
         name="lifetime from today",
-        formula="1 / (1 − r)",
+        reckoned="1 / (1 − r)",
         assumes="as before, and today's margin is counted, which nobody can lose any more",
         multiple=lambda r, _: 1 / (1 - r),
     ),
     Reading(
         name="margins still to come, discounted",
-        formula="r / (1 + d − r)",
+        reckoned="r / (1 + d − r)",
         assumes="as the first, discounted",
         multiple=lambda r, d: r / (1 + d - r),
     ),
     Reading(
         name="lifetime from today, discounted",
-        formula="(1 + d) / (1 + d − r)",
+        reckoned="(1 + d) / (1 + d − r)",
         assumes="as the second, discounted",
         multiple=lambda r, d: (1 + d) / (1 + d - r),
     ),
     Reading(
         name="next period only",
-        formula="r",
+        reckoned="r",
         assumes="one period, no lifetime",
         multiple=lambda r, _: r,
     ),
