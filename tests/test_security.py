@@ -94,7 +94,7 @@ ALLOWED = {
     ("cemlab/marking/checking.py", "exercises", "import by name"): "a file that stands beside it, or nothing",
     ("cemlab/__init__.py", "__getattr__", "import by name"): "the names stand in the file's own table",
     ("cemlab/training/beside.py", "_two_way", "formula"): "a constant formula over columns of our own",
-    ("cemlab/training/beside.py", "_sun_abraham", "formula"): "columns named c0, c1, … by the function itself",
+    ("cemlab/training/beside.py", "_sun_abraham", "formula"): "columns that it names c0, c1, … itself",
     ("cemlab/notebook/page.py", "_blocks", "markup"): "Markdown and HTML went through sanitise_html",
     (
         "cemlab/notebook/page.py",

@@ -11,7 +11,7 @@ from cemlab.business_case.claims import Claim, Stated
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One way to reckon: its name, how it is written, what it assumes, and the multiple of a retention rate."""
+    """One way to reckon: its name, how it is written, what it assumes, and its multiple of a retention."""
 
     name: str
     reckoned: str
