@@ -391,6 +391,17 @@ def test_however_many_leave_no_more_than_all_do():
     assert made.draws.gain == pytest.approx(np.zeros(400), abs=1e-6)
 
 
+def test_no_entry_is_named_after_a_return_it_may_not_claim():
+    named = assumption("experience", *RANGES["experience"])
+    for item in ("ROI of training", "Return on training, 256 %"):
+        with pytest.raises(
+            DesignError, match="is named after a return, but the weakest link is 'assumption'"
+        ):
+            case(ledger(more=[replace(named, item=item)]), roles={"experience": item})
+    # what does not enter the case stands in none of its words
+    assert case(ledger(more=[replace(named, item="ROI of training")])).standing == "assumption"
+
+
 def test_optional_links_may_stay_away():
     without = ("spill-over", "other leaving", "experience on other leaving", *SERVICE)
     small = case(ledger(without=without), waves=[Wave()])

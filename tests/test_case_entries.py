@@ -134,6 +134,12 @@ def test_a_result_brings_its_grade_and_its_error():
         (lambda: fee(low=True, mode=True), DataError, "true and false are no amounts"),
         (lambda: fee(unit=" "), DataError, "lacks its unit"),
         (lambda: fee(item=""), DataError, "lacks its item"),
+        (lambda: fee(source=None), DataError, "its source is None; write a text"),
+        (lambda: fee(item="x" * 501), DataError, "its item has 501 characters; shorten it to 500"),
+        (lambda: fee(owner="a\ud800"), DataError, "cannot be shown; remove it"),
+        (lambda: fee(unit="share\x00"), DataError, r"has the character '\\x00'"),
+        (lambda: fee(item="\u202efee"), DataError, "cannot be shown"),
+        (lambda: case_ledger([fee()], currency="EUR", source="x" * 501), DataError, "the ledger: its source"),
         (lambda: fee(grade="proved"), OptionError, "no grade named 'proved'"),
         (lambda: fee(shape="normal"), OptionError, "no shape named 'normal'"),
         (lambda: Fitted(item="x", unit="share", estimate=1), DataError, "has no uncertainty"),
@@ -235,7 +241,17 @@ def test_three_capitals_are_not_always_money():
         ledger(fee(unit="CHF"))
 
 
+def test_texts_stand_on_one_line():
+    entry = fee(item=" fee\nand  travel ", source="a\n# b", owner="c\td")
+    assert (entry.item, entry.source, entry.owner) == ("fee and travel", "a # b", "c d")
+
+
 def test_words_by_grade():
+    for title in ("R.O.I. of training", "Returns of training", "Training returned 256 %", "Rendite"):
+        with pytest.raises(DesignError, match="speaks of a return"):
+            check_title(title, "adjusted")
+        assert check_title(title, "experiment") == title
+    assert check_title("Customers return", "assumption") == "Customers return"
     assert weakest(["experiment", "assumption", "association"]) == "assumption"
     assert name_of("adjusted") == "assumption-based case"
     assert name_of("experiment") == "business case"

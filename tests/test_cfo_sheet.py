@@ -18,7 +18,7 @@ from cemlab.business_case import Assumption, Fitted, case_ledger, counted, stres
 from cemlab.business_case.break_even import break_even
 from cemlab.business_case.recession import Recession
 from cemlab.business_case.scenarios import PRICE, PURCHASES, Scenario
-from cemlab.errors import DesignError, OptionError
+from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.present.cfo_content import money_of, thresholds_of, tornado_of
 from cemlab.present.cfo_page import cfo_page
 from cemlab.present.cfo_sheet import cfo_sheet
@@ -380,3 +380,22 @@ def test_text_from_data_is_escaped(sheet, tmp_path, monkeypatch):
     page = cfo_page(hostile, tmp_path / "cfo.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 6 + len(rows)
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        ({"title": "x" * 201}, "the sheet's title has 201 characters; shorten it to 200"),
+        ({"subject": "x" * 201}, "the sheet's subject has 201"),
+        ({"ask": "a\x00"}, "the sheet's ask has the character"),
+        ({"killers": ["x" * 201]}, "what would kill it has 201"),
+    ],
+)
+def test_texts_that_no_page_can_hold_are_refused(weak, texts, words):
+    with pytest.raises(DataError, match=words):
+        cfo_sheet(weak, **texts)
+
+
+def test_breaks_in_texts_are_blanks(weak):
+    made = cfo_sheet(weak, title="Worth\nfunding", ask="Train 14\npeople")
+    assert (made.title, made.ask) == ("Worth funding", "Train 14 people")

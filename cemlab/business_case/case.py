@@ -27,7 +27,14 @@ from cemlab.business_case.chain import AS_IT_IS, Conditions, Wave, build_chain, 
 from cemlab.business_case.decided import SET, beyond, decisions, multiples
 from cemlab.business_case.entries import Standing
 from cemlab.business_case.figures import Figures
-from cemlab.business_case.grades import as_grade, check_title, may_say_return, name_of, weakest
+from cemlab.business_case.grades import (
+    as_grade,
+    check_title,
+    may_say_return,
+    name_of,
+    refuse_named_return,
+    weakest,
+)
 from cemlab.business_case.ledger import CaseLedger
 from cemlab.business_case.roles import Role
 from cemlab.chart import Chart
@@ -345,6 +352,7 @@ def _case(
     priced = price(model, figures, conditions=conditions)
     links = _links(ledger, model, conditions)
     standing = weakest(links["grade"])
+    refuse_named_return(model.used(), standing)
     table = quantities(
         priced, currency=ledger.currency, conf_level=conf_level, with_return=may_say_return(standing)
     )

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812 - an entry has a field called date
 from typing import Literal
+from unicodedata import category
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,37 @@ from cemlab.evidence import GRADES
 Floats = npt.NDArray[np.float64]
 Standing = Literal["assumption", "descriptive", "association", "adjusted", "quasi-experiment", "experiment"]
 
+#: Characters that a text of an entry may have.
+LONGEST = 500
+# They turn the direction of what follows, so that a figure reads otherwise than it is.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 #: What an entry may rest on, from the weakest to the strongest.
 STANDINGS: tuple[Standing, ...] = ("assumption", *GRADES)
+
+
+def one_line(text: object, what: str, *, longest: int = LONGEST) -> str:
+    r"""Return a text with its breaks and runs of blanks as one blank each.
+
+    Raises
+    ------
+    DataError
+        If it is no text, too long to stand in a table, or has characters that cannot be shown.
+
+    Examples
+    --------
+    >>> one_line("fee and\n travel ", "its item")
+    'fee and travel'
+    """
+    if not isinstance(text, str):
+        raise DataError(f"{what} is {text!r}; write a text")
+    folded = " ".join(text.split())
+    if len(folded) > longest:
+        raise DataError(f"{what} has {len(folded):,} characters; shorten it to {longest}")
+    wrong = next((sign for sign in folded if category(sign) in ("Cc", "Cs") or sign in _TURNING), None)
+    if wrong is not None:
+        raise DataError(f"{what} has the character {wrong!a}, which cannot be shown; remove it")
+    return folded
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,6 +77,9 @@ class Entry(ABC):
         for name in ("item", "unit"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 raise DataError(f"the entry {self.item!r} lacks its {name}; write it")
+        for name in ("item", "unit", "source", "owner"):
+            what = f"the entry {str(self.item)[:60]!r}: its {name}"
+            object.__setattr__(self, name, one_line(getattr(self, name), what))  # frozen: read once, here
         if self.grade not in STANDINGS:
             raise OptionError(f"the entry {self.item!r}: {one_of(self.grade, STANDINGS, what='grade')}")
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from cemlab.business_case.entries import STANDINGS, Standing
 from cemlab.errors import DesignError
 from cemlab.evidence import GRADES, Grade, refuse_causal_claim
+
+# "Internal rate of return" is a property of any cash flow; a return on, of or from something is a claim.
+_RETURN = re.compile(
+    r"\br\.\s?o\.\s?i\b|\breturns?\s+(?:on|of|from)\b|\breturn(?:s|ed)\s+[\d€$£]|\brendite\b", re.IGNORECASE
+)
+_NAMED = re.compile(rf"\broi\b|{_RETURN.pattern}", re.IGNORECASE)
 
 #: From this standing on a case may speak of a return on what it pays for.
 _IDENTIFIES: tuple[Standing, ...] = ("quasi-experiment", "experiment")
@@ -50,6 +57,24 @@ def name_of(standing: Standing) -> str:
     return "business case" if may_say_return(standing) else "assumption-based case"
 
 
+def refuse_named_return(items: Iterable[str], standing: Standing) -> None:
+    """Refuse entries whose name claims a return where the case may not; their names stand in all its words.
+
+    Raises
+    ------
+    DesignError
+        If there is one.
+    """
+    if may_say_return(standing):
+        return
+    for item in items:
+        if _NAMED.search(item):
+            raise DesignError(
+                f"the entry {item!r} is named after a return, but the weakest link is {standing!r}; name it "
+                "after what it measures"
+            )
+
+
 def check_title(title: str, standing: Standing) -> str:
     """Return a title, or refuse it where it says more than the weakest link.
 
@@ -67,7 +92,7 @@ def check_title(title: str, standing: Standing) -> str:
         ...
     cemlab.errors.DesignError: the title 'Return on training' speaks of a return, but the weakest link is ...
     """
-    if not may_say_return(standing) and "return on" in title.lower():
+    if not may_say_return(standing) and _RETURN.search(title):
         raise DesignError(
             f"the title {title!r} speaks of a return, but the weakest link is {standing!r}; call it an "
             f"{name_of(standing)}"

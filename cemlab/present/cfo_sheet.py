@@ -13,6 +13,7 @@ import pandas as pd
 from cemlab.business_case.break_even import BreakEven
 from cemlab.business_case.break_even import break_even as find_break_even
 from cemlab.business_case.case import BusinessCase
+from cemlab.business_case.entry import one_line
 from cemlab.business_case.stress import Stress
 from cemlab.business_case.tornado import Tornado
 from cemlab.business_case.tornado import tornado as find_tornado
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from cemlab.present.plots.sheet import Paper
 
+#: Characters that a text of the page may have.
+_LONGEST = 200
 _FORMATS = ("pdf", "png", "svg")
 
 
@@ -186,9 +189,15 @@ def cfo_sheet(
     ------
     DesignError
         If there is no case, or a text says more than its weakest link.
+    DataError
+        If a text is too long for a page, or cannot be shown.
     """
     if not isinstance(case, BusinessCase):
         raise DesignError(f"a {type(case).__name__} is no business case; make one with training_case(ledger)")
+    title, ask, subject = (
+        one_line(text, f"the sheet's {name}", longest=_LONGEST)
+        for name, text in (("title", title), ("ask", ask), ("subject", subject))
+    )
     worth = case.value("net present value")
     money = money_of(worth[["estimate", "conf_low", "conf_high"]], case.ledger.currency)
     swings = tornado or find_tornado(case)
@@ -207,7 +216,7 @@ def cfo_sheet(
             *thresholds_of(break_even or find_break_even(case)),
             # what is dead already, no bad times kill
             *(scenarios_of(stress, money) if stress and worth["estimate"] >= 0 else ()),
-            *(case.titled(line) for line in killers),
+            *(case.titled(one_line(line, "what would kill it", longest=_LONGEST)) for line in killers),
         ),
         note=f"{case.caption} Five dots: an experiment; none: an assumption.",
     )
