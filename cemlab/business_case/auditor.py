@@ -208,7 +208,8 @@ def _shift(claim: Claim, discount: float) -> Answer:
         rows.append(
             {
                 "reading": reading.name, "formula": reading.reckoned,
-                "before": reading.multiple(r0, discount), "after": reading.multiple(r1, discount), "estimate": change(reading, r0, r1, discount),
+                "before": reading.multiple(r0, discount), "after": reading.multiple(r1, discount),
+                "estimate": change(reading, r0, r1, discount),
                 "conf_low": low, "conf_high": high, "assumes": f"{reading.assumes}{at}",
             }
         )  # fmt: skip
