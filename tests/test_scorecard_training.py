@@ -77,7 +77,7 @@ def test_the_rows_see_what_a_reader_sees():
 
 
 def test_contacts_are_those_a_reader_sees():
-    halden = Halden(customers=5000)  # with fewer hardly a branch has contacts in every month
+    halden = Halden(customers=4000)  # with fewer hardly a branch has contacts in every month
     panel = training.branch_panel(written(halden), service=True)
     panel["dose"] = panel["trained_contacts"] / panel["contacts"]
     asked = {"outcomes": ["handle_seconds", "resolved"], "logged": ["handle_seconds"], "dose": "dose"}
@@ -139,7 +139,7 @@ def test_naive_figures_are_those_of_the_notebook():
     assert said("two-way fixed effects").value == pytest.approx((on * cx).sum() / (on**2).sum())
 
 
-@pytest.mark.parametrize("seed", range(11, 17))
+@pytest.mark.parametrize("seed", [10, 11])  # a path that leaves the band, and one that does not
 def test_the_band_counts_where_it_holds_every_month(seed):
     halden = replace(HALDEN, seed=seed)
     clean = untouched(read(halden))
