@@ -490,6 +490,40 @@ def test_the_direct_road_by_hand():
         made.under(Conditions(purchases=0.9))
 
 
+def test_two_months_by_hand():
+    fixed = {
+        "experience": 0.3, "half time": 2, "stay": 20, "leaving": 0.02, "experience on leaving": 0.8,
+        "experience on purchases": 0.07, "spend": 100, "margin": 0.5, "fee": 900, "hours": 24,
+        "back-filling": 28, "capital": 0.1,
+    }  # fmt: skip
+    sizes = {"persons trained": (10, "persons"), "posts": (12, "posts"), "customers": (1000, "customers")}
+    entries = [counted(item=ROLES[r].item, value=x, unit=RANGES[r][3]) for r, x in fixed.items()]
+    entries += [counted(item=item, value=x, unit=unit) for item, (x, unit) in sizes.items()]
+    made = training_case(case_ledger(entries, currency="EUR"), months=2, draws=100)
+    paid = 10 * (900 + 24 * 28)
+    # a month later 1 in 20 leaves and what was learnt is 1 − √½ of all
+    lift = 0.3 * (10 / 12) * np.exp(-1 / 20) * (1 - 0.5**0.5)
+    stayed = 1000 * (0.02 - 0.02 * 0.8**lift) / 2
+    gain = 100 * 0.5 * (stayed + (1000 + stayed) * (np.exp(0.07 * lift) - 1)) / 1.1 ** (1 / 12)
+    values = made.table.set_index("quantity")["estimate"]
+    assert values["net present value"] == pytest.approx(gain - paid)
+    assert values["benefit–cost ratio"] == pytest.approx(gain / paid)
+    monthly = gain * 1.1 ** (1 / 12) / paid  # what comes back of a unit paid, after a month
+    assert values["internal rate of return"] == pytest.approx(monthly**12 - 1)
+    assert "means, the others medians" in made.evidence.design
+    assert "the probability of loss is that of drawing alone" in made.evidence.design
+
+
+def test_what_comes_in_before_anything_is_paid_has_no_rate():
+    entries, cells = direct_entries(
+        Effects(np.zeros((4, 4)), estimate=[9.0, 100.0, -200.0, -50.0]), spans=SPANS, currency="EUR"
+    )
+    read = case_ledger([*entries, counted(item="Capital", value=0.08, unit="share a year")], currency="EUR")
+    row = direct_case(read, cells=cells, draws=100).value("internal rate of return")
+    assert np.isnan(row["estimate"])
+    assert row["defined"] == 0
+
+
 def test_dependence_between_cells_counts():
     full = np.full((4, 4), 4.0)
     spread = []

@@ -358,7 +358,10 @@ def _case(
     )
     evidence = Evidence(
         grade=as_grade(standing),
-        design=f"Entries of a ledger, drawn {figures.n:,} times. Weakest link: {standing}.",
+        design=(
+            f"Entries of a ledger, drawn {figures.n:,} times; present values are means, the others medians, "
+            f"and the interval of the probability of loss is that of drawing alone. Weakest link: {standing}."
+        ),
         unit="entries",
         n_used=len(figures),
         n_given=len(ledger),

@@ -144,7 +144,8 @@ def quantities(priced: Priced, *, currency: str, conf_level: float, with_return:
     """Return what a board asks for: quantity, estimate, conf_low, conf_high, unit, defined.
 
     Present values are means over the draws, the others medians; `defined` is the share of draws in which
-    the quantity exists (a payback within the months, one internal rate). Draws in which it does not are
+    the quantity exists (a payback within the months, one internal rate of what is paid first). Draws in
+    which it does not are
     left out of the rate's row and are endless paybacks.
     """
     tail = (1 - conf_level) / 2
@@ -167,7 +168,8 @@ def quantities(priced: Priced, *, currency: str, conf_level: float, with_return:
         add("return on investment", _median(ratio) - 1, ratio - 1, "share of the cost", paid.mean())
     payback = payback_month(priced.discounted)
     add("payback", _median(payback), payback, "months", np.isfinite(payback).mean())
-    rate = internal_rate(priced.net)
+    # money that comes in before any is paid is a loan: the lower its rate the better, so that it says nothing
+    rate = np.where(_pays_first(priced.net), internal_rate(priced.net), np.nan)
     known = rate[np.isfinite(rate)]
     add("internal rate of return", _median(known), known, "share a year", np.isfinite(rate).mean())
     losses, n = int((priced.npv < 0).sum()), len(priced.npv)
@@ -176,6 +178,12 @@ def quantities(priced: Priced, *, currency: str, conf_level: float, with_return:
         ("probability of loss", losses / n, float(loss.conf_low[0]), float(loss.conf_high[0]), "share", 1.0)
     )
     return pd.DataFrame(rows, columns=["quantity", "estimate", "conf_low", "conf_high", "unit", "defined"])
+
+
+def _pays_first(net: Floats) -> npt.NDArray[np.bool_]:
+    """Tell of each draw whether its first flow other than nought is paid."""
+    first = (net != 0).argmax(axis=1)
+    return np.asarray(net[np.arange(len(net)), first] < 0)
 
 
 def _median(values: Floats) -> float:
