@@ -35,6 +35,37 @@ def test_seventy_to_seventy_two_is_ten_per_cent(text):
     assert "does not follow" in audit.narrative()
 
 
+@pytest.mark.parametrize(
+    ("text", "claimed"),
+    [
+        ("retention from 90 % to 95 % doubles customer lifetime", 1.0),
+        ("70 → 90 % retention means tripling of value", 2.0),
+        ("90 → 80 % retention halves the value", -0.5),
+        ("a rise of 5 percentage points in retention, doubling profit", 1.0),
+    ],
+)
+def test_doubling_is_a_figure(text, claimed):
+    assert [stated.value for stated in audit_claim(text).claim.claimed] == [claimed]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        # read as cost 90 and gain 321 it would be another claim, and it would follow
+        ("cost EUR 90 285, gain EUR 321 145 = 256 %", "only 3 are understood"),
+        ("70 → 72 → 74 % retention = +17 % value", "only 2 are understood"),
+        ("70 → 72 % retention = 1.17x value", r"its figures 70, 72, 1\.17 only 2"),
+        ("70 → 72 % retention over 5 years = +17 % value", "leave out the others"),
+        ("Increase retention 2 % = cut costs 10 %", "about costs alone"),
+        ("cost -5 EUR, gain 100 EUR = 20 %", "below nought"),
+        ("cost $5, gain −$100 = 20 %", "below nought"),
+    ],
+)
+def test_figures_that_would_be_passed_over_are_refused(text, words):
+    with pytest.raises(DataError, match=words):
+        audit_claim(text)
+
+
 def test_the_other_readings_stand_beside_it_with_their_assumptions():
     table = audit_claim("70 → 72 % retention = +17 % value", discount=0.10).table.set_index("reading")
     # by hand: 0.30/0.28; (0.72/0.38)/(0.70/0.40); 0.40/0.38; 72/70

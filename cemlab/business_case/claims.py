@@ -38,6 +38,15 @@ _COST = re.compile(rf"\b(?i:costs?|costing|invest\w*|spen[dt]\w*|price)\b[^\d$�
 _GAIN = re.compile(
     rf"\b(?i:gains?|gained|benefits?|brings?|earns?|earned|saves?|saved|returns?)\b[^\d$€£¥]{{0,20}}?{_MONEY}"
 )
+# "Doubles" is a figure as well.
+_MULTIPLES = tuple(
+    (re.compile(rf"\b{word}\b", re.IGNORECASE), f" {figure} % ")
+    for word, figure in (
+        ("(?:doubl(?:es?|ed|ing)|twice)", "+100"),
+        ("tripl(?:es?|ed|ing)", "+200"),
+        ("halv(?:es?|ed|ing)", "-50"),
+    )
+)
 _SIZES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6}
 _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 
@@ -118,6 +127,19 @@ def read_claim(text: str) -> Claim:
             f"the claim has {len(text):,} characters; allowed: up to {LONGEST}, one claim at a time"
         )
     plain = re.sub(r"(?:-{1,2}|–|=)>|⇒|➔|⟶", "→", text)
+    for word, figure in _MULTIPLES:
+        plain = word.sub(figure, plain)
+    claim = _claim(plain, text)
+    every = re.findall(_N, plain)
+    if len(every) != claim.figures:
+        raise _unread(
+            text,
+            f"of its figures {', '.join(every)} only {claim.figures} are understood; leave out the others",
+        )
+    return claim
+
+
+def _claim(plain: str, text: str) -> Claim:
     if _COST.search(plain) and _GAIN.search(plain):
         return _return(plain, text)
     if not (_STAY.search(plain) or _LEAVE.search(plain)):
@@ -131,6 +153,8 @@ def _unread(text: str, why: str) -> DataError:
 
 
 def _retention(plain: str, text: str) -> Claim:
+    if re.search(r"\bcosts?\b", plain, re.IGNORECASE) and not _WORTH.search(plain):
+        raise _unread(text, "it is about costs alone, not about what customers are worth")
     word = _STAY.search(plain) or _LEAVE.search(plain)
     assert word is not None  # the caller looked
     pairs = [p for p in _PAIR.finditer(plain) if p[2] or p[4] or float(_digits(p[3], text)[0]) <= 1]
@@ -190,6 +214,8 @@ def _return(plain: str, text: str) -> Claim:
     names = {_SIGNS.get(sign, sign) for found in (cost, gain) if (sign := found["sign"] or found["after"])}
     if len(names) > 1:
         raise _unread(text, f"cost and gain are in {' and '.join(sorted(names))}; convert one of them")
+    if any(re.search(r"[-−][$€£¥]?$", plain[: found.start("number")]) for found in (cost, gain)):
+        raise _unread(text, "a cost or a gain is written below nought")
     spent, brought = _money(cost, text), _money(gain, text)
     if spent.value <= 0:
         raise _unread(text, "a cost of nought has no return")
