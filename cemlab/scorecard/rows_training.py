@@ -88,16 +88,13 @@ def _changed(halden: Halden) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=2)
-def _true_effects(halden: Halden, controls: Controls) -> training.GroupTimeEffects:
-    """Return the same comparison of the true effects: what a group's training did to it since its base month.
-
-    By then spill-over of earlier waves had reached it; what has reached the controls goes off as well.
-    """
+def _without(halden: Halden, controls: Controls) -> training.GroupTimeEffects:
+    """Return the same comparison of scores from which what the training did is taken off."""
     rolled = _effects(company_of(halden), controls).roll_out
-    true = replace(rolled, outcome=_changed(halden).loc[list(rolled.units)].to_numpy())
+    rest = replace(rolled, outcome=rolled.outcome - _changed(halden).loc[list(rolled.units)].to_numpy())
     if controls == "all":
-        return training.group_time_effects(true, draws=_FEWEST_DRAWS)
-    return training.group_time_effects(true, controls="never treated", draws=_FEWEST_DRAWS)
+        return training.group_time_effects(rest, draws=_FEWEST_DRAWS)
+    return training.group_time_effects(rest, controls="never treated", draws=_FEWEST_DRAWS)
 
 
 def _overall(effects: training.GroupTimeEffects) -> pd.DataFrame:
@@ -108,8 +105,12 @@ def _of_wave(effects: training.GroupTimeEffects, *, wave: int) -> pd.DataFrame:
     return effects.by_group().table.iloc[[wave - 1]]
 
 
+def _path(effects: training.GroupTimeEffects) -> pd.DataFrame:
+    return effects.by_event_time().table
+
+
 def _after(effects: training.GroupTimeEffects, *, months: int) -> pd.DataFrame:
-    path = effects.by_event_time().table
+    path = _path(effects)
     return path[path["event_time"] == months]
 
 
@@ -118,7 +119,18 @@ def _found(company: Company, *, average: Average, controls: Controls) -> Estimat
 
 
 def _true(oracle: Oracle, *, average: Average, controls: Controls) -> float:
-    return float(average(_true_effects(oracle.halden, controls))["estimate"].iloc[0])
+    return float(_share_of_training(oracle.halden, average, controls).iloc[0])
+
+
+def _share_of_training(halden: Halden, average: Average, controls: Controls) -> pd.Series[float]:
+    """Return what of an average, which is linear in the scores, comes from the training.
+
+    That is what it did to a group since the group's base month, when spill-over of earlier waves had reached
+    it, less what it did to the controls.
+    """
+    seen = average(_effects(company_of(halden), controls))["estimate"]
+    share: pd.Series[float] = seen - average(_without(halden, controls))["estimate"]
+    return share
 
 
 def _whole(oracle: Oracle, *, last: int | None = None) -> float:
@@ -141,10 +153,9 @@ def _band(company: Company) -> Estimate:  # noqa: ARG001 (the same on every comp
 
 def _furthest(oracle: Oracle) -> float:
     """Return where the true path lies in the band where it is furthest off, in half-widths of it."""
-    halden = oracle.halden
-    path = _effects(company_of(halden), "far").by_event_time().table
-    true = _true_effects(halden, "far").by_event_time().table
-    off = (true["estimate"] - path["estimate"]) / ((path["band_high"] - path["band_low"]) / 2)
+    path = _path(_effects(company_of(oracle.halden), "far"))
+    true = _share_of_training(oracle.halden, _path, "far")
+    off = (true - path["estimate"]) / ((path["band_high"] - path["band_low"]) / 2)
     return float(off.iloc[int(np.argmax(off.abs()))])
 
 
@@ -210,8 +221,8 @@ _PATH = (
     + " months, per share of the staff trained"
 )
 _SINCE = (
-    "The truth is the same comparison of the true effects: spill-over had reached later waves before their "
-    "own date"
+    "The truth is what of the estimate comes from the training: spill-over had reached later waves before "
+    "their own date"
 )
 
 
