@@ -218,3 +218,19 @@ def test_many_inputs_are_shared_by_orders_drawn():
     assert (again.fair == found.fair).all()
     coin = np.column_stack([x[:, 0] > 0, x[:, 1]]).astype(float)
     assert variance_shares(coin, coin.sum(axis=1)).fair == pytest.approx([0.2, 0.8], abs=0.02)
+
+
+@pytest.mark.parametrize("error", [0.05, 0.3])
+def test_the_error_of_a_sample_is_that_of_drawing(error):
+    """Also where the sample seldom turns the decision, its value moves as much as the mean does."""
+    found = []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        theta, noise = rng.normal(0.2, 0.1, 1000), rng.normal(1.0, 0.5, 1000)
+        npv = -2.5 + 20 * theta - noise
+        found.append(sample_information(np.column_stack([npv, 0 * npv]), theta, std_error=error))
+    spread = np.std([each.value for each in found])
+    # a standard deviation of 120 has an error of 6 %
+    assert spread == pytest.approx(np.mean([each.std_error for each in found]), rel=0.2)
+    exact = normal_loss(0.5, 20 * sample_reduction(0.1, error))
+    assert np.mean([each.value for each in found]) == pytest.approx(exact, abs=4 * spread / np.sqrt(120))

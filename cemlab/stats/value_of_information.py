@@ -225,8 +225,14 @@ def sample_information(values: Floats, parameter: Floats, *, std_error: float) -
     smooth = np.fft.irfft(np.fft.rfft(mass, axis=0) * np.fft.rfft(bell)[:, None], n=size, axis=0)
     value = float(smooth[:, :-1].max(axis=1).sum() - given[:, now].mean())
     value = min(max(value, 0.0), known.value)  # rounding, and where the grid is coarser than the sample
-    turned = float(smooth[smooth[:, :-1].argmax(axis=1) != now, -1].sum())
-    return Sample(value, known.std_error * value / known.value, min(max(turned, 0.0), 1.0))
+    chosen = smooth[:, :-1].argmax(axis=1)
+    turned = float(smooth[chosen != now, -1].sum())
+    # what each draw gains on average over the samples that it may give, by the decisions they lead to
+    ways = (chosen[:, None] == np.arange(values.shape[1])).astype(float)
+    likely = np.fft.irfft(np.fft.rfft(ways, axis=0) * np.fft.rfft(bell)[:, None], n=size, axis=0)
+    own = likely[np.rint((parameter - start) / step).astype(np.int64)]
+    gain = (own * values).sum(axis=1) - values[:, now]
+    return Sample(value, _worth(gain).std_error, min(max(turned, 0.0), 1.0))
 
 
 def _gathered(given: Floats, place: Floats, size: int) -> Floats:
