@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cemlab import training
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import GRADES
+from cemlab.stats.two_stages import two_stages
 from cemlab.stats.two_way_weights import cell_weights, comparisons, two_way_coefficient
 
 # identities of sums of a few hundred numbers of about one: what is left is rounding
@@ -280,3 +281,49 @@ def test_what_does_not_belong_here_is_refused(noisy):
             function(panel, outcome="cx", conf_level=95)
     with pytest.raises(DesignError, match="only one cluster"):
         training.methods_beside(panel[panel["branch"].isin([0, 12, 13, 14])], outcome="cx")
+
+
+@pytest.mark.parametrize("each", [1, 4])
+def test_two_stages_are_those_of_pyfixest(each):
+    from pyfixest import did2s
+
+    rng = np.random.default_rng(1)
+    first = np.repeat([4, 6, 9, 9], 8)
+    y, on = rng.normal(size=(32, 9)), np.arange(9) >= first[:, None]
+    frame = panel_of(y, first).assign(on=on.ravel().astype(float), area=np.repeat(np.arange(32) // each, 9))
+    theirs = did2s(
+        frame,
+        yname="cx",
+        first_stage="~ 0 | branch + month",
+        second_stage="~ on",
+        treatment="on",
+        cluster="area",
+    )
+    found = two_stages(y, treated=on, cluster=np.arange(32) // each)
+    # theirs demeans by steps, up to 1e-8 or so
+    assert found == pytest.approx((theirs.coef().iloc[0], theirs.se().iloc[0]), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "first", [[1] * 4 + [3] * 4 + [6] * 8, [1] * 5 + [2] * 5 + [3] * 6, [2] * 6 + [4] * 9 + [6]]
+)
+def test_units_and_periods_untreated_once_alone_are_kept(first):
+    # pyfixest drops them in the first stage and stops in the second
+    first, rng = np.array(first), np.random.default_rng(3)
+    y = rng.normal(size=(16, 6))
+    found = training.methods_beside(panel_of(y, first), outcome="cx").table.set_index("method")
+    until = 6 if (first == 6).any() else int(first.max())
+    y, on = y[:, :until], np.arange(until) >= first[:, None]
+    unit, time = np.repeat(np.arange(16), until), np.tile(np.arange(until), 16)
+    design = np.column_stack([np.eye(16)[unit], np.eye(until)[time][:, 1:]])
+    free = ~on.ravel()
+    path = np.linalg.lstsq(design[free], y.ravel()[free], rcond=None)[0]
+    expected = (y.ravel() - design @ path)[~free].mean()
+    assert found.loc["Gardner's two stages", "estimate"] == pytest.approx(expected, abs=EXACT)
+    assert found["std_error"].gt(0).all()
+
+
+def test_an_outcome_without_changes_of_its_own_is_refused():
+    panel = panel_of(np.arange(10.0)[:, None] + np.arange(6.0), np.repeat([3, 6], 5))
+    with pytest.raises(DesignError, match="all units change alike"):
+        training.methods_beside(panel, outcome="cx")

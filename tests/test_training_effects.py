@@ -254,6 +254,13 @@ def test_few_treated_clusters_are_said(first, passed):
     assert (check.name, check.passed) == ("treated clusters", passed)
 
 
+def test_intervals_of_no_width_are_said_to_say_nothing():
+    rows = small().assign(cx=lambda p: p["month"] + 2.0 * ((p["first_trained"] > 0) & (p["month"] >= 5)))
+    checks = {check.name: check for check in estimated(rows).evidence.checks}
+    assert checks["spread of changes"].passed is False
+    assert "spread of changes" not in {check.name for check in estimated().evidence.checks}
+
+
 def test_words_follow_the_grade():
     found = estimated(small(first=[3] * 12 + [0] * 12))
     failed = Check(name="trends", null="none", passed=False, detail="They differ.", remedy="Wait.")

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
+from cemlab.errors import DesignError
 from cemlab.markup import number
 from cemlab.result import Result, check_conf_level
+from cemlab.stats.two_stages import two_stages
+from cemlab.training.effect_evidence import ROUNDING, no_chance
 from cemlab.training.effects import group_time_effects
 from cemlab.training.roll_out import Floats, Ints, RollOut, roll_out
 from cemlab.training.weights_shown import TwoWayWeights, refuse_weights, two_way_weights
@@ -180,6 +183,10 @@ def methods_beside(
         )
     )
     refuse_weights(rolled)
+    y = rolled.outcome
+    apart = y - y.mean(axis=0) - y.mean(axis=1, keepdims=True) + y.mean()
+    if np.abs(apart).max() <= ROUNDING * np.abs(y).max():
+        raise DesignError(no_chance(rolled.outcome_name))
     # the fewest draws there are: their bands are not shown here
     effects = group_time_effects(rolled, conf_level=conf_level, draws=99, source=source)
     ours, seen = effects.overall(), _with_untreated(rolled)
@@ -282,6 +289,10 @@ def _two_way(used: RollOut) -> tuple[float, float]:
 def _gardner(used: RollOut) -> tuple[float, float]:
     from pyfixest import did2s
 
+    treated = np.arange(used.outcome.shape[1]) >= used.first[:, None]
+    if min((~treated).sum(axis=0).min(), (~treated).sum(axis=1).min()) < 2:
+        # what is untreated once alone is dropped there, and then missing in the second stage
+        return two_stages(used.outcome, treated=treated, cluster=used.cluster)
     fit = did2s(
         _frame(used),
         yname="y",

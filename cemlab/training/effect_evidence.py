@@ -16,6 +16,9 @@ FEW_TREATED = 10
 _FEWEST_OF_GROUP = 3
 # With a group of three, bands over all cells that should hold 95 % held 82 to 87 %; of four, 92 %.
 _FEWEST_FOR_BANDS = 4
+#: Errors below this share of the largest outcome are rounding.
+ROUNDING = 1e-13
+_INSTEAD = "a randomisation test needs no such interval, or leave it out"
 
 
 def refuse_one_cluster(rolled: RollOut) -> None:
@@ -26,13 +29,7 @@ def refuse_one_cluster(rolled: RollOut) -> None:
     DesignError
         With the names, and what to do instead.
     """
-    instead = "a randomisation test needs no such interval, or leave it out"
-    if len(np.unique(rolled.cluster[rolled.treated])) < 2:
-        names = [name for name, treated in zip(rolled.units, rolled.treated, strict=True) if treated]
-        raise DesignError(
-            f"panel: only one cluster is treated ({join_words(names[:3])}), so nothing tells luck from the "
-            f"treatment and no interval can be given; take randomisation inference instead: {instead}"
-        )
+    refuse_one_treated(rolled)
     for group in rolled.groups:
         member = rolled.first == group
         if len(np.unique(rolled.cluster[member])) < 2:
@@ -40,8 +37,32 @@ def refuse_one_cluster(rolled: RollOut) -> None:
             raise DesignError(
                 f"panel: only one cluster ({name}) is first treated in {label(rolled.periods[group])}, so "
                 f"that group's interval cannot be given; join it to a neighbouring group's date, or take "
-                f"randomisation inference: {instead}"
+                f"randomisation inference: {_INSTEAD}"
             )
+
+
+def refuse_one_treated(rolled: RollOut) -> None:
+    """Refuse averages over a single treated cluster: their error cannot be known.
+
+    Raises
+    ------
+    DesignError
+        With the name, and what to do instead.
+    """
+    if len(np.unique(rolled.cluster[rolled.treated])) < 2:
+        names = [name for name, treated in zip(rolled.units, rolled.treated, strict=True) if treated]
+        raise DesignError(
+            f"panel: only one cluster is treated ({join_words(names[:3])}), so nothing tells luck from the "
+            f"treatment and no interval can be given; take randomisation inference instead: {_INSTEAD}"
+        )
+
+
+def no_chance(outcome: str) -> str:
+    """Say that an outcome shows no chance, so that no interval can be given."""
+    return (
+        f"column {outcome!r}: all units change alike to the last digit, so there is no luck to tell from; "
+        "check that it is measured in every unit"
+    )
 
 
 def effect_evidence(
@@ -73,7 +94,12 @@ def effect_evidence(
             "Controls are not touched by the treatment of others.",
             "Who is treated once stays treated.",
         ),
-        checks=(_treated_clusters(rolled), _controls_left(rolled, cells), *rolled.checks),
+        checks=(
+            _treated_clusters(rolled),
+            _controls_left(rolled, cells),
+            *_no_chance_seen(rolled, cells),
+            *rolled.checks,
+        ),
     )
 
 
@@ -88,6 +114,21 @@ def _treated_clusters(rolled: RollOut) -> Check:
         passed=False if smallest < _FEWEST_OF_GROUP else True if enough else None,
         detail=f"{count:,} clusters are treated, the smallest group has {smallest:,}.",
         remedy="Compare with randomisation inference.",
+    )
+
+
+def _no_chance_seen(rolled: RollOut, cells: GroupTime) -> tuple[Check, ...]:
+    """Say so where all units of a group change alike to the last digit: intervals have no width then."""
+    if np.abs(cells.influence).max() > ROUNDING * np.abs(rolled.outcome).max():
+        return ()
+    return (
+        Check(
+            name="spread of changes",
+            null="units of a group change unlike, so that luck can be told",
+            passed=False,
+            detail=f"Every group's units change alike in {rolled.outcome_name} to the last digit.",
+            remedy="Intervals of no width say nothing; check that it is measured in every unit.",
+        ),
     )
 
 
