@@ -161,3 +161,22 @@ def test_impossible_panels_are_refused():
         training.spill_over(rows, outcome="cx", plausible=0)
     with pytest.raises(OptionError, match="conf_level"):
         training.spill_over(rows, outcome="cx", conf_level=95)
+
+
+def test_regions_that_differ_in_spelling_alone_are_refused():
+    rows = company(np.random.default_rng(1))
+    late = rows["branch"] >= "b030"
+    for odd in ("s", "S ", " S"):
+        with pytest.raises(DataError, match="differ in spaces, capitals or kind alone"):
+            training.spill_over(rows.assign(region=rows["region"].mask(late, odd)), outcome="cx")
+    spelt = rows["region"].map({"N": "<b>north</b>", "M": "", "S": "None"}).astype("category")
+    odd = rows.assign(region=spelt.cat.add_categories(["closed"]))
+    found, plain = (training.spill_over(panel, outcome="cx") for panel in (odd, rows))
+    pd.testing.assert_frame_equal(found.table, plain.table)
+
+
+def test_one_trained_branch_has_no_main_figure():
+    rows = company(np.random.default_rng(1))
+    rows["first_trained"] = np.where(rows["branch"] == "b000", 5, 0)
+    with pytest.raises(DesignError, match="only one cluster is treated"):
+        training.spill_over(rows, outcome="cx")

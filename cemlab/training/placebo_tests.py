@@ -18,6 +18,7 @@ from cemlab.stats.group_time import Controls
 from cemlab.stats.long_base import LongBase, long_base_effect
 from cemlab.stats.multiplier_bands import errors
 from cemlab.training.before import plural
+from cemlab.training.effect_evidence import refuse_one_treated
 from cemlab.training.roll_out import RollOut, roll_out
 
 if TYPE_CHECKING:
@@ -265,6 +266,7 @@ def _row(
 
     from cemlab.stats.detectable import detectable_ratio
 
+    refuse_one_treated(rolled)
     found: LongBase = long_base_effect(rolled.outcome, first=first, controls=controls, last=last)
     if np.isnan(found.estimate):
         raise DesignError(

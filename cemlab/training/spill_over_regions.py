@@ -11,10 +11,11 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.evidence import Check, Evidence, Grade
-from cemlab.markup import number, p_value, percent
+from cemlab.markup import join_words, number, p_value, percent
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.detectable import detectable_ratio, power_of_t
 from cemlab.training.before import picked, plural
+from cemlab.training.effect_evidence import refuse_one_treated
 from cemlab.training.exposure import (
     Flags,
     Ints,
@@ -209,6 +210,7 @@ def spill_over(
     if isinstance(plausible, bool) or not isinstance(plausible, int | float) or not plausible > 0:
         raise OptionError(f"plausible is {plausible!r}; give a share of the main figure above 0, e.g. 0.15")
     rolled = roll_out(panel, outcome=outcome, unit=unit, time=time, first_treated=first_treated)
+    refuse_one_treated(rolled)
     where = _regions(picked(panel, [unit, region]), rolled, unit, region)
     exposed_from = first_exposed(rolled, where)
     clean = exposed_from == rolled.never
@@ -241,9 +243,22 @@ def _regions(frame: pd.DataFrame, rolled: RollOut, unit: str, region: str) -> In
             f"panel, column {region!r}: {unit} {rows.nunique().idxmax()} is in several; neighbours must stay "
             "neighbours"
         )
+    _refuse_nearly_alike(frame[region], region)
     own = rows.first()
     own.index = own.index.map(str)
     return np.asarray(pd.factorize(own.reindex(list(rolled.units)))[0], dtype=np.int64)
+
+
+def _refuse_nearly_alike(regions: pd.Series[Any], region: str) -> None:
+    """Refuse names that differ in spaces or capitals alone: neighbours would stand as strangers."""
+    names = pd.Series([str(name) for name in regions.unique()])
+    plain = names.map(lambda name: " ".join(name.split()).casefold())
+    if plain.duplicated().any():
+        same = names[plain == plain[plain.duplicated()].iloc[0]].map(repr).tolist()
+        raise DataError(
+            f"panel, column {region!r}: {join_words(same)} differ in spaces, capitals or kind alone; write "
+            "one region in one way"
+        )
 
 
 def _present(rolled: RollOut, exposed_from: Ints, clean: Flags) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
@@ -18,6 +18,7 @@ from cemlab.stats.group_time import Controls
 from cemlab.stats.long_base import long_base_effect
 from cemlab.stats.multiplier_bands import errors
 from cemlab.training.before import picked, plural
+from cemlab.training.effect_evidence import refuse_one_treated
 from cemlab.training.intervals import DRAWS, check_draws, covariance_of, interval_columns
 from cemlab.training.roll_out import Floats, RollOut, roll_out
 
@@ -92,7 +93,7 @@ class OnTheWay(Result):
     @property
     def chart(self) -> Chart:
         """Forest of the changes in standard errors, so that outcomes of all units stand side by side."""
-        scale = self.table["std_error"].to_numpy()
+        scale = self.table["std_error"].where(self.table["std_error"] > 0).to_numpy()
         frame = pd.DataFrame({"outcome": self.table["outcome"]})
         for new, old in (("estimate", "estimate"), ("conf_low", "band_low"), ("conf_high", "band_high")):
             frame[new] = self.table[old].to_numpy() / scale
@@ -195,6 +196,13 @@ def on_the_way(
     everything = [*names, *([dose] if dose else [])]
     frame = picked(panel, [unit, time, first_treated, *everything])
     whole = _complete(frame, everything, unit)
+    gaps = [
+        # of all units: what is missing by treatment is refused
+        replace(check, name=f"{check.name} in {name}")
+        for name in everything
+        if frame[name].isna().any()
+        for check in roll_out(frame, outcome=name, unit=unit, time=time, first_treated=first_treated).checks
+    ]
     read = {
         name: roll_out(
             _logged(whole, name) if name in logged else whole,
@@ -218,7 +226,7 @@ def on_the_way(
     slope = np.where(table["unit"] == "%", 100 + table[shown_as], 1.0)
     return OnTheWay(
         table=table,
-        evidence=_evidence(rolled, int(frame[unit].nunique()), unit, controls, len(names), source),
+        evidence=_evidence(rolled, int(frame[unit].nunique()), unit, controls, len(names), source, gaps),
         conf_level=conf_level,
         dose=dose or "",
         dose_change=change,
@@ -254,6 +262,7 @@ def _logged(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _effect(rolled: RollOut, controls: Controls) -> tuple[float, Floats]:
+    refuse_one_treated(rolled)
     found = long_base_effect(rolled.outcome, first=rolled.first, controls=controls)
     if np.isnan(found.estimate):
         raise DesignError(
@@ -335,7 +344,13 @@ def _add_per_dose(
 
 
 def _evidence(
-    rolled: RollOut, given: int, unit: str, controls: Controls, outcomes: int, source: str
+    rolled: RollOut,
+    given: int,
+    unit: str,
+    controls: Controls,
+    outcomes: int,
+    source: str,
+    gaps: Sequence[Check],
 ) -> Evidence:
     several = Check(
         name="several outcomes",
@@ -357,7 +372,7 @@ def _evidence(
             "Without the training, trained and others would have changed alike, in all periods.",
             "Nobody acts on the training before it begins, and controls are not touched by it.",
         ),
-        checks=(several, *rolled.checks),
+        checks=(several, *gaps, *rolled.checks),
     )
 
 
