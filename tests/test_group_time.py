@@ -321,3 +321,16 @@ def test_bands_of_unequal_weights_hold():
         held += bool((np.abs(found.estimate) <= reach).all())
     # of 200 at 95 %: three standard errors below is 0.904
     assert held / replications > 0.9
+
+
+def test_groups_of_one_cluster_show_their_chance_together():
+    rng = np.random.default_rng(7)
+    sums = rng.normal(size=(12, 3))
+    apart, joined = np.array([0, 1, 2, *[3] * 9]), np.array([0, 0, 0, *[3] * 9])
+    found, expected = errors(sums, apart), errors(sums, joined)
+    assert found.std_error.tolist() == expected.std_error.tolist()
+    assert found.df.tolist() == expected.df.tolist()
+    # a single one stays by itself, as before
+    assert errors(sums[2:], apart[2:]).std_error == pytest.approx(
+        np.sqrt((sums[2] ** 2) + (sums[3:] ** 2).sum(axis=0) * 9 / 8)
+    )

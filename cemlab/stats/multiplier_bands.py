@@ -75,12 +75,14 @@ def errors(sums: Floats, stratum: Ints, *, weight: Floats | None = None) -> Erro
     Each group's part of the variance is multiplied by m / (m − 1), m its clusters, and the degrees of freedom
     are Satterthwaite's. For a difference of two means that is Welch's test exactly. Where clusters weigh
     unequally m is their effective number (Kish 1965), the squared sum of the weights over that of their
-    squares: a mean that rests on few heavy clusters is as uncertain as one of few.
+    squares: a mean that rests on few heavy clusters is as uncertain as one of few. Groups of one cluster are
+    taken together.
 
     References
     ----------
     Kish, L. (1965). Survey sampling. Wiley.
     """
+    stratum = _together(stratum)
     parts, free = [], []
     for number in np.unique(stratum):
         here = stratum == number
@@ -108,7 +110,7 @@ def effective_number(weight: Floats) -> float:
 
 def variance_factors(stratum: Ints, weight: Floats) -> Floats:
     """Return (clusters) what each square is multiplied by in :func:`errors`."""
-    place = np.unique(stratum, return_inverse=True)[1]
+    place = np.unique(_together(stratum), return_inverse=True)[1]
     numbers = np.bincount(place, weights=weight) ** 2 / np.bincount(place, weights=weight**2)
     return np.array([_correction(float(m)) for m in numbers])[place]
 
@@ -148,9 +150,18 @@ def simultaneous_critical(
     if usable.sum() <= 1:
         return alone
     scaled = sums[:, usable] / np.sqrt((sums[:, usable] ** 2).sum(axis=0))
+    stratum = _together(stratum)
     alike = np.ones(len(stratum)) if weight is None else weight
     largest = _largest(scaled.astype(np.float32), stratum, alike, draws=draws, rng=generator(seed))
     return max(alone, float(np.quantile(largest, conf_level, method="higher")))
+
+
+def _together(stratum: Ints) -> Ints:
+    """Return the strata, those of one cluster as one: alone none of them shows its chance."""
+    _, place, counts = np.unique(stratum, return_inverse=True, return_counts=True)
+    single = np.flatnonzero(counts == 1)
+    joined: Ints = np.where(counts[place] == 1, single[0], place) if len(single) else stratum
+    return joined
 
 
 def _largest(
