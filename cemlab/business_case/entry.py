@@ -19,6 +19,8 @@ Standing = Literal["assumption", "descriptive", "association", "adjusted", "quas
 
 #: Characters that a text of an entry may have.
 LONGEST = 500
+#: And its source: an analysis tells its design in a paragraph.
+LONGEST_SOURCE = 4000
 # They turn the direction of what follows, so that a figure reads otherwise than it is.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -79,7 +81,9 @@ class Entry(ABC):
                 raise DataError(f"the entry {self.item!r} lacks its {name}; write it")
         for name in ("item", "unit", "source", "owner"):
             what = f"the entry {str(self.item)[:60]!r}: its {name}"
-            object.__setattr__(self, name, one_line(getattr(self, name), what))  # frozen: read once, here
+            most = LONGEST_SOURCE if name == "source" else LONGEST
+            folded = one_line(getattr(self, name), what, longest=most)
+            object.__setattr__(self, name, folded)  # frozen: read once, here
         if self.grade not in STANDINGS:
             raise OptionError(f"the entry {self.item!r}: {one_of(self.grade, STANDINGS, what='grade')}")
 

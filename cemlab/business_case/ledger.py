@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cemlab.business_case.entries import STANDINGS, Assumption, Entry, Shape, Standing
-from cemlab.business_case.entry import one_line
+from cemlab.business_case.entry import LONGEST_SOURCE, one_line
 from cemlab.business_case.figures import Figures
 from cemlab.business_case.fitted import Fitted
 from cemlab.business_case.grades import as_grade, weakest
@@ -205,7 +205,7 @@ def case_ledger(
         unit="entries",
         n_used=len(by_item),
         n_given=len(by_item),
-        source=one_line(source, "the ledger: its source"),
+        source=one_line(source, "the ledger: its source", longest=LONGEST_SOURCE),
         checks=checks,
     )
     return CaseLedger(table=table, evidence=evidence, entries=MappingProxyType(by_item), currency=currency)
