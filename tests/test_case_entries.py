@@ -139,7 +139,7 @@ def test_a_result_brings_its_grade_and_its_error():
         (lambda: fee(owner="a\ud800"), DataError, "cannot be shown; remove it"),
         (lambda: fee(unit="share\x00"), DataError, r"has the character '\\x00'"),
         (lambda: fee(item="\u202efee"), DataError, "cannot be shown"),
-        (lambda: case_ledger([fee()], currency="EUR", source="x" * 4001), DataError, "the ledger: its source"),
+        (lambda: case_ledger([fee()], currency="EUR", source="x" * 4001), DataError, "ledger: its source"),
         (lambda: fee(grade="proved"), OptionError, "no grade named 'proved'"),
         (lambda: fee(shape="normal"), OptionError, "no shape named 'normal'"),
         (lambda: Fitted(item="x", unit="share", estimate=1), DataError, "has no uncertainty"),
