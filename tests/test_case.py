@@ -440,6 +440,10 @@ def test_phillips_pace():
         guess.titled("ROI of PACE")
     with pytest.raises(DesignError, match="may be nought"):
         simple_return(case_ledger([gain, replace(cost, low=0.0)], currency="USD"), gain="gain", cost="cost")
+    with pytest.raises(DesignError, match="give both in all, or both for a year"):
+        simple_return(
+            case_ledger([replace(gain, unit="USD a year"), cost], currency="USD"), gain="gain", cost="cost"
+        )
     with pytest.raises(DesignError, match="'gain' is given as 321145"):
         simple_return(case_ledger([gain, cost], currency="USD"), gain=321145, cost="cost")
 
@@ -570,6 +574,13 @@ def test_two_roads_beside_each_other():
     assert both.agree == (rows["conf_low"].iloc[2] <= 0 <= rows["conf_high"].iloc[2])
     assert (both.evidence.grade, both.chart.kind) == ("descriptive", "forest")
     assert f"{100 * both.conf_level:g} % interval" in both.narrative()
+    for wrong, words in (((chain, chain), "direct road is none"), ((direct, direct), "as chain is none")):
+        with pytest.raises(DesignError, match=words):
+            compare_roads(*wrong)
+    with pytest.raises(DesignError, match="a int is no business case"):
+        compare_roads(chain, 5)
+    with pytest.raises(DesignError, match="stands twice in months 0 to 5"):
+        direct_case(read, cells=[*cells, cells[0]], draws=400)
     with pytest.raises(DesignError, match="differ in number of months: 12 and 18"):
         compare_roads(case(read, months=12, waves=[Wave()]), direct)
 

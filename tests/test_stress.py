@@ -463,6 +463,12 @@ def test_a_pilot_of_a_linear_case_in_closed_form(linear):
             DesignError,
             "the price of a pilot is in EUR",
         ),
+        (
+            {"cost": counted(item="p", value=1, unit="EUR a person")},
+            DesignError,
+            "begins with 'EUR a branch'",
+        ),
+        ({"cost": counted(item="p", value=-1, unit="EUR a branch")}, DataError, "goes from -1 to -1"),
         ({"cost": "pilot"}, ColumnError, "no entry of the ledger named 'pilot'"),
         ({"entry": "luck"}, ColumnError, "no entry of the case named 'luck'"),
         ({"entry": "posts"}, DesignError, "'posts' is known exactly"),

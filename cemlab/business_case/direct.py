@@ -232,6 +232,8 @@ def direct_case(
     for cell in cells:
         check_entry(ledger[cell.change], _PROFIT, "change of profit", ledger.currency)
         check_entry(ledger[cell.branches], _BRANCHES, "branches", ledger.currency)
+        if cells.count(cell) > 1:
+            raise DesignError(f"{cell.change!r} stands twice in months {cell.start} to {cell.stop - 1}")
         if not 0 <= cell.start < cell.stop <= last:
             raise DataError(f"{cell.change!r} covers months {cell.start} to {cell.stop - 1} of {last}")
     check_entry(ledger[capital], ROLES["capital"].kind, "capital", ledger.currency)

@@ -11,13 +11,16 @@ import pandas as pd
 
 from cemlab.business_case.case import BusinessCase
 from cemlab.business_case.entries import Entry, Standing
+from cemlab.business_case.roles import check_entry
 from cemlab.business_case.told import evidence_on, first_draws, named_claim, require_case, require_entry
-from cemlab.business_case.units import currency_of
+from cemlab.business_case.units import Kind, currency_of
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError
 from cemlab.markup import number, percent
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.value_of_information import Worth, partial_information, sample_information
+
+_PRICE = Kind(words=("a branch",), money=True, lowest=0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -222,9 +225,10 @@ def _price(case: BusinessCase, cost: str | Entry) -> Entry:
             f"mode=…, high=…, unit='{case.ledger.currency} a branch', …)"
         )
     entry = cost if isinstance(cost, Entry) else case.ledger[cost]
-    if currency_of(entry.unit) != case.ledger.currency:
+    if currency_of(entry.unit, case.ledger.currency) != case.ledger.currency:
         raise DesignError(
             f"the entry {entry.item!r} is in {entry.unit!r}; the price of a pilot is in "
             f"{case.ledger.currency} a branch"
         )
+    check_entry(entry, _PRICE, "price of a pilot", case.ledger.currency)
     return entry

@@ -151,6 +151,12 @@ def simple_return(
     items = [item_name(gain, "gain"), item_name(cost, "cost")]
     for item, role in zip(items, ("gain", "cost"), strict=True):
         check_entry(ledger[item], _MONEY, role, ledger.currency)
+    yearly = [" a year" in f" {ledger[item].unit}" for item in items]
+    if yearly[0] != yearly[1]:
+        raise DesignError(
+            f"{items[0]!r} is in {ledger[items[0]].unit!r}, {items[1]!r} in {ledger[items[1]].unit!r}; give "
+            "both in all, or both for a year"
+        )
     if ledger[items[1]].ends[0] <= 0:
         raise DesignError(f"the cost {items[1]!r} may be nought or less; there is no share of nothing")
     figures = ledger.draws(draws, seed=seed, items=items)

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 
 from cemlab.business_case.case import BusinessCase
+from cemlab.business_case.chain import Chain
+from cemlab.business_case.direct import DirectRoad
 from cemlab.business_case.grades import as_grade, weakest
-from cemlab.chart import Chart
+from cemlab.business_case.told import require_case
+from cemlab.chart import Chart as Picture
 from cemlab.errors import DesignError
 from cemlab.evidence import Evidence
 from cemlab.markup import number
@@ -65,9 +68,9 @@ class Roads(Result):
         )
 
     @property
-    def chart(self) -> Chart:
+    def chart(self) -> Picture:
         """One row a road."""
-        return Chart(
+        return Picture(
             kind="forest",
             frame=self.table,
             x="estimate",
@@ -98,8 +101,12 @@ def compare_roads(chain: BusinessCase, direct: BusinessCase) -> Roads:
     Raises
     ------
     DesignError
-        If months, currency or level differ: then they answer different questions.
+        If it is no case of the road it is given as, or months, currency or level differ: then they answer
+        different questions.
     """
+    for case, kind, what in ((chain, Chain, "chain"), (direct, DirectRoad, "direct road")):
+        if not isinstance(require_case(case).model, kind):
+            raise DesignError(f"the case given as {what} is none; take training_case(…) and direct_case(…)")
     pairs = [
         ("currency", chain.ledger.currency, direct.ledger.currency),
         ("number of months", chain.model.months, direct.model.months),
