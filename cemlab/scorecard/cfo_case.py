@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cemlab.business_case import BusinessCase, CaseLedger, Cell, Entry, Phases
     from cemlab.data.company import Company
     from cemlab.simulate.oracle import Oracle
-    from cemlab.training import GroupTimeEffects
+    from cemlab.training import GroupTimeEffects, OnTheWay
 
 EXPERIENCE, NEW = "training → experience", "persons trained"
 #: What the trainer reports from other companies, in standard deviations.
@@ -75,8 +75,17 @@ def measured(company: Company) -> Measured:
     )
     facts = business_case.fact_entries(phases.after, currency=ledger.currency)
     slopes = business_case.slope_entries(panel)
-    ledger = ledger.plus(*facts, *slopes, *experience, *profit, *phases.counts)
+    service = business_case.service_entries(_service(company))
+    ledger = ledger.plus(*facts, *slopes, *service, *experience, *profit, *phases.counts)
     return Measured(panel=panel, phases=phases, ledger=ledger, cells=cells)
+
+
+def _service(company: Company) -> OnTheWay:
+    """Return what a trained person changes in the time and the outcome of a contact."""
+    panel = training.branch_panel(company, service=True)
+    panel["served"] = panel["trained_contacts"] / panel["contacts"]
+    outcomes = ["handle_seconds", "resolved"]
+    return training.on_the_way(panel, outcomes=outcomes, logged=["handle_seconds"], dose="served")
 
 
 def effects_of(panel: pd.DataFrame, phases: Phases, outcome: str) -> GroupTimeEffects:

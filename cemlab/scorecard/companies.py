@@ -12,10 +12,14 @@ from cemlab.simulate.buying.campaigns import campaigns
 from cemlab.simulate.customers import member_tables
 from cemlab.simulate.economy import macro
 from cemlab.simulate.halden import Halden
+from cemlab.simulate.inputs import inputs
 from cemlab.simulate.market.message_mix import sent_mix, wanted_mix
 from cemlab.simulate.market.panel import category_purchases, households
 from cemlab.simulate.market.rivals import competitor_ratings
 from cemlab.simulate.market.styles import style_survey
+from cemlab.simulate.organisation import network_tables
+from cemlab.simulate.service.contacts import contacts, serve
+from cemlab.simulate.tables import Totals
 from cemlab.simulate.timeline import LAST
 
 if TYPE_CHECKING:
@@ -28,7 +32,7 @@ _made_from: WeakKeyDictionary[Company, Halden] = WeakKeyDictionary()
 
 @lru_cache(maxsize=1)
 def company_of(halden: Halden) -> Company:
-    """Return a simulated company with its customers, what they did and were offered, and the market's panel.
+    """Return a simulated company: customers, what they did and were offered, branches, the market's panel.
 
     Asked again for the same one right away, it returns the same object: what was decided on a company can
     then be held against the truth about it.
@@ -71,6 +75,12 @@ def _pieces(halden: Halden) -> Iterator[tuple[str, pa.Table]]:
     network = halden.network()
     yield "macro", macro(world)
     yield "message_mix", sent_mix(world, streams)
+    written = inputs()
+    yield from ((name, written[name]) for name in ("costs", "ledger"))
+    yield "branches", network_tables.branches(world, streams, network)
+    yield "employees", network_tables.employees(network, world)
+    yield "training", network_tables.training(world, streams, network)
+    totals = Totals(halden, network)
     for block in halden.blocks():
         members = halden.members(network, block)
         lives = halden.lives(network, members)
@@ -79,9 +89,13 @@ def _pieces(halden: Halden) -> Iterator[tuple[str, pa.Table]]:
         yield "save_offers", member_tables.save_offers(members, lives)
         yield "campaigns", member_tables.onboarding(members, lives)
         yield "campaigns", campaigns(world, streams, members, lives)
-        yield "transactions", shopping.transactions(members, halden.purchases(network, members, lives))
+        purchases = halden.purchases(network, members, lives)
+        yield "transactions", shopping.transactions(members, purchases)
+        totals.add(members, lives, purchases)
+        yield "contacts", contacts(members, serve(world, streams, network, members, lives))
         yield "style_survey", style_survey(world, streams, members)
         yield "message_mix", wanted_mix(world, streams, members)
+    yield "branch_month", totals.branch_month()
     for part in halden.panel_blocks():
         asked = households(world, streams, block=part.number, first=part.first, n=part.n)
         yield "category_purchases", category_purchases(world, streams, asked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cemlab.data.company import Company
@@ -13,13 +12,8 @@ from cemlab.scorecard.cfo_case import (
     recorded_and_spent,
     true_present_value,
 )
-from cemlab.scorecard.companies import halden_behind
 from cemlab.scorecard.row import Estimate, Kind, Row
-from cemlab.simulate.buying.books import branch_month
-from cemlab.simulate.inputs import inputs
 from cemlab.simulate.oracle import Oracle
-from cemlab.simulate.organisation import network_tables
-from cemlab.simulate.state import AS_IT_WAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,37 +24,16 @@ _LEVEL = 0.95
 _SPENT = 936_000.0
 
 
-# What several rows of one company share is made once; a company is told by its identity.
-@lru_cache(maxsize=1)
-def _whole(company: Company) -> Company:
-    """Return the company with the tables of its branches and with its ledger, as they are written."""
-    import ibis
-
-    halden = halden_behind(company)
-    world, streams, network = halden.world, halden.streams, halden.network()
-    books, written = Oracle(halden).replay(AS_IT_WAS).books, inputs()
-    tables = {
-        "branch_month": branch_month(world, streams, network, books),
-        "branches": network_tables.branches(world, streams, network),
-        "employees": network_tables.employees(network, world),
-        "training": network_tables.training(world, streams, network),
-        "costs": written["costs"],
-        "ledger": written["ledger"],
-    }
-    more = {name: ibis.memtable(rows) for name, rows in tables.items()}
-    return Company(info=company.info, tables={**company.tables, **more})
-
-
 def _by_the_chain(company: Company) -> Estimate:
-    return Estimate.of(chain_case(_whole(company), _LEVEL).table)
+    return Estimate.of(chain_case(company, _LEVEL).table)
 
 
 def _by_the_books(company: Company) -> Estimate:
-    return Estimate.of(books_case(_whole(company), _LEVEL).table)
+    return Estimate.of(books_case(company, _LEVEL).table)
 
 
 def _as_recorded(company: Company) -> Estimate:
-    whole = _whole(company)
+    whole = company
     recorded, fees, _ = recorded_and_spent(whole)
     return Estimate(recorded * measured(whole).phases.months / 12 - fees)
 

@@ -12,12 +12,9 @@ import pandas as pd
 
 from cemlab import training
 from cemlab.data.company import Company
-from cemlab.scorecard.companies import company_of, halden_behind
+from cemlab.scorecard.companies import company_of
 from cemlab.scorecard.row import Estimate, Row, planted
-from cemlab.simulate.buying.books import Books, branch_month
 from cemlab.simulate.oracle import Oracle
-from cemlab.simulate.organisation import network_tables
-from cemlab.simulate.service.contacts import contacts, serve
 from cemlab.simulate.worlds import WORLDS
 from cemlab.stats.two_way_weights import two_way_coefficient
 
@@ -40,27 +37,9 @@ _FEWEST_DRAWS = 99  # of bands that nobody looks at
 
 # What several rows of one company share is made once; a company is told by its identity.
 @lru_cache(maxsize=1)
-def _organisation(company: Company) -> Company:
-    """Return the company with the tables of its branches, as they are written, and no others."""
-    import ibis
-
-    halden = halden_behind(company)
-    world, streams, network = halden.world, halden.streams, halden.network()
-    none = np.zeros(network.experience.shape, dtype=np.int64)
-    no_books = Books(revenue=none, margin=none, cost=none, profit=none, members=none.astype(float))
-    tables = {
-        "branch_month": branch_month(world, streams, network, no_books).select(["branch", "month", _OUTCOME]),
-        "branches": network_tables.branches(world, streams, network),
-        "employees": network_tables.employees(network, world),
-        "training": network_tables.training(world, streams, network),
-    }
-    return Company(info=company.info, tables={name: ibis.memtable(rows) for name, rows in tables.items()})
-
-
-@lru_cache(maxsize=1)
 def _panel(company: Company) -> pd.DataFrame:
     """Return branch and month: who is ever trained, from when on, and in which regions nobody is."""
-    panel = training.branch_panel(_organisation(company))
+    panel = training.branch_panel(company)
     trained = panel["first_trained"].notna()
     return panel.assign(
         trained=trained,
@@ -162,17 +141,7 @@ def _furthest(oracle: Oracle) -> float:
 @lru_cache(maxsize=1)
 def _service(company: Company) -> pd.DataFrame:
     """Return what training changes in contacts, also for the fully trained."""
-    import ibis
-    import pyarrow as pa
-
-    halden, organisation = halden_behind(company), _organisation(company)
-    network, blocks = halden.network(), []
-    for block in halden.blocks():
-        members = halden.members(network, block)
-        lives = halden.lives(network, members)
-        blocks.append(contacts(members, serve(halden.world, halden.streams, network, members, lives)))
-    tables = {**organisation.tables, "contacts": ibis.memtable(pa.concat_tables(blocks))}
-    panel = training.branch_panel(Company(info=company.info, tables=tables), service=True)
+    panel = training.branch_panel(company, service=True)
     # months without a contact have no outcome either, so that their branch is left out
     panel["dose"] = panel["trained_contacts"] / panel["contacts"].where(panel["contacts"] > 0)
     found = training.on_the_way(

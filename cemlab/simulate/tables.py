@@ -24,7 +24,7 @@ from cemlab.simulate.service.journeys import journeys
 from cemlab.simulate.service.messages import contact_log
 from cemlab.simulate.service.surveys import surveys
 from cemlab.simulate.service.touchpoints import touchpoint_ratings
-from cemlab.simulate.state import NetworkState
+from cemlab.simulate.state import Lives, Members, NetworkState, Purchases
 from cemlab.simulate.timeline import MONTHS
 
 Piece = tuple[str, pa.Table]
@@ -40,7 +40,7 @@ def pieces(halden: Halden) -> Iterator[tuple[int, list[Piece]]]:
     """
     network = halden.network()
     yield 0, list(_whole_tables(halden, network))
-    totals = _Totals(halden, network)
+    totals = Totals(halden, network)
     for block in halden.blocks():
         yield block.n, list(_customer_tables(halden, network, block, totals))
     yield 0, [("branch_month", totals.branch_month())]
@@ -53,8 +53,14 @@ def steps(halden: Halden) -> int:
     return sum(block.n for block in (*halden.blocks(), *halden.panel_blocks()))
 
 
-class _Totals:
-    """Money and members by branch and month, added up over the blocks."""
+class Totals:
+    """Money and members by branch and month, added up over the blocks.
+
+    Parameters
+    ----------
+    halden, network
+        The company, and its branches and staff.
+    """
 
     def __init__(self, halden: Halden, network: NetworkState) -> None:
         self._halden, self._network = halden, network
@@ -64,7 +70,17 @@ class _Totals:
         self.programmes = np.zeros(shape, dtype=np.int64)
         self.active = np.zeros(shape)
 
+    def add(self, members: Members, lives: Lives, purchases: Purchases) -> None:
+        """Add the customers of a block."""
+        world, streams = self._halden.world, self._halden.streams
+        revenue, margin = books.sums(self._network, members, purchases)
+        self.revenue += revenue
+        self.margin += margin
+        self.programmes += books.programmes(world, streams, members, lives)
+        np.add.at(self.active, members.branch, lives.months_active())
+
     def branch_month(self) -> pa.Table:
+        """Return the books, once all blocks were added."""
         world, streams = self._halden.world, self._halden.streams
         kept = books.keep_books(
             world,
@@ -91,7 +107,7 @@ def _whole_tables(halden: Halden, network: NetworkState) -> Iterator[Piece]:
     yield "training", network_tables.training(world, streams, network)
 
 
-def _customer_tables(halden: Halden, network: NetworkState, block: Block, totals: _Totals) -> Iterator[Piece]:
+def _customer_tables(halden: Halden, network: NetworkState, block: Block, totals: Totals) -> Iterator[Piece]:
     world, streams = halden.world, halden.streams
     members = halden.members(network, block)
     lives = halden.lives(network, members)
@@ -102,11 +118,7 @@ def _customer_tables(halden: Halden, network: NetworkState, block: Block, totals
     yield "campaigns", campaigns(world, streams, members, lives)
     purchases = halden.purchases(network, members, lives)
     yield "transactions", shopping.transactions(members, purchases)
-    revenue, margin = books.sums(network, members, purchases)
-    totals.revenue += revenue
-    totals.margin += margin
-    totals.programmes += books.programmes(world, streams, members, lives)
-    np.add.at(totals.active, members.branch, lives.months_active())
+    totals.add(members, lives, purchases)
     served = serve(world, streams, network, members, lives)
     yield "contacts", contacts(members, served)
     yield "journeys", journeys(world, streams, members, lives)
