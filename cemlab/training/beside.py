@@ -315,7 +315,9 @@ def _sun_abraham(used: RollOut) -> tuple[float, float]:
     time = frame["time"].to_numpy()
     inside: Floats = np.column_stack([((first == g) & (time == t)).astype(float) for g, t in cells])
     frame = pd.concat([frame, pd.DataFrame(inside, columns=names)], axis=1)
-    fit = feols(f"y ~ {' + '.join(names)} | unit + time", data=frame, vcov={"CRV1": "group"})
+    # clustered from the start, pyfixest would test all cells at once, and they are more than the clusters
+    fit = feols(f"y ~ {' + '.join(names)} | unit + time", data=frame, vcov="iid")
+    fit = fit.vcov({"CRV1": "group"})
     sizes = np.bincount(used.first, minlength=used.never + 1)
     counted = pd.Series([float(sizes[g]) * (t >= g) for g, t in cells], index=names)
     weights = (counted / counted.sum())[fit.coef().index].to_numpy()
