@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cemlab import training
@@ -95,3 +96,31 @@ def test_trends_of_other_data_open_nothing() -> None:
         training.causal_claim(effects, both(renamed)[1])
     with pytest.raises(OptionError, match="give what group_time_effects and pre_trends return"):
         training.causal_claim(trends, effects)  # type: ignore[arg-type]
+
+
+def test_other_results_on_the_same_roll_out_are_lowered_too() -> None:
+    rolled = planted(slope=0.1)
+    trends = both(rolled)[1]
+    rows = [
+        (unit, period, rolled.periods[first] if first < rolled.never else np.nan, rolled.outcome[i, t])
+        for i, (unit, first) in enumerate(zip(rolled.units, rolled.first, strict=True))
+        for t, period in enumerate(rolled.periods)
+    ]
+    panel = pd.DataFrame(rows, columns=["branch", "month", "first_trained", "cx"])
+    for found in (
+        training.few_branches_test(rolled, draws=199),
+        training.on_the_way(panel, outcomes=["cx"], draws=99),
+    ):
+        assert found.evidence.grade == "quasi-experiment"
+        told = training.causal_claim(found, trends)
+        assert type(told) is type(found)
+        assert told.evidence.grade == "association"
+        assert told.evidence.checks[-1] is trends.check
+        assert told.evidence.tests[-2:] == trends.evidence.tests
+        assert told.table is found.table
+        assert "the treatment changed" not in told.narrative()
+        assert "the training changed" not in told.narrative()
+        assert refuse_causal_claim(told.chart.claim, grade="association")
+        fewer = replace(found, evidence=replace(found.evidence, n_used=found.evidence.n_used - 1))
+        with pytest.raises(DesignError, match="rest on 39 and 40 units"):
+            training.causal_claim(fewer, trends)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from cemlab.result import Result, check_conf_level
 from cemlab.stats.permuted_labels import joint_p_value, permuted_labels
 from cemlab.stats.seeds import generator
 from cemlab.training.before import Before, before_training, picked, plural
+from cemlab.training.told import rows_of, with_interval
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -65,13 +66,13 @@ class Balance(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a trait."""
-        rows = _rows(self.table)
+        rows = rows_of(self.table)
         return pd.DataFrame(
             {
                 "what": [f"{r['column']}, {r['trait']}" for r in rows],
                 "trained": [number(r["trained"]) for r in rows],
                 "untrained": [number(r["untrained"]) for r in rows],
-                "difference": [_told(r) for r in rows],
+                "difference": [with_interval(r) for r in rows],
                 "p": [p_value(r["p_value"]) for r in rows],
             }
         )
@@ -79,8 +80,8 @@ class Balance(Result):
     def narrative(self) -> str:
         """Tell the largest differences and the joint test."""
         names = plural(self.unit)
-        rows = sorted(_rows(self.large), key=lambda r: -abs(r["estimate"]))[:4]
-        told = "; ".join(f"{r['column']} ({r['trait']}) {_told(r)}" for r in rows)
+        rows = sorted(rows_of(self.large), key=lambda r: -abs(r["estimate"]))[:4]
+        told = "; ".join(f"{r['column']} ({r['trait']}) {with_interval(r)}" for r in rows)
         lead = (
             f"Before anybody was trained, {names} trained later stood apart from the others by more than "
             f"{_LARGE:g} standard deviations in {len(self.large)} of {len(self.table)} traits: {told}."
@@ -98,7 +99,7 @@ class Balance(Result):
     def chart(self) -> Chart:
         """Forest of the standardised differences."""
         frame = self.table[["estimate", "conf_low", "conf_high"]].copy()
-        frame.insert(0, "what", [f"{r['column']}, {r['trait']}" for r in _rows(self.table)])
+        frame.insert(0, "what", [f"{r['column']}, {r['trait']}" for r in rows_of(self.table)])
         names = plural(self.unit)
         by_lot = ", no more than by lot" if self.joint_p >= 1 - self.conf_level else ""
         claim = (
@@ -311,11 +312,3 @@ def _evidence(before: Before, joint: float, traits: int, unit: str, source: str)
         assumptions=("What was not recorded is not compared.",),
         checks=(check,),
     )
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _told(row: dict[str, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.errors import DesignError
-from cemlab.markup import number
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.two_stages import two_stages
 from cemlab.training.effect_evidence import ROUNDING, no_chance
 from cemlab.training.effects import group_time_effects
 from cemlab.training.roll_out import Floats, Ints, RollOut, roll_out
+from cemlab.training.told import with_interval
 from cemlab.training.weights_shown import TwoWayWeights, refuse_weights, two_way_weights
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class MethodsBeside(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a method: estimate with interval, what it averages, compares and assumes."""
-        shown = [_with_interval(row) for row in self.table.to_dict("records")]
+        shown = [with_interval(row) for row in self.table.to_dict("records")]
         words = self.table[["method", "estimand", "compares", "assumes"]].copy()
         words.insert(1, "estimate", shown)
         return words
@@ -88,7 +88,7 @@ class MethodsBeside(Result):
     def narrative(self) -> str:
         """Tell each method's figure, how far they lie apart, and what two-way fixed effects do."""
         rows = self.table.to_dict("records")
-        told = "; ".join(f"{row['method']} {_with_interval(row)}" for row in rows)
+        told = "; ".join(f"{row['method']} {with_interval(row)}" for row in rows)
         check = self.weights.evidence.checks[0]
         warning = "" if check.passed else f" In two-way fixed effects {self.weights.n_negative:,} of "
         if warning:
@@ -212,10 +212,6 @@ def methods_beside(
         weights=shown,
         outcome_name=rolled.outcome_name,
     )
-
-
-def _with_interval(row: dict[Any, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
 
 
 def _table(found: list[_Found]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from cemlab.markup import number, p_value, percent
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.clustered_least_squares import ClusteredFit, clustered_least_squares
 from cemlab.stats.detectable import detectable_ratio, power_of_t
+from cemlab.training.told import rows_of, with_interval
 
 if TYPE_CHECKING:
     from cemlab.data.company import Company
@@ -70,25 +71,25 @@ class ByDiscretion(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a term."""
-        rows = _rows(self.table)
+        rows = rows_of(self.table)
         return pd.DataFrame(
             {
                 "term": [r["term"] for r in rows],
-                "estimate": [_told(r) for r in rows],
+                "estimate": [with_interval(r) for r in rows],
                 "p": [p_value(r["p_value"]) for r in rows],
             }
         )
 
     def narrative(self) -> str:
         """Tell the difference of slopes, and what could have been found."""
-        row = _rows(self.table)[-1]
+        row = rows_of(self.table)[-1]
         settled = not row["conf_low"] <= 0 <= row["conf_high"]
         lead = (
-            f"For each standard deviation of {self.trait} more, those trained gained {_told(row)} more in "
-            f"{self.outcome} than persons never trained."
+            f"For each standard deviation of {self.trait} more, those trained gained {with_interval(row)} "
+            f"more in {self.outcome} than persons never trained."
             if settled
             else f"Whether those trained gain more in {self.outcome} with more {self.trait} is not settled: "
-            f"{_told(row)} for each standard deviation."
+            f"{with_interval(row)} for each standard deviation."
         )
         hope = (
             ""
@@ -281,11 +282,3 @@ def _evidence(rows: pd.DataFrame, trained: npt.NDArray[np.bool_], source: str) -
         ),
         checks=(both,),
     )
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _told(row: dict[str, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cemlab.evidence import Grade
-from cemlab.markup import label, number
+from cemlab.markup import label
+from cemlab.training.told import signed
 
 if TYPE_CHECKING:
     from cemlab.training.aggregates import AveragedEffects
@@ -35,7 +36,7 @@ def claim_of(averaged: AveragedEffects) -> str:
     causal = averaged.evidence.grade in _CAUSAL
     if averaged.axis == "term":
         verb = "The treatment changed" if causal else "With the treatment went"
-        return f"{verb} {name} by {_signed(settled[0]['estimate'])} on average"
+        return f"{verb} {name} by {signed(settled[0]['estimate'])} on average"
     # a count, not the largest of many: that is large by luck too
     signs = {"above": sum(row["band_low"] > 0 for row in settled)}
     signs["below"] = len(settled) - signs["above"]
@@ -49,12 +50,8 @@ def _rows(averaged: AveragedEffects) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in averaged.table.to_dict("records")]
 
 
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{number(value)}"
-
-
 def _with_interval(row: dict[str, Any]) -> str:
-    return f"{_signed(row['estimate'])} ({_signed(row['conf_low'])} to {_signed(row['conf_high'])})"
+    return f"{signed(row['estimate'])} ({signed(row['conf_low'])} to {signed(row['conf_high'])})"
 
 
 def _subject(averaged: AveragedEffects) -> str:

@@ -20,6 +20,7 @@ from cemlab.stats.wild_bootstrap import sign_draws, wild_draws
 from cemlab.training.few_branches_evidence import evidence_of_test
 from cemlab.training.few_branches_rule import Choice, TestMethod, choose
 from cemlab.training.roll_out import RollOut, roll_out
+from cemlab.training.told import with_interval
 from cemlab.training.weights_shown import refuse_weights
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class FewBranchesTest(Result):
             [
                 {
                     "method": row["method"],
-                    "estimate": _with_interval(row),
+                    "estimate": with_interval(row),
                     "p_value": p_value(row["p_value"]),
                     "level": "not known" if np.isnan(row["level"]) else percent(row["level"]),
                     "chosen": f"yes: {row['reason']}" if row["chosen"] else "no",
@@ -103,11 +104,15 @@ class FewBranchesTest(Result):
             else f" The level attained is {percent(self.choice.level)}, as near to {alpha} as "
             f"{self.n_assignments:,} assignments allow."
         )
+        subject = (
+            f"If the design's assumptions hold, the treatment changed {self.outcome_name}"
+            if self.evidence.identifies_cause
+            else f"With the treatment {self.outcome_name} changed"
+        )
         return (
-            f"If the design's assumptions hold, the treatment changed {self.outcome_name} by "
-            f"{_with_interval(row)}, {p_value(row['p_value'])}, by {row['method']} ({self.n_treated:,} units "
-            f"treated, {self.n_untreated:,} not; {100 * self.conf_level:g} % interval). It was taken since "
-            f"{self.choice.reason}.{attained}{beside}"
+            f"{subject} by {with_interval(dict(row))}, {p_value(row['p_value'])}, by {row['method']} "
+            f"({self.n_treated:,} units treated, {self.n_untreated:,} not; "
+            f"{100 * self.conf_level:g} % interval). It was taken since {self.choice.reason}.{attained}{beside}"
         )
 
     @property
@@ -362,7 +367,3 @@ def _row(
         "p_value": p,
         "level": level,
     }
-
-
-def _with_interval(row: Any) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"

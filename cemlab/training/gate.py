@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar, cast
 
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import GRADES, Grade
+from cemlab.result import Result
 from cemlab.training.effects import GroupTimeEffects
 from cemlab.training.roll_out import RollOut
 from cemlab.training.trends import PreTrends
 
+Told = TypeVar("Told", bound=Result)
 
-def causal_claim(effects: GroupTimeEffects, trends: PreTrends) -> GroupTimeEffects:
-    """Return the effects with what the trends before the treatment allow one to say.
+
+def causal_claim(effects: Told, trends: PreTrends) -> Told:
+    """Return a result with what the trends before the treatment allow one to say.
 
     Where the tests speak against parallel trends the grade falls to "association", and with it all words of
     cause in narrative and charts, also of what is averaged from here. Where they decide nothing the grade
@@ -21,14 +25,16 @@ def causal_claim(effects: GroupTimeEffects, trends: PreTrends) -> GroupTimeEffec
     Parameters
     ----------
     effects
-        From :func:`group_time_effects`.
+        From :func:`group_time_effects`, or another result on the same roll-out that may tell of an effect:
+        methods side by side, the test for few branches, what changes on the way.
     trends
-        From :func:`pre_trends`, on the same units, periods and outcome, with the same anticipation.
+        From :func:`pre_trends`, on the same units, periods and outcome, with the same anticipation. Of
+        group-time effects all that is compared; of other results, how many units they rest on.
 
     Returns
     -------
-    GroupTimeEffects
-        The same figures, with one more check and the two tests behind it.
+    Result
+        Of the same kind: the same figures, with one more check and the two tests behind it.
 
     Raises
     ------
@@ -56,16 +62,21 @@ def causal_claim(effects: GroupTimeEffects, trends: PreTrends) -> GroupTimeEffec
     >>> effects.evidence.grade, told.evidence.grade
     ('quasi-experiment', 'association')
     """
-    if not isinstance(effects, GroupTimeEffects) or not isinstance(trends, PreTrends):
+    if not isinstance(effects, Result) or not isinstance(trends, PreTrends):
         raise OptionError(
             f"effects and trends are {type(effects).__name__} and {type(trends).__name__}; give what "
             "group_time_effects and pre_trends return"
         )
-    _refuse_other_data(effects, trends)
     check = trends.check
     grade = effects.evidence.grade
     lowered: Grade | None = "association" if check.passed is False and _above(grade) else None
-    told = effects.with_checks([check], grade=lowered)
+    if isinstance(effects, GroupTimeEffects):
+        _refuse_other_data(effects, trends)
+        told = cast(Told, effects.with_checks([check], grade=lowered))
+    else:
+        _refuse_other_units(effects, trends)
+        checked = replace(effects.evidence, checks=(*effects.evidence.checks, check), grade=lowered or grade)
+        told = replace(effects, evidence=checked)
     tests = (*told.evidence.tests, *trends.evidence.tests)
     return replace(told, evidence=replace(told.evidence, tests=tests))
 
@@ -74,6 +85,16 @@ def _above(grade: Grade) -> bool:
     """Tell whether a grade says more than an association."""
     order = list(GRADES)
     return order.index(grade) > order.index("association")
+
+
+def _refuse_other_units(effects: Result, trends: PreTrends) -> None:
+    """Refuse a result that rests on other units, as far as its evidence tells."""
+    one, other = effects.evidence.n_used, trends.evidence.n_used
+    if one != other:
+        raise DesignError(
+            f"effects and trends rest on {one:,} and {other:,} units; test the trends of the data that the "
+            "effects are estimated on"
+        )
 
 
 def _refuse_other_data(effects: GroupTimeEffects, trends: PreTrends) -> None:

@@ -20,6 +20,7 @@ from cemlab.stats.multiplier_bands import errors
 from cemlab.training.before import plural
 from cemlab.training.effect_evidence import refuse_one_treated
 from cemlab.training.roll_out import RollOut, roll_out
+from cemlab.training.told import rows_of, with_interval
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -53,11 +54,11 @@ class Placebos(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a placebo, the real figure first."""
-        rows = _rows(self.table)
+        rows = rows_of(self.table)
         return pd.DataFrame(
             {
                 "what": [r["what"] for r in rows],
-                "found": [_told(r) for r in rows],
+                "found": [with_interval(r) for r in rows],
                 "p": [p_value(r["p_value"]) for r in rows],
                 "detectable": [number(r["detectable"]) for r in rows],
             }
@@ -65,11 +66,11 @@ class Placebos(Result):
 
     def narrative(self) -> str:
         """Tell the placebos that found something, and what they could have found."""
-        rows = _rows(self.table)
+        rows = rows_of(self.table)
         real, rest = rows[0], rows[1:]
         off = [r for r in rest if r["conf_low"] > 0 or r["conf_high"] < 0]
         dates = [r["detectable"] for r in rest if r["kind"] == "date"]
-        told = "; ".join(f"{r['what']} {_told(r)}" for r in off)
+        told = "; ".join(f"{r['what']} {with_interval(r)}" for r in off)
         found = (
             f"Where nothing should be found, something was: {told}."
             if off
@@ -82,7 +83,7 @@ class Placebos(Result):
             else ""
         )
         return (
-            f"{found}{reach} The real figure is {_told(real)}. ({self.evidence.n_used:,} "
+            f"{found}{reach} The real figure is {with_interval(real)}. ({self.evidence.n_used:,} "
             f"{self.evidence.unit}, {100 * self.conf_level:g} % intervals, each by itself: one in "
             f"{1 / (1 - self.conf_level):.0f} placebos finds something by chance.)"
         )
@@ -327,11 +328,3 @@ def _evidence(
         ),
         checks=(check, *rolled.checks),
     )
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _told(row: dict[str, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"

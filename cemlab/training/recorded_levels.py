@@ -17,6 +17,7 @@ from cemlab.evidence import Check, Evidence
 from cemlab.markup import number
 from cemlab.result import Result, check_conf_level
 from cemlab.training.before import picked
+from cemlab.training.told import rows_of, with_interval
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -59,32 +60,33 @@ class Levels(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a level."""
-        rows = _rows(self.table)
+        rows = rows_of(self.table)
         return pd.DataFrame(
             {
                 "level": [f"{r['level'][-1]} {r['name']}" for r in rows],
-                "mean": [_told(r) for r in rows],
+                "mean": [with_interval(r) for r in rows],
                 "n": [r["n"] for r in rows],
             }
         )
 
     def narrative(self) -> str:
         """Tell the means, the closest pair, and the recorded result beside the supported one."""
-        told = "; ".join(f"{r['name']} {_told(r)}" for r in _rows(self.table))
+        told = "; ".join(f"{r['name']} {with_interval(r)}" for r in rows_of(self.table))
         parts = [f"Means over those trained: {told}."]
         if len(self.correlations):
             place = int(self.correlations["estimate"].abs().to_numpy().argmax())
-            r = _rows(self.correlations)[place]
+            r = rows_of(self.correlations)[place]
             parts.append(
                 f"Of all pairs {LEVEL_NAMES[r['first']]} and {LEVEL_NAMES[r['second']]} go together most, "
-                f"with a rank correlation of {_told(r)}."
+                f"with a rank correlation of {with_interval(r)}."
             )
         if len(self.supported):
-            r = _rows(self.supported)[0]
+            r = rows_of(self.supported)[0]
             parts.append(
                 f"The result as recorded is {number(r['recorded'])} a person; the design supports "
-                f"{_told(r)}, which leaves {number(r['difference'])} ({number(r['difference_low'])} to "
-                f"{number(r['difference_high'])}) that rests on what was believed."
+                f"{with_interval(r)}, which leaves {number(r['difference'])} "
+                f"({number(r['difference_low'])} to {number(r['difference_high'])}) that rests on what was "
+                "believed."
             )
         parts.append(
             f"These are records of {self.evidence.n_used:,} trained persons, with nobody to compare them "
@@ -97,7 +99,8 @@ class Levels(Result):
         """Forest of the rank correlations; of the means where there is but one level."""
         if len(self.correlations):
             names = [
-                f"{LEVEL_NAMES[r['first']]} and {LEVEL_NAMES[r['second']]}" for r in _rows(self.correlations)
+                f"{LEVEL_NAMES[r['first']]} and {LEVEL_NAMES[r['second']]}"
+                for r in rows_of(self.correlations)
             ]
             frame = self.correlations[["estimate", "conf_low", "conf_high"]].assign(what=names)
             label, claim = "Rank correlation over persons", self._claim(names)
@@ -342,11 +345,3 @@ def _evidence(used: int, given: int, clustered: bool, source: str) -> Evidence:
         assumptions=("Branches stand for themselves.",) if clustered else ("Persons stand for themselves.",),
         checks=(check,),
     )
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _told(row: dict[str, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"

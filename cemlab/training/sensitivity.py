@@ -21,6 +21,7 @@ from cemlab.stats.trend_target import TrendTarget, bias_of_bends, trend_target
 from cemlab.training.aggregates import AveragedEffects
 from cemlab.training.effects import GroupTimeEffects
 from cemlab.training.roll_out import Ints
+from cemlab.training.told import signed
 
 Restriction = Literal["relative magnitudes", "smoothness"]
 
@@ -78,7 +79,7 @@ class TrendSensitivity(Result):
         return pd.DataFrame(
             {
                 "bound": [self._bound(row["bound"]) for row in rows],
-                "interval": [f"{_signed(row['conf_low'])} to {_signed(row['conf_high'])}" for row in rows],
+                "interval": [f"{signed(row['conf_low'])} to {signed(row['conf_high'])}" for row in rows],
                 "holds": ["outside" if row["holds"] else "within" for row in rows],
             }
         )
@@ -89,10 +90,10 @@ class TrendSensitivity(Result):
         last = self.table.iloc[-1]
         return (
             f"If trends had been exactly parallel, {self.outcome} of the treated changed by "
-            f"{_signed(usual['estimate'])} ({_signed(usual['conf_low'])} to {_signed(usual['conf_high'])}) "
+            f"{signed(usual['estimate'])} ({signed(usual['conf_low'])} to {signed(usual['conf_high'])}) "
             f"more than that of their controls, {self.post}. {self._survives()}. With a violation up to "
-            f"{self._bound(last['bound'])} the interval is {_signed(last['conf_low'])} to "
-            f"{_signed(last['conf_high'])}. {len(self.leads):,} leads stand behind it. "
+            f"{self._bound(last['bound'])} the interval is {signed(last['conf_low'])} to "
+            f"{signed(last['conf_high'])}. {len(self.leads):,} leads stand behind it. "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
         )
 
@@ -324,7 +325,3 @@ def _evidence(evidence: Evidence, restriction: Restriction) -> Evidence:
         "smoothness": "The difference of trends would have bent in no period by more than the bound says.",
     }[restriction]
     return replace(evidence, assumptions=(bound, *evidence.assumptions[1:]))
-
-
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{number(value)}"

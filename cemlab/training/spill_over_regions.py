@@ -26,6 +26,7 @@ from cemlab.training.exposure import (
 )
 from cemlab.training.placebo_tests import placebo_p_values
 from cemlab.training.roll_out import RollOut, roll_out
+from cemlab.training.told import rows_of, with_interval
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -73,11 +74,11 @@ class SpillOver(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a comparison."""
-        rows = _rows(self.table)
+        rows = rows_of(self.table)
         return pd.DataFrame(
             {
                 "who": [r["who"] for r in rows],
-                "change": [_told(r) for r in rows],
+                "change": [with_interval(r) for r in rows],
                 "p": [p_value(r["p_value"]) for r in rows],
                 "detectable": [number(r["detectable"]) for r in rows],
                 "n": [f"{r['n_exposed']} ({r['n_clean']})" for r in rows],
@@ -86,12 +87,12 @@ class SpillOver(Result):
 
     def narrative(self) -> str:
         """Tell the spill-over, its power, and the main figure with clean controls only."""
-        row = _rows(self.table)[-1]
+        row = rows_of(self.table)[-1]
         settled = row["conf_low"] > 0 or row["conf_high"] < 0
         names = plural(self.unit)
         lead = (
-            f"Untrained {names} with trained neighbours changed by {_told(row)} against {names} of regions "
-            f"where nobody was trained ({row['n_exposed']} against {row['n_clean']})."
+            f"Untrained {names} with trained neighbours changed by {with_interval(row)} against {names} of "
+            f"regions where nobody was trained ({row['n_exposed']} against {row['n_clean']})."
         )
         honest = (
             ""
@@ -100,10 +101,11 @@ class SpillOver(Result):
             f"figure would be found with a chance of {percent(row['power'], digits=0)}, and only one of "
             f"{number(row['detectable'])} with 80 %."
         )
-        every, clean = _rows(self.main)
+        every, clean = rows_of(self.main)
         return (
-            f"{lead}{honest} The main figure is {_told(every)} with all controls, and {_told(clean)} with "
-            f"controls of clean regions only. ({100 * self.conf_level:g} % intervals.)"
+            f"{lead}{honest} The main figure is {with_interval(every)} with all controls, and "
+            f"{with_interval(clean)} with controls of clean regions only. "
+            f"({100 * self.conf_level:g} % intervals.)"
         )
 
     @property
@@ -356,11 +358,3 @@ def _evidence(
         ),
         checks=(trend, dates, few, *rolled.checks),
     )
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-
-
-def _told(row: dict[str, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"

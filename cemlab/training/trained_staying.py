@@ -16,6 +16,7 @@ from cemlab.evidence import Evidence
 from cemlab.markup import label, number, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.lifetable import LifeTable, life_table
+from cemlab.training.told import rows_of
 
 if TYPE_CHECKING:
     from cemlab.data.company import Company
@@ -66,7 +67,7 @@ class Staying(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a month (and group)."""
-        rows = _rows(self.table)
+        rows = rows_of(self.table)
         shown: dict[str, Any] = {}
         if "group" in self.table:
             shown["group"] = [label(r["group"]) for r in rows]
@@ -85,9 +86,9 @@ class Staying(Result):
     def narrative(self) -> str:
         """Tell who is still there at the last month, the pace of leaving, and what is left of the effect."""
         parts, grouped = [], _GROUP in self.table
-        for rate in _rows(self.rates):
+        for rate in rows_of(self.rates):
             rows = self.table[self.table["group"] == rate["group"]] if grouped else self.table
-            last = _rows(rows[rows["estimate"].notna()])[-1]
+            last = rows_of(rows[rows["estimate"].notna()])[-1]
             who = f"Of {rate['n']:,} trained{f' ({label(rate[_GROUP])})' if grouped else ''}"
             text = (
                 f"{who} {percent(last['estimate'])} ({percent_range(last['conf_low'], last['conf_high'])}) "
@@ -309,7 +310,3 @@ def _evidence(used: int, given: int, with_effect: bool, source: str) -> Evidence
         source=source,
         assumptions=(*assumed, *more),
     )
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]

@@ -19,6 +19,7 @@ from cemlab.stats.seeds import check_seed
 from cemlab.training.effects import group_time_effects
 from cemlab.training.intervals import DRAWS, check_draws
 from cemlab.training.roll_out import RollOut, roll_out
+from cemlab.training.told import signed
 from cemlab.training.trend_tests import hypotheses, leads_table, see, slope_table, table_of_tests, verdict
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ class PreTrends(Result):
             {
                 "test": [row["test"] for row in rows],
                 "seen": [
-                    f"{_signed(slope['estimate'])} a period ({_signed(slope['conf_low'])} to "
-                    f"{_signed(slope['conf_high'])})",
+                    f"{signed(slope['estimate'])} a period ({signed(slope['conf_low'])} to "
+                    f"{signed(slope['conf_high'])})",
                     f"chi-squared {rows[1]['statistic']:.1f} on {rows[1]['df']} leads",
                 ],
                 "p_value": [p_value(row["p_value"]) for row in rows],
@@ -117,14 +118,14 @@ class PreTrends(Result):
         return (
             f"Before the treatment the slope of {self.roll_out.outcome_name} of the "
             f"{int(self.roll_out.treated.sum()):,} treated units differed from that of their controls by "
-            f"{_signed(slope['estimate'])} a period ({_signed(slope['conf_low'])} to "
-            f"{_signed(slope['conf_high'])}; {p_value(linear['p_value'])}); "
+            f"{signed(slope['estimate'])} a period ({signed(slope['conf_low'])} to "
+            f"{signed(slope['conf_high'])}; {p_value(linear['p_value'])}); "
             f"{int(joint['df']):,} leads tested jointly: "
             f"{p_value(joint['p_value'])}. A slope of {number(linear['slope_50'])} would have been found one "
             f"time in two, of {number(linear['slope_80'])} four times in five; carried on over "
             f"{self.exposure:.1f} periods they make {number(linear['bias_50'])} and "
-            f"{number(linear['bias_80'])}, beside an overall estimate of {_signed(overall['estimate'])} "
-            f"({_signed(overall['conf_low'])} to {_signed(overall['conf_high'])}). {verdict} "
+            f"{number(linear['bias_80'])}, beside an overall estimate of {signed(overall['estimate'])} "
+            f"({signed(overall['conf_low'])} to {signed(overall['conf_high'])}). {verdict} "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} units.)"
         )
 
@@ -283,7 +284,3 @@ def _check_options(level: float, conf_level: float, draws: int, seed: int) -> No
 def _first(frame: pd.DataFrame) -> dict[str, float]:
     """Return the only row."""
     return {str(name): float(value) for name, value in frame.iloc[0].items()}
-
-
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{number(value)}"

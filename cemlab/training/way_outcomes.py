@@ -21,6 +21,7 @@ from cemlab.training.before import picked, plural
 from cemlab.training.effect_evidence import refuse_one_treated
 from cemlab.training.intervals import DRAWS, check_draws, covariance_of, interval_columns
 from cemlab.training.roll_out import Floats, RollOut, roll_out
+from cemlab.training.told import rows_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -63,7 +64,7 @@ class OnTheWay(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row an outcome."""
-        rows = _rows(self.table)
+        rows = rows_of(self.table)
         shown = {
             "outcome": [r["outcome"] for r in rows],
             "change": [_told(r, "estimate", "conf") for r in rows],
@@ -75,13 +76,17 @@ class OnTheWay(Result):
 
     def narrative(self) -> str:
         """Tell the outcomes that moved, by intervals that hold for all at once, and those not settled."""
-        rows = _rows(self.table)
+        rows = rows_of(self.table)
         moved = [r for r in rows if not r["band_low"] <= 0 <= r["band_high"]]
         open_ = [r for r in rows if r["band_low"] <= 0 <= r["band_high"]]
         parts = []
         if moved:
             told = [f"{r['outcome']} by {_told(r, 'estimate', 'conf')}" for r in moved]
-            parts.append(f"If the design's assumptions hold, the training changed {'; '.join(told)}.")
+            parts.append(
+                f"If the design's assumptions hold, the training changed {'; '.join(told)}."
+                if self.evidence.identifies_cause
+                else f"With the training went changes of {'; '.join(told)}."
+            )
         if open_:
             told = [f"{r['outcome']} {_told(r, 'estimate', 'conf')}" for r in open_]
             parts.append(f"Not settled, with all outcomes looked at together: {'; '.join(told)}.")
@@ -98,10 +103,11 @@ class OnTheWay(Result):
         for new, old in (("estimate", "estimate"), ("conf_low", "band_low"), ("conf_high", "band_high")):
             frame[new] = self.table[old].to_numpy() / scale
         moved = self.table.loc[(self.table["band_low"] > 0) | (self.table["band_high"] < 0), "outcome"]
+        lead = "The training moved" if self.evidence.identifies_cause else "With the training moved"
         claim = (
-            f"The training moved {join_words(moved)}"
+            f"{lead} {join_words(moved)}"
             if len(moved)
-            else "Whether the training moved anything on the way is not settled"
+            else "Whether anything moved with the training on the way is not settled"
         )
         return Chart(
             kind="forest",
@@ -374,10 +380,6 @@ def _evidence(
         ),
         checks=(several, *gaps, *rolled.checks),
     )
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def _sign(row: dict[str, Any]) -> str:
