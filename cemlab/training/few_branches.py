@@ -112,7 +112,8 @@ class FewBranchesTest(Result):
         return (
             f"{subject} by {with_interval(dict(row))}, {p_value(row['p_value'])}, by {row['method']} "
             f"({self.n_treated:,} units treated, {self.n_untreated:,} not; "
-            f"{100 * self.conf_level:g} % interval). It was taken since {self.choice.reason}.{attained}{beside}"
+            f"{100 * self.conf_level:g} % interval). "
+            f"It was taken since {self.choice.reason}.{attained}{beside}"
         )
 
     @property
