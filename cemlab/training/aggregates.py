@@ -120,8 +120,9 @@ class AveragedEffects(Result):
             ],
             x="estimate",
             y="shown",
-            low="conf_low",
-            high="conf_high",
+            # the title counts what lies off zero by intervals that hold for all, so those are drawn
+            low="band_low",
+            high="band_high",
             x_label=amount,
             y_label=_AXIS_LABELS[self.axis],
             claim=claim,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cemlab.evidence import Grade
 from cemlab.markup import label
-from cemlab.training.told import signed
+from cemlab.training.told import rows_of, signed, with_interval
 
 if TYPE_CHECKING:
     from cemlab.training.aggregates import AveragedEffects
@@ -21,14 +21,14 @@ def noun_of(grade: Grade) -> str:
 
 def lead_of(averaged: AveragedEffects) -> str:
     """Return the sentences on averaged effects."""
-    rows = _rows(averaged)
+    rows = rows_of(averaged.table)
     tell = {"term": _overall, "group": _groups, "event_time": _path, "time": _periods}[averaged.axis]
     return f"{tell(averaged, rows)} ({100 * averaged.conf_level:g} % intervals.)"
 
 
 def claim_of(averaged: AveragedEffects) -> str:
     """Return the message of the chart."""
-    name, rows = averaged.roll_out.outcome_name, _rows(averaged)
+    name, rows = averaged.roll_out.outcome_name, rows_of(averaged.table)
     after = [row for row in rows if averaged.axis != "event_time" or row["event_time"] >= 0]
     settled = [row for row in after if not row["band_low"] <= 0 <= row["band_high"]]
     if not after or not settled:
@@ -46,14 +46,6 @@ def claim_of(averaged: AveragedEffects) -> str:
     return f"{verb}: {' and '.join(told)} by bands that hold for all"
 
 
-def _rows(averaged: AveragedEffects) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in averaged.table.to_dict("records")]
-
-
-def _with_interval(row: dict[str, Any]) -> str:
-    return f"{signed(row['estimate'])} ({signed(row['conf_low'])} to {signed(row['conf_high'])})"
-
-
 def _subject(averaged: AveragedEffects) -> str:
     """Begin a sentence whose object is an amount."""
     name = averaged.roll_out.outcome_name
@@ -65,13 +57,13 @@ def _subject(averaged: AveragedEffects) -> str:
 def _overall(averaged: AveragedEffects, rows: list[dict[str, Any]]) -> str:
     row = rows[0]
     return (
-        f"{_subject(averaged)} by {_with_interval(row)} on average over {int(row['n_treated']):,} treated "
-        f"units of {averaged.evidence.n_used:,}."
+        f"{_subject(averaged)} by {with_interval(row, sign=True)} on average over "
+        f"{int(row['n_treated']):,} treated units of {averaged.evidence.n_used:,}."
     )
 
 
 def _groups(averaged: AveragedEffects, rows: list[dict[str, Any]]) -> str:
-    told = [f"{label(row['group'])} {_with_interval(row)}" for row in rows]
+    told = [f"{label(row['group'])} {with_interval(row, sign=True)}" for row in rows]
     return f"{_subject(averaged)} by, for those first treated in: {'; '.join(told)}."
 
 
@@ -81,7 +73,7 @@ def _path(averaged: AveragedEffects, rows: list[dict[str, Any]]) -> str:
     picked = (
         {row["event_time"]: row for row in (after[0], after[len(after) // 2], after[-1])} if after else {}
     )
-    told = [f"{_with_interval(row)} after {event}" for event, row in picked.items()]
+    told = [f"{with_interval(row, sign=True)} after {event}" for event, row in picked.items()]
     off = sum(not row["band_low"] <= 0 <= row["band_high"] for row in before)
     lead = (
         f" Before it {off:,} of {len(before):,} periods depart from zero by bands that hold for all at once."
@@ -94,6 +86,6 @@ def _path(averaged: AveragedEffects, rows: list[dict[str, Any]]) -> str:
 def _periods(averaged: AveragedEffects, rows: list[dict[str, Any]]) -> str:
     first, last = rows[0], rows[-1]
     return (
-        f"{_subject(averaged)} by {_with_interval(first)} in {label(first['time'])} and by "
-        f"{_with_interval(last)} in {label(last['time'])}."
+        f"{_subject(averaged)} by {with_interval(first, sign=True)} in {label(first['time'])} and by "
+        f"{with_interval(last, sign=True)} in {label(last['time'])}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,27 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def with_interval(row: Mapping[Any, Any]) -> str:
-    """Return an estimate and its interval.
+def with_interval(row: Mapping[Any, Any], *, sign: bool = False) -> str:
+    """Return an estimate and its interval, to two figures of half its width: the rest is noise.
+
+    Parameters
+    ----------
+    row
+        With estimate, conf_low and conf_high.
+    sign
+        Whether numbers above zero have a plus.
 
     Examples
     --------
-    >>> with_interval({"estimate": 0.2, "conf_low": 0.1, "conf_high": 0.3})
-    '0.2 (0.1 to 0.3)'
+    >>> with_interval({"estimate": 0.18512, "conf_low": 0.05214, "conf_high": 0.3181})
+    '0.19 (0.05 to 0.32)'
     """
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
+    told = [float(row[name]) for name in ("estimate", "conf_low", "conf_high")]
+    half = (told[2] - told[1]) / 2
+    if math.isfinite(half) and half > 0:
+        told = [round(value, 1 - math.floor(math.log10(half))) for value in told]
+    estimate, low, high = (signed(value) if sign else number(value) for value in told)
+    return f"{estimate} ({low} to {high})"
 
 
 def signed(value: float) -> str:
