@@ -18,7 +18,7 @@ _FEWEST_OF_GROUP = 3
 _FEWEST_FOR_BANDS = 4
 #: Errors below this share of the largest outcome are rounding.
 ROUNDING = 1e-13
-_INSTEAD = "a randomisation test needs no such interval, or leave it out"
+_INSTEAD = "training.few_branches_test needs no such interval; or leave it out"
 
 
 def refuse_one_cluster(rolled: RollOut) -> None:
