@@ -31,7 +31,8 @@ def test_seventy_to_seventy_two_is_ten_per_cent(text):
     assert first["estimate"] == pytest.approx(54 / 49 - 1)
     assert audit.claim.claimed[0].value == pytest.approx(0.17)
     assert audit.agrees is False
-    assert "2.57/2.33 = +10.2 %" in audit.narrative()
+    assert "2.57 / 2.33 − 1 = +10.2 %" in audit.narrative()
+    assert audit.summary["worked"].iloc[0] == "2.57 / 2.33 − 1"
     assert "does not follow" in audit.narrative()
 
 
@@ -127,6 +128,9 @@ def test_phillips_return_of_his_case():
     audit = audit_claim("cost $90,285, gain $321,145 = 256 %")
     assert audit.table["estimate"].tolist() == pytest.approx([230860 / 90285, 321145 / 90285])
     assert audit.table["agrees"].tolist() == [True, False]
+    # the quotient that is written is the one whose value stands behind it
+    assert audit.summary["worked"].tolist() == ["230,860 / 90,285", "321,145 / 90,285"]
+    assert "(gain − cost) / cost, give 230,860 / 90,285 = +255.7 %" in audit.narrative()
     wrong = audit_claim("It costs 90k EUR and brings 321k EUR: ROI 400 %")
     assert wrong.agrees is False
     assert wrong.needed["value"].tolist() == pytest.approx([450_000])

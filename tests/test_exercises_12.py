@@ -41,16 +41,37 @@ def test_the_true_value_is_the_discounted_difference_of_two_companies():
     assert not apart[:, :13].any()
 
 
-def test_the_slogan_is_the_records_of_a_year_carried_on(company):
+def test_the_true_cost_is_what_the_books_call_cost_and_who_leaves_a_part_out_is_far_below(
+    company, monkeypatch
+):
+    monkeypatch.setattr(exercises_12.Oracle, "of", lambda _: Oracle(SMALL))
+    with_it, without = (replay(SMALL, each) for each in (AS_IT_WAS, Scenario(training="none")))
+    # all that is no cost of goods: what the books call cost, less what was sold less its margin
+    spent = [
+        run.by_branch_month("cost") - run.by_branch_month("revenue") + run.by_branch_month("margin")
+        for run in (with_it, without)
+    ]
+    by_hand = sum((spent[0] - spent[1])[:, 13 + k].sum() / 1.08 ** (k / 12) for k in range(35))
+    assert exercise("12.a").truth(company) == pytest.approx(by_hand)
     people = company.table("training").to_pandas()
-    by_hand = people["level_4"].sum() * 35 / 12 - people["direct_cost"].astype(float).sum()
-    assert exercises_12._slogan(company) == pytest.approx(by_hand)
+    assert exercises_12._invoices(company) == pytest.approx(people["direct_cost"].astype(float).sum())
+    # the invoices are not yet discounted, and even so they are less
+    assert exercises_12._invoices(company) < exercises_12._without_talks(company) < by_hand / 1.2
+
+
+def test_the_mark_of_the_cost_takes_the_chain_and_refuses_most_of_what_it_might_be(halden):
+    asked = exercise("12.a")
+    truth = asked.truth(halden)
+    chain = cfo_case.chain_case(halden).value("present value of the cost")["estimate"]
+    assert checking.check("12.a", chain, halden).right is True
+    for factor in (-1.0, 0.0, 0.5, 0.75, 1.25, 2.0):
+        assert checking.check("12.a", factor * truth, halden).right is False
 
 
 def test_at_the_break_even_nothing_is_left(halden):
     case = cfo_case.next_case(halden)
     answer = exercise("12.1").truth(halden)
-    figures = case.draws.figures.rows(0, 200)
+    figures = case.draws.figures.rows(0, 1_000)
     at = case.npv(figures.at(cfo_case.EXPERIENCE, answer)).mean()
     # against the money that is at stake; the root is found to a ten-millionth of the spread
     assert abs(at) < 1e-3 * case.draws.cost.mean()

@@ -225,6 +225,24 @@ def test_a_scenario_is_priced_as_its_months_say(case):
     assert found.table["estimate"].iloc[2] == pytest.approx(short.draws.npv.mean())
 
 
+def test_the_story_says_whether_the_mean_falls_below_nought_or_stays_there(case):
+    found = stress(case, draws=500)
+
+    def told(*means):
+        names = ["as it is", "recession", "a cut"]
+        rows = found.table.iloc[:3].assign(scenario=names, estimate=means)
+        return replace(found, table=rows.assign(change=rows["estimate"] - means[0])).narrative()
+
+    assert "The mean falls below nought in: “recession”. More is left than as it is in: “a cut”." in told(
+        10.0, -5.0, 20.0
+    )
+    assert "In none of them does the mean fall below nought. A scenario" in told(10.0, 5.0, 9.0)
+    stays = told(-10.0, -15.0, -5.0)
+    assert "The mean stays below nought in all of them. More is left than as it is in: “a cut”." in stays
+    assert "falls" not in stays
+    assert "below nought as it is, rises above it in: “a cut”." in told(-10.0, -15.0, 5.0)
+
+
 def test_where_the_chain_has_one_way_of_leaving_the_price_acts_on_it():
     entries = known()
     del entries["leaving for other reasons"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -36,8 +37,9 @@ class ClaimAudit(Result):
     ----------
     table
         One row a way to read it, the plain one first: reading, formula, before, after (what the formula
-        gives; of a return, cost and gain), estimate (relative change), conf_low, conf_high (what figures that
-        round to those stated can give), agrees (whether the claimed figure is among them), assumes.
+        gives; of a return, the cost and what is set against it), estimate (relative change), conf_low,
+        conf_high (what figures that round to those stated can give), agrees (whether the claimed figure is
+        among them), assumes.
     claim
         What was read.
     needed
@@ -74,7 +76,7 @@ class ClaimAudit(Result):
             {
                 "reading": [r["reading"] for r in rows],
                 "formula": [r["formula"] for r in rows],
-                "worked": [f"{_short(r['after'])} / {_short(r['before'])}" for r in rows],
+                "worked": [_worked(r, self.claim) for r in rows],
                 "change": [
                     f"{_signed(r['estimate'])} ({_signed(r['conf_low'])} to {_signed(r['conf_high'])})"
                     for r in rows
@@ -86,7 +88,7 @@ class ClaimAudit(Result):
     def narrative(self) -> str:
         """Tell what the figures come to, what was claimed, and what it would take."""
         first = self.table.iloc[0]
-        worked = f"{_short(first['after'])}/{_short(first['before'])} = {_signed(first['estimate'])}"
+        worked = f"{_worked(first, self.claim)} = {_signed(first['estimate'])}"
         parts = [f"“{self.claim.text.strip()}”: {first['reading']}, {first['formula']}, give {worked}."]
         if self.claim.kind == "slogan":
             parts = [
@@ -261,14 +263,15 @@ def _return(claim: Claim) -> Answer:
     assert claim.after is not None  # of a return
     cost, gain = claim.before, claim.after
     ways = (
-        ("return on investment", "(gain − cost) / cost", -1.0, "the gain is before its cost"),
+        ("return on investment", "(gain − cost) / cost", 1.0, "the gain is before its cost"),
         ("gain for each unit of cost", "gain / cost", 0.0, "the gain is already net of its cost"),
     )
     rows: list[Row] = [
         {
-            "reading": name, "formula": formula, "before": cost.value, "after": gain.value,
-            "estimate": gain.value / cost.value + less, "conf_low": gain.low / cost.high + less,
-            "conf_high": gain.high / max(cost.low, 1e-12) + less, "assumes": assumes,
+            "reading": name, "formula": formula, "before": cost.value,
+            "after": gain.value - less * cost.value,
+            "estimate": gain.value / cost.value - less, "conf_low": gain.low / cost.high - less,
+            "conf_high": gain.high / max(cost.low, 1e-12) - less, "assumes": assumes,
         }
         for name, formula, less, assumes in ways
     ]  # fmt: skip
@@ -322,6 +325,12 @@ def _evidence(claim: Claim, table: pd.DataFrame) -> Evidence:
 
 def _signed(share: float, *, digits: int = 1) -> str:
     return "not estimable" if math.isnan(share) else f"{100 * share:+.{digits}f} %"
+
+
+def _worked(row: Mapping[Any, Any] | pd.Series[Any], claim: Claim) -> str:
+    """Write what the change is worked out from: what is set against the cost by cost, or after by before."""
+    quotient = f"{_short(float(row['after']))} / {_short(float(row['before']))}"
+    return quotient if claim.kind == "return" else f"{quotient} − 1"
 
 
 def _short(value: float) -> str:

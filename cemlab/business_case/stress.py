@@ -78,23 +78,30 @@ class Stress(Result):
         )
 
     def narrative(self) -> str:
-        """Tell the worst of the scenarios, and which of them turn the mean below nought."""
+        """Tell the worst of the scenarios, which of them turn the sign of the mean, and which better it."""
         base, bad = self.table.iloc[0], self.table.iloc[1:]
         worst = bad.iloc[int(bad["estimate"].argmin())]
-        below = bad.loc[bad["estimate"] < 0, "scenario"].tolist()
-        turned = (
-            f"The mean falls below nought in: {join_words(f'“{name}”' for name in below)}."
-            if below
-            else "In none of them does the mean fall below nought."
-        )
         return (
             f"As it is the present value is {number(round(base['estimate']))} {self.currency} and "
             f"{percent(base['p_loss'])} of the draws lose money. The hardest of {len(bad)} scenarios is "
             f"“{worst['scenario']}” ({worst['what']}): {number(round(worst['estimate']))} "
             f"({number(round(worst['conf_low']))} to {number(round(worst['conf_high']))}), and "
-            f"{percent(worst['p_loss'])} lose money. {turned} A scenario says what would be, not how likely "
-            "it is."
+            f"{percent(worst['p_loss'])} lose money. {self._turned()} A scenario says what would be, not how "
+            "likely it is."
         )
+
+    def _turned(self) -> str:
+        base, bad = self.table.iloc[0], self.table.iloc[1:]
+        lost = base["estimate"] < 0
+        turn = bad.loc[(bad["estimate"] < 0) != lost, "scenario"]
+        told = {
+            (True, True): "The mean stays below nought in all of them.",
+            (True, False): f"The mean, below nought as it is, rises above it in: {_quoted(turn)}.",
+            (False, True): "In none of them does the mean fall below nought.",
+            (False, False): f"The mean falls below nought in: {_quoted(turn)}.",
+        }[bool(lost), turn.empty]
+        better = bad.loc[bad["change"] > 0, "scenario"]
+        return told if better.empty else f"{told} More is left than as it is in: {_quoted(better)}."
 
     @property
     def chart(self) -> Chart:
@@ -117,6 +124,10 @@ class Stress(Result):
             note=self.caption,
             reference=0.0,
         )
+
+
+def _quoted(names: pd.Series[str]) -> str:
+    return join_words(f"“{name}”" for name in names)
 
 
 def stress(
