@@ -149,8 +149,14 @@ def test_nothing_learnt_leaves_the_cost_by_hand():
     mean = {role: sum(given[:3]) / 3 for role, given in RANGES.items()}
     assert at == pytest.approx(-14 * (mean["fee"] + mean["hours"] * mean["back-filling"]))
     assert made.value("probability of loss")["estimate"] == 1
-    assert np.isnan(made.value("internal rate of return")["estimate"])
     assert made.value("payback")["estimate"] == np.inf
+    told = made.summary.set_index("quantity")
+    assert list(told.loc["payback", ["estimate", "conf_low", "conf_high", "defined"]]) == ["never"] * 3 + [
+        "0.0 %"
+    ]
+    assert told.loc["net present value", "estimate"] == made.value("net present value")["estimate"]
+    assert "∞" not in made._repr_html_()
+    assert made.labels["defined"] == "In so many draws"
     assert "stays below nought" in made.chart.claim
 
 
@@ -422,6 +428,41 @@ def test_scaled_money_scales_the_case(scale):
         assert other.value(quantity)["estimate"] == pytest.approx(one.value(quantity)["estimate"])
 
 
+def test_a_weak_case_has_no_rate_of_return():
+    rates = {"return on investment", "internal rate of return"}
+    for grade in ("assumption", "adjusted"):
+        weak = case(ledger(grade=grade))
+        assert not rates & set(weak.table["quantity"])
+        assert not rates & set(weak.summary["quantity"])
+        assert list(weak.table.index) == list(range(len(weak.table)))
+        with pytest.raises(
+            ColumnError, match="no quantity of this assumption-based case named 'internal rate"
+        ):
+            weak.value("internal rate of return")
+    assert rates <= set(case(ledger(grade="quasi-experiment")).table["quantity"])
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((0.0, 0.0), "comes to nought"),
+        ((-1e-8, 1e-8), "comes to nought"),  # rounding of sums of hundreds
+        ((0.0, 5.0), "does not end below nought"),
+        ((-5.0, 0.0), "ends at nought at best"),
+        ((-5.0, 5.0), "may end below nought"),
+        ((1.0, 5.0), "stays above nought"),
+        ((-5.0, -1.0), "stays below nought"),
+    ],
+)
+def test_the_fan_says_on_which_side_it_ends(ends, words):
+    made = case(months=6)
+    months = made.by_month.copy()
+    months.loc[0, ["conf_low", "conf_high"]] = -400.0
+    months.loc[months.index[-1], ["conf_low", "conf_high"]] = ends
+    title = replace(made, by_month=months).chart.claim
+    assert title == f"The present value {words} after 6 months"
+
+
 def test_phillips_pace():
     """Phillips' PACE training: gain 321,145, cost 90,285 dollars; printed 256 %."""
     gain = replace(counted(item="gain", value=321145, unit="USD"), grade="quasi-experiment")
@@ -501,7 +542,7 @@ def test_two_months_by_hand():
         "back-filling": 28, "capital": 0.1,
     }  # fmt: skip
     sizes = {"persons trained": (10, "persons"), "posts": (12, "posts"), "customers": (1000, "customers")}
-    entries = [counted(item=ROLES[r].item, value=x, unit=RANGES[r][3]) for r, x in fixed.items()]
+    entries = [assumption(r, x, x, x, RANGES[r][3], grade="quasi-experiment") for r, x in fixed.items()]
     entries += [counted(item=item, value=x, unit=unit) for item, (x, unit) in sizes.items()]
     made = training_case(case_ledger(entries, currency="EUR"), months=2, draws=100)
     paid = 10 * (900 + 24 * 28)
@@ -573,6 +614,9 @@ def test_two_roads_beside_each_other():
     assert rows["estimate"]["both, weighted by precision"] == pytest.approx(weights @ mean / weights.sum())
     assert both.agree == (rows["conf_low"].iloc[2] <= 0 <= rows["conf_high"].iloc[2])
     assert (both.evidence.grade, both.chart.kind) == ("descriptive", "forest")
+    for high, words in ((1.0, "no more than chance explains"), (-1.0, "more than chance explains")):
+        held = both.table.assign(conf_low=-2.0, conf_high=high)
+        assert replace(both, table=held).chart.claim == f"The two roads differ by {words}"
     assert f"{100 * both.conf_level:g} % interval" in both.narrative()
     for wrong, words in (((chain, chain), "direct road is none"), ((direct, direct), "as chain is none")):
         with pytest.raises(DesignError, match=words):

@@ -223,6 +223,61 @@ def test_the_ledger_of_halden():
         ledger_of(Company(info=replace(halden, currency=""), tables=company.tables))
 
 
+def company_of(dates, as_of=None):
+    """A company with one table of costs and one of assumptions, an entry for each date."""
+    tables = {
+        name: ibis.memtable(
+            pd.DataFrame(
+                {"item": [f"{name} {k}" for k in range(len(days))], "low": 1.0, "mode": 2.0, "high": 3.0,
+                 "unit": "share", "source": "s", "owner": "o", "date": pd.to_datetime(days)}
+            )
+        )
+        for name, days in dates.items()
+    }  # fmt: skip
+    return Company(info=CompanyInfo(name="C", source="C", currency="EUR", as_of=as_of), tables=tables)
+
+
+def test_an_entry_dated_ahead_is_a_finding_and_ages_no_other():
+    dates = {"costs": ["2024-06-01", "2034-12-12"], "ledger": ["2024-05-01", "2023-01-01"]}
+    read = ledger_of(company_of(dates, date(2024, 12, 31)))
+    failed = {check.name: check.detail for check in read.evidence.checks}
+    # from 1 June 2024, the latest date that is not ahead: 3,846 days to it, 517 from New Year's Day 2023
+    assert failed == {
+        "date": "“costs 1” (its date lies 3,846 days ahead).",
+        "age": "“ledger 1” (517 days old).",
+    }
+    later = ledger_of(company_of(dates, date(2024, 12, 31)), as_of=date(2024, 7, 1))
+    assert [check.detail for check in later.evidence.checks][1] == "“ledger 1” (547 days old)."
+
+
+def test_where_all_is_ahead_ages_are_those_of_the_last_day():
+    read = ledger_of(company_of({"costs": ["2025-01-10"]}, date(2024, 12, 31)))
+    assert [check.detail for check in read.evidence.checks] == ["“costs 0” (its date lies 10 days ahead)."]
+    undated = ledger_of(company_of({"ledger": [None]}, date(2024, 12, 31)))
+    assert [check.detail for check in undated.evidence.checks] == ["“ledger 0” (date is blank)."]
+
+
+def test_the_nearest_of_many_entries_are_named():
+    read = ledger(*(fee(item=f"item {k:02}") for k in range(24)), fee(item="margin of revenue"), fee())
+    for ask in (lambda: read["Margins"], lambda: read.draws(3)["Margins"]):
+        with pytest.raises(ColumnError) as caught:
+            ask()
+        told = str(caught.value)
+        assert told.startswith("no entry of the ledger named 'Margins'; ")
+        assert "there are: margin of revenue, " in told
+        assert told.endswith(" and 21 more")
+        assert told.count("item ") <= 4
+    with pytest.raises(ColumnError, match=r"did you mean 'item 07'\? There are: item 07, "):
+        read["item-07"]
+
+
+def test_the_ledger_says_what_its_ends_are():
+    stated = "Lowest and highest are the ends of the range that the owner states"
+    assert ledger().caption.startswith(f"{stated}. ")
+    both = ledger(fee(), Fitted(item="x", unit="share", estimate=1, std_error=1))
+    assert both.caption.startswith(f"{stated}; of what was measured, of its 95 % interval. ")
+
+
 def test_a_ledger_with_gaps():
     row = {"item": "fee", "low": 1, "mode": 2, "high": 3, "unit": "EUR", "source": None, "date": None}
     (entry,) = entries_of(pd.DataFrame([row]))

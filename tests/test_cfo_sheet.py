@@ -14,11 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
 
-from cemlab.business_case import Assumption, Fitted, case_ledger, counted, stress, tornado, training_case
+from cemlab.business_case import (
+    Assumption,
+    Fitted,
+    Wave,
+    case_ledger,
+    counted,
+    stress,
+    tornado,
+    training_case,
+)
 from cemlab.business_case.break_even import break_even
 from cemlab.business_case.recession import Recession
 from cemlab.business_case.scenarios import PRICE, PURCHASES, Scenario
 from cemlab.errors import DataError, DesignError, OptionError
+from cemlab.evidence import Check
 from cemlab.present.cfo_content import money_of, thresholds_of, tornado_of
 from cemlab.present.cfo_page import cfo_page
 from cemlab.present.cfo_sheet import cfo_sheet
@@ -201,13 +211,64 @@ def test_where_no_entry_turns_the_sign_it_is_said(weak):
 
 def test_a_case_that_loses_asks_what_would_turn_it():
     case = case_of(spend=50.0)
-    lost = cfo_sheet(case, subject="the course", stress=stress(case))
-    assert not any("draws lose money" in line for line in lost.killers)  # it is dead already
+    lost = cfo_sheet(case, subject="the course")
     assert lost.title.startswith("If the links hold, the course costs ")
     assert "more than it brings in over 24 months" in lost.title
     assert lost.question == "What would turn it?"
     assert lost.panels[0].claim == "Not paid back within 24 months in the middle of the draws"
     assert {fact.name: fact.value for fact in lost.facts}["Paid back after"] == "never"
+
+
+def test_a_case_that_loses_shows_all_its_bad_times():
+    case = case_of(spend=50.0)
+    times = [Scenario(name=f"depth {k}", recession=Recession(depth=k, lasts=12)) for k in (1, 2)]
+    times.append(Scenario(name="late", recession=Recession(depth=1, lasts=12, begins=9)))
+    bad = stress(case, [*times, Scenario(name="leave", turnover=2.0)])
+    lost = cfo_sheet(case, stress=bad)
+    assert lost.question == "What would turn it? And in bad times?"
+    told = [line for line in lost.killers if line.endswith(" of draws lose.")]
+    assert [line.split("“")[1].split("”")[0] for line in told] == ["depth 1", "depth 2", "late", "leave"]
+    row = bad.table.iloc[1]
+    assert told[0] == (
+        f"“depth 1”: {row['estimate'] / 1e3:.1f} thousand EUR on average; "
+        f"{100 * row['p_loss']:.0f} % of draws lose."
+    )
+    one = stress(case, [Scenario(name="some leave", turnover=1.1)])
+    assert cfo_sheet(case, stress=one).killers[-1].startswith("“some leave”: -")
+
+
+def cash(case):
+    facts = {fact.name: fact for fact in cfo_sheet(case).facts}
+    return facts["Cash needed in the first month"]
+
+
+def test_the_cash_of_the_first_month_is_told(weak):
+    # 14 persons at 820 to 1,050 EUR and 24 hours of 28 EUR; nothing comes in before anything is learnt
+    fee = weak.draws.figures["Course, fee and travel"]
+    low, middle, high = (14 * (np.quantile(fee, q) + 24 * 28) / 1e3 for q in (0.05, 0.5, 0.95))
+    assert cash(weak).value == f"{middle:.1f} thousand EUR"
+    assert cash(weak).detail == f"in the middle; 90 % of the draws {low:.1f} to {high:.1f}"
+    fixed = ledger().plus(counted(item="Course, fee and travel", value=900, unit="EUR a person"))
+    known = training_case(fixed, draws=200, months=24)
+    assert (cash(known).value, cash(known).detail) == ("22.0 thousand EUR", "in every draw")
+    later = training_case(ledger(), draws=200, months=24, waves=Wave(month=3))
+    assert (cash(later).value, cash(later).detail) == (
+        "none",
+        "first needed in month 3, in the middle of the draws",
+    )
+    free = weak.by_month.assign(cash_p05=1.0, cash_p50=2.0, cash_p95=3.0)
+    assert cash(dataclasses.replace(weak, by_month=free)).detail == "in no month, in the middle of the draws"
+
+
+def test_the_note_names_the_checks_that_failed_and_says_what_the_ends_are(weak, strong_sheet):
+    aged = Check(name="age", null="no assumption is older than agreed", passed=False, detail="x")
+    found = dataclasses.replace(weak.evidence, checks=(aged, aged))
+    note = cfo_sheet(dataclasses.replace(weak, evidence=found)).note
+    assert "FAILED: age (no assumption is older than agreed). Ledger:" in note  # once, though in two tables
+    assert "check(s)" not in note
+    assert "Low and High are the ends of the range that the owner states. Five dots" in note
+    assert "FAILED" not in strong_sheet.note
+    assert "the owner states; of what was measured, of its 95 % interval. Five dots" in strong_sheet.note
 
 
 def test_a_road_with_its_cost_in_it_shows_none(weak):

@@ -85,8 +85,8 @@ class BusinessCase(Result):
     ----------
     table
         quantity, estimate, conf_low, conf_high, unit, defined (share of the draws in which it exists).
-        Present values are means, the others medians; a return on investment is among them only if every
-        link of the case rests on a design that identifies a cause.
+        Present values are means, the others medians; a return on investment and an internal rate of return
+        are among them only if every link of the case rests on a design that identifies a cause.
     by_month
         month, estimate, conf_low, conf_high (present value so far), and cash_p05 … cash_p95,
         npv_p05 … npv_p95.
@@ -116,7 +116,7 @@ class BusinessCase(Result):
     title: ClassVar[str] = "Business case"
     labels: ClassVar[dict[str, str]] = {
         "quantity": "Quantity", "estimate": "Estimate", "conf_low": "Lower", "conf_high": "Upper",
-        "unit": "Unit", "defined": "Defined in",
+        "unit": "Unit", "defined": "In so many draws",
     }  # fmt: skip
 
     @property
@@ -139,7 +139,7 @@ class BusinessCase(Result):
         Raises
         ------
         ColumnError
-            If the case has no such quantity; an assumption-based case has no return on investment.
+            If the case has no such quantity; an assumption-based case has no rate of return.
         """
         names = self.table["quantity"].tolist()
         if quantity not in names:
@@ -167,8 +167,13 @@ class BusinessCase(Result):
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row a quantity."""
-        return self.table.assign(defined=self.table["defined"].map(percent))
+        """One row a quantity; a payback that never comes is said to be never."""
+        shown = self.table.assign(defined=self.table["defined"].map(percent))
+        endless = shown[["estimate", "conf_low", "conf_high"]] == np.inf
+        if endless.any(axis=None):
+            told = shown[endless.columns].astype(object).mask(endless, "never")
+            shown = pd.concat([told, shown.drop(columns=told.columns)], axis=1)[shown.columns]
+        return shown
 
     def narrative(self) -> str:
         """Say what it is worth, how sure that is, and on what it rests."""
@@ -188,9 +193,6 @@ class BusinessCase(Result):
     @property
     def chart(self) -> Chart:
         """The present value summed up month by month, as a fan."""
-        end = self.by_month.iloc[-1]
-        sure = "stays above nought" if end["conf_low"] > 0 else "may end below nought"
-        sure = "stays below nought" if end["conf_high"] < 0 else sure
         inner = self.conf_level > _INNER
         return Chart(
             kind="fan",
@@ -204,11 +206,24 @@ class BusinessCase(Result):
             levels=(self.conf_level, _INNER) if inner else (self.conf_level,),
             x_label="Month of the case",
             y_label=f"Present value so far, {self.ledger.currency}",
-            claim=self.titled(f"The present value {sure} after {self.model.months} months"),
+            claim=self.titled(f"The present value {_where(self.by_month)} after {self.model.months} months"),
             grade=self.evidence.grade,
             note=self.caption,
             reference=0.0,
         )
+
+
+def _where(months: pd.DataFrame) -> str:
+    """Tell on which side of nought the interval of the last month lies."""
+    ends = months[["conf_low", "conf_high"]]
+    # a sum that comes to nought but for rounding is nought
+    rounding = 1e-9 * float(ends.abs().to_numpy().max())
+    low, high = (0.0 if abs(end) <= rounding else float(end) for end in ends.iloc[-1])
+    if low == high == 0:
+        return "comes to nought"
+    if low >= 0:
+        return "stays above nought" if low else "does not end below nought"
+    return "stays below nought" if high < 0 else "may end below nought" if high else "ends at nought at best"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -353,9 +368,10 @@ def _case(
     links = _links(ledger, model, conditions)
     standing = weakest(links["grade"])
     refuse_named_return(model.used(), standing)
-    table = quantities(
-        priced, currency=ledger.currency, conf_level=conf_level, with_return=may_say_return(standing)
-    )
+    sure = may_say_return(standing)
+    table = quantities(priced, currency=ledger.currency, conf_level=conf_level, with_return=sure)
+    if not sure:  # a rate of return would be read as a claim, like a return on investment
+        table = table[table["quantity"] != "internal rate of return"].reset_index(drop=True)
     evidence = Evidence(
         grade=as_grade(standing),
         design=(
@@ -369,7 +385,7 @@ def _case(
         assumptions=(*model.assumptions, *decisions(model, conditions)),
         checks=(*ledger.evidence.checks, *beyond(model, figures)),
     )
-    kind = BusinessCase if may_say_return(standing) else AssumptionBasedCase
+    kind = BusinessCase if sure else AssumptionBasedCase
     return kind(
         table=table,
         evidence=evidence,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812 - an entry has a field called date
+from difflib import SequenceMatcher
 from typing import Literal
 from unicodedata import category
 
@@ -21,6 +23,7 @@ Standing = Literal["assumption", "descriptive", "association", "adjusted", "quas
 LONGEST = 500
 #: And its source: an analysis tells its design in a paragraph.
 LONGEST_SOURCE = 4000
+_SHOWN = 5  # names told of the many that there are
 # They turn the direction of what follows, so that a figure reads otherwise than it is.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -50,6 +53,21 @@ def one_line(text: object, what: str, *, longest: int = LONGEST) -> str:
     if wrong is not None:
         raise DataError(f"{what} has the character {wrong!a}, which cannot be shown; remove it")
     return folded
+
+
+def no_such(item: object, items: Iterable[str], *, what: str) -> str:
+    """Return the sentence for a name that is none of many: the nearest of them first, the rest counted.
+
+    Examples
+    --------
+    >>> no_such("margins", ["posts", "fee", "margin of revenue", "a", "b", "c"], what="entry of the ledger")
+    "no entry of the ledger named 'margins'; there are: margin of revenue, ... and 1 more"
+    """
+    asked = str(item).casefold()
+    near = {name: SequenceMatcher(None, asked, name.casefold()).ratio() for name in items}
+    ranked = sorted(near, key=lambda name: -near[name])
+    more = len(ranked) - _SHOWN
+    return one_of(item, ranked[:_SHOWN], what=what) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cemlab.errors import ColumnError, DataError, DesignError, one_of
+from cemlab.business_case.entry import no_such
+from cemlab.errors import ColumnError, DataError, DesignError
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,7 +36,7 @@ class Figures(Mapping[str, Floats]):
 
     def __getitem__(self, item: str) -> Floats:
         if item not in self.values_by_item:
-            raise ColumnError(one_of(item, self.values_by_item, what="entry of the ledger"))
+            raise ColumnError(no_such(item, self.values_by_item, what="entry of the ledger"))
         return self.values_by_item[item]
 
     def __iter__(self) -> Iterator[str]:

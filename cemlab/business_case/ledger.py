@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date as Date  # noqa: N812 - an entry has a field called date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from cemlab.business_case.entries import STANDINGS, Assumption, Entry, Shape, Standing
-from cemlab.business_case.entry import LONGEST_SOURCE, one_line
+from cemlab.business_case.entry import LONGEST_SOURCE, no_such, one_line
 from cemlab.business_case.figures import Figures
 from cemlab.business_case.fitted import Fitted
 from cemlab.business_case.grades import as_grade, weakest
 from cemlab.business_case.units import check_currency
 from cemlab.chart import Chart
-from cemlab.errors import ColumnError, DataError, DesignError, NotFoundError, OptionError, one_of
+from cemlab.errors import ColumnError, DataError, DesignError, NotFoundError, OptionError
 from cemlab.evidence import Check, Evidence
 from cemlab.result import Result
 from cemlab.stats.seeds import check_seed
@@ -29,6 +30,19 @@ if TYPE_CHECKING:
     from cemlab.data.company import Company
 
 _COLUMNS = ("item", "estimate", "conf_low", "conf_high", "unit", "source", "owner", "date", "grade", "drawn")
+
+
+def ends_told(columns: str, entries: Iterable[Entry]) -> str:
+    """Tell what stands in the columns of lowest and highest values, which is not the same for all entries.
+
+    Examples
+    --------
+    >>> ends_told("Low and High", [Assumption(item="fee", low=820, mode=900, high=1050, unit="EUR")])
+    'Low and High are the ends of the range that the owner states.'
+    """
+    told = f"{columns} are the ends of the range that the owner states"
+    measured = any(not isinstance(entry, Assumption) for entry in entries)
+    return f"{told}; of what was measured, of its 95 % interval." if measured else f"{told}."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,7 +71,7 @@ class CaseLedger(Result):
 
     def __getitem__(self, item: str) -> Entry:
         if item not in self.entries:
-            raise ColumnError(one_of(item, self.entries, what="entry of the ledger"))
+            raise ColumnError(no_such(item, self.entries, what="entry of the ledger"))
         return self.entries[item]
 
     def __contains__(self, item: object) -> bool:
@@ -110,6 +124,11 @@ class CaseLedger(Result):
     def means(self) -> Figures:
         """Return the mean of every entry, as one draw."""
         return Figures({item: np.array([entry.mean]) for item, entry in self.entries.items()}, 1)
+
+    @property
+    def caption(self) -> str:
+        """The line under the ledger: its ends are those of ranges stated, or of intervals measured."""
+        return f"{ends_told('Lowest and highest', self.entries.values())} {self.evidence.line()}"
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -212,12 +231,16 @@ def case_ledger(
 
 
 def ledger_of(
-    company: Company, *, tables: Sequence[str] = ("costs", "ledger"), shape: Shape = "triangular"
+    company: Company,
+    *,
+    tables: Sequence[str] = ("costs", "ledger"),
+    shape: Shape = "triangular",
+    as_of: Date | None = None,
 ) -> CaseLedger:
     """Read a company's tables of costs and assumptions into a ledger.
 
-    Gaps that can be lived with (no owner, no source, too old) are findings, as :func:`cemlab.goals.ledger`
-    finds them; values that are missing or out of order are refused.
+    Gaps that can be lived with (no owner, no source, too old, dated ahead) are findings, as
+    :func:`cemlab.goals.ledger` finds them; values that are missing or out of order are refused.
 
     Parameters
     ----------
@@ -227,6 +250,9 @@ def ledger_of(
         Tables with item, low, mode, high, unit, source, owner, date; those not there are passed over.
     shape
         How ranges are drawn; see :class:`Assumption`.
+    as_of
+        The day on which ages are taken; if not given, the latest date in the tables that is not after the
+        last day of the company's data.
 
     Raises
     ------
@@ -246,13 +272,23 @@ def ledger_of(
         raise DesignError("the company names no currency; say which: Company.open(…, currency='EUR')")
     entries: list[Entry] = []
     checks: list[Check] = []
+    day = as_of or _last_day([company.table(name) for name in there], company.info.as_of)
     for name in there:
-        found = linted(company.table(name), source=company.info.source)
+        found = linted(company.table(name), as_of=day, source=company.info.source)
         checks += [each for each in found.evidence.checks if each.passed is False]
         entries += entries_of(found.table.rename(columns=_BACK), shape=shape)
     return case_ledger(
         entries, currency=company.info.currency, checks=tuple(checks), source=company.info.source
     )
+
+
+def _last_day(tables: Sequence[ir.Table], last: Date | None) -> Date | None:
+    """Return the latest date in the tables that is not ahead of the last day of the data, else that day."""
+    if last is None:
+        return None
+    dates = [pd.to_datetime(table["date"].to_pandas()) for table in tables if "date" in table.columns]
+    known = [each[each.dt.normalize() <= pd.Timestamp(last)].max() for each in dates]
+    return max((day.date() for day in known if pd.notna(day)), default=last)
 
 
 _BACK = {"estimate": "mode", "conf_low": "low", "conf_high": "high"}

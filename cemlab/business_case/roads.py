@@ -79,7 +79,11 @@ class Roads(Result):
             high="conf_high",
             x_label=f"Present value, {self.currency}",
             y_label="",
-            claim="Both roads end where chance allows" if self.agree else "The two roads do not meet",
+            claim=(
+                "The two roads differ by no more than chance explains"
+                if self.agree
+                else "The two roads differ by more than chance explains"
+            ),
             grade=self.evidence.grade,
             note=self.caption,
             reference=0.0,

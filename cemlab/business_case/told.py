@@ -6,10 +6,11 @@ import re
 
 from cemlab.business_case.case import BusinessCase
 from cemlab.business_case.entries import Standing
+from cemlab.business_case.entry import no_such
 from cemlab.business_case.figures import Figures
 from cemlab.business_case.fitted import Fitted
 from cemlab.business_case.grades import as_grade, check_title, weakest
-from cemlab.errors import ColumnError, DesignError, OptionError, one_of
+from cemlab.errors import ColumnError, DesignError, OptionError
 from cemlab.evidence import Check, Evidence
 
 _SPACES = re.compile(r"\s+")
@@ -81,7 +82,7 @@ def require_entry(case: BusinessCase, item: object) -> str:
         If it does not enter.
     """
     if not isinstance(item, str) or item not in case.items:
-        raise ColumnError(one_of(item, case.items, what="entry of the case"))
+        raise ColumnError(no_such(item, case.items, what="entry of the case"))
     return item
 
 

@@ -13,6 +13,7 @@ from cemlab.business_case.break_even import BreakEven
 from cemlab.business_case.case import BusinessCase
 from cemlab.business_case.entries import STANDINGS, Standing
 from cemlab.business_case.grades import may_say_return
+from cemlab.business_case.ledger import ends_told
 from cemlab.business_case.stress import Stress
 from cemlab.business_case.tornado import Tornado
 from cemlab.chart import Chart
@@ -106,6 +107,7 @@ def facts_of(case: BusinessCase, money: Money) -> tuple[Fact, ...]:
                 detail=f"{level} {spent.show(cost['conf_low'])} to {spent.show(cost['conf_high'])}",
             )
         )
+        found.append(_cash_needed(case))
     # the table of an assumption-based case has no such row, and the page has no such word
     if "return on investment" in set(case.table["quantity"]):
         back = case.value("return on investment")
@@ -118,6 +120,25 @@ def facts_of(case: BusinessCase, money: Money) -> tuple[Fact, ...]:
             )
         )
     return tuple(found)
+
+
+def _cash_needed(case: BusinessCase) -> Fact:
+    """Return what more is paid than comes in in the first month, or the month in which that is first so."""
+    paid = -case.by_month[["cash_p95", "cash_p50", "cash_p05"]]
+    least, middle, most = paid.iloc[0]
+    name = "Cash needed in the first month"
+    if middle <= 0:
+        later = case.by_month.loc[paid["cash_p50"] > 0, "month"]
+        first = f"first needed in month {int(later.iloc[0])}" if len(later) else "in no month"
+        return Fact(name=name, value="none", detail=f"{first}, in the middle of the draws")
+    money = money_of([least, middle, most], case.ledger.currency)
+    return Fact(
+        name=name,
+        value=f"{money.show(middle)} {money.unit}",
+        detail="in every draw"
+        if least == most
+        else f"in the middle; 90 % of the draws {money.show(least)} to {money.show(most)}",
+    )
 
 
 def fan_of(case: BusinessCase, months: pd.DataFrame, money: Money) -> Chart:
@@ -206,17 +227,47 @@ def thresholds_of(found: BreakEven) -> list[str]:
     return told
 
 
-def scenarios_of(stress: Stress, money: Money) -> list[str]:
-    """Tell the scenarios in which the mean is below nought, or the hardest where there is none."""
+def scenarios_of(stress: Stress, money: Money, *, loses: bool) -> list[str]:
+    """Tell the scenarios in which the mean is below nought, or the hardest where there is none.
+
+    Of a case that loses as it is, all are told, as they were given.
+    """
+    if loses:
+        return [
+            f"“{row['scenario']}”: {money.show(row['estimate'])} {money.unit} on average; "
+            f"{percent(row['p_loss'], digits=0)} of draws lose."
+            for row in stress.table.iloc[1:].to_dict("records")
+        ]
     bad = stress.table.iloc[1:].sort_values("estimate", kind="stable")
     below = bad[bad["estimate"] < 0]
-    lead = "" if len(below) else "No scenario alone; the hardest is “"
-    rows = (below if len(below) else bad.head(1)).head(_NEAREST).to_dict("records")
+    if below.empty:
+        return [f"No scenario alone; the hardest is {line}" for line in _scenarios(bad.head(1), money)]
+    return _scenarios(below.head(_NEAREST), money)
+
+
+def _scenarios(rows: pd.DataFrame, money: Money) -> list[str]:
     return [
-        f"{lead or '“'}{row['scenario']}”: the mean is {money.show(row['estimate'])} {money.unit}, and "
+        f"“{row['scenario']}”: the mean is {money.show(row['estimate'])} {money.unit}, and "
         f"{percent(row['p_loss'], digits=0)} of the draws lose money."
-        for row in rows
+        for row in rows.to_dict("records")
     ]
+
+
+def question_of(case: BusinessCase, stress: Stress | None) -> str:
+    """Return the heading over what would kill the case, or turn one that loses."""
+    if case.value("net present value")["estimate"] >= 0:
+        return "What would kill it?"
+    return "What would turn it? And in bad times?" if stress else "What would turn it?"
+
+
+def note_of(case: BusinessCase) -> str:
+    """Return where the figures come from: the caption, the checks that failed by name, what the ends are."""
+    failed = "; ".join(dict.fromkeys(f"{each.name} ({each.null})" for each in case.evidence.failed))
+    told = f" FAILED: {failed}." if failed else ""
+    line = replace(case.evidence, checks=()).line()
+    ends = ends_told("Low and High", [case.ledger[item] for item in case.items])
+    dots = "Five dots: an experiment; none: an assumption."
+    return f"{100 * case.conf_level:g} % intervals. {line}{told} Ledger: {ends} {dots}"
 
 
 def links_of(case: BusinessCase) -> pd.DataFrame:

@@ -27,6 +27,8 @@ from cemlab.present.cfo_content import (
     fan_of,
     links_of,
     money_of,
+    note_of,
+    question_of,
     scenarios_of,
     thresholds_of,
     title_of,
@@ -168,7 +170,8 @@ def cfo_sheet(
     tornado, break_even
         Of the same case; made with their defaults if not given.
     stress
-        Of the same case: the scenarios that would kill it are named; none if not given.
+        Of the same case: the scenarios that would kill it are named, all of them if the case
+        loses as it is; none if not given.
     killers
         More sentences on what would kill it.
     subject
@@ -211,14 +214,13 @@ def cfo_sheet(
         panels=(fan_of(case, case.by_month, money), tornado_of(swings, money)),
         ledger=entries_of(case, swings.table["entry"]),
         links=links_of(case),
-        question="What would kill it?" if worth["estimate"] >= 0 else "What would turn it?",
+        question=question_of(case, stress),
         killers=(
             *thresholds_of(break_even or find_break_even(case)),
-            # what is dead already, no bad times kill
-            *(scenarios_of(stress, money) if stress and worth["estimate"] >= 0 else ()),
+            *(scenarios_of(stress, money, loses=worth["estimate"] < 0) if stress else ()),
             *(case.titled(one_line(line, "what would kill it", longest=_LONGEST)) for line in killers),
         ),
-        note=f"{case.caption} Five dots: an experiment; none: an assumption.",
+        note=note_of(case),
     )
 
 
