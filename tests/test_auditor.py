@@ -31,8 +31,8 @@ def test_seventy_to_seventy_two_is_ten_per_cent(text):
     assert first["estimate"] == pytest.approx(54 / 49 - 1)
     assert audit.claim.claimed[0].value == pytest.approx(0.17)
     assert audit.agrees is False
-    assert "2.57 / 2.33 − 1 = +10.2 %" in audit.narrative()
-    assert audit.summary["worked"].iloc[0] == "2.57 / 2.33 − 1"
+    assert "2.571 / 2.333 − 1 = +10.2 %" in audit.narrative()
+    assert audit.summary["worked"].iloc[0] == "2.571 / 2.333 − 1"
     assert "does not follow" in audit.narrative()
 
 

@@ -334,4 +334,5 @@ def _worked(row: Mapping[Any, Any] | pd.Series[Any], claim: Claim) -> str:
 
 
 def _short(value: float) -> str:
-    return number(value) if abs(value) >= 1000 else f"{np.round(value, 2):g}"
+    # three digits, so that a quotient reckoned from what is written gives the tenth of a per cent beside it
+    return number(value) if abs(value) >= 1000 else f"{np.round(value, 3):g}"
