@@ -92,8 +92,8 @@ class Frontier(Result):
             x_label=f"{self.x}, {self.x_unit}",
             y_label=f"{self.y} needed {self.needed}, {self.y_unit}",
             claim=named_claim(
-                f"{share} of what “{self.x}” and “{self.y}” may be lies on the winning side",
-                f"{share} of what the two entries may be lies on the winning side",
+                f"{share} of the draws of “{self.x}” and “{self.y}” are on the winning side",
+                f"{share} of the draws of the two entries are on the winning side",
                 self.standing,
             ),
             grade=self.evidence.grade,
