@@ -7,6 +7,7 @@ import pytest
 
 from cemlab import simulate
 from cemlab.marking import checking, exercises_12
+from cemlab.marking.judging import judge
 from cemlab.scorecard import cfo_case
 from cemlab.scorecard.companies import company_of
 from cemlab.simulate import Halden
@@ -63,9 +64,9 @@ def test_the_mark_of_the_cost_takes_the_chain_and_refuses_most_of_what_it_might_
     asked = exercise("12.a")
     truth = asked.truth(halden)
     chain = cfo_case.chain_case(halden).value("present value of the cost")["estimate"]
-    assert checking.check("12.a", chain, halden).right is True
+    assert judge(asked, chain, truth=truth, traps={}).right is True
     for factor in (-1.0, 0.0, 0.5, 0.75, 1.25, 2.0):
-        assert checking.check("12.a", factor * truth, halden).right is False
+        assert judge(asked, factor * truth, truth=truth, traps={}).right is False
 
 
 def test_at_the_break_even_nothing_is_left(halden):
