@@ -866,7 +866,7 @@ def test_a_flipped_bit_in_the_rows_is_found_before_a_row_is_used(path):
         broken = data.copy()
         broken[part.header_offset + 60 + int((part.compress_size - 60) * share)] ^= 4
         path.write_bytes(bytes(broken))
-        # which fault is met first depends on where the bit lies: a wrong sum, broken XML, or a row out of order
+        # which fault is met first depends on where the bit lies: a wrong sum, broken XML, a row out of order
         with pytest.raises(
             DataError, match=r"damaged or truncated|broken XML|breaks the rules of its format"
         ):
