@@ -1,7 +1,7 @@
 """The case of Halden's training against what the oracle says it was worth.
 
-A smaller company and a few seeds, and the panel from the engine; 200 seeds were run by hand, with the figures
-that :mod:`tests.roads_on_halden` tells.
+Smaller companies and a few seeds, and the panel from the engine; :mod:`tests.simulation.training_value` runs
+many of full size and tells what came of 200.
 """
 
 from dataclasses import replace
@@ -21,9 +21,9 @@ from cemlab.simulate.organisation import network_tables
 from cemlab.simulate.replay import Replay
 from cemlab.simulate.state import AS_IT_WAS
 from cemlab.simulate.timeline import DAYS, MONTHS, month_of
-from tests.roads_on_halden import both_roads, discounted
+from tests.simulation.training_value import valued
 
-CUSTOMERS = 3000
+CUSTOMERS = 5000
 SEEDS = (1, 2, 3)
 
 
@@ -57,27 +57,12 @@ def panel_of(halden: Halden, run: Replay) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def found():
     """Truth, chain and direct road of each seed."""
-    rows = []
-    for seed in SEEDS:
-        halden = Halden(customers=CUSTOMERS, seed=seed)
-        oracle = Oracle(halden)
-        run = oracle.replay(AS_IT_WAS)
-        pay = network_tables.payroll(run.network).sum() / 10_000 / run.network.size.sum() / MONTHS
-        chain, direct = both_roads(panel_of(halden, run), pay=pay, draws=2000)
-        effect = oracle.effect("training", on="profit", by="branch_month").table
-        truth = effect.pivot(index="branch", columns="month", values="effect").to_numpy()
-        rows.append((discounted(truth), chain, direct))
-    return rows
-
-
-def inside(truth, case):
-    row = case.value("net present value")
-    return row["conf_low"] <= truth <= row["conf_high"]
+    return [valued(Halden(customers=CUSTOMERS, seed=seed)) for seed in SEEDS]
 
 
 @pytest.mark.parametrize("road", [1, 2])
 def test_the_true_value_lies_inside(found, road):
-    hits = sum(inside(row[0], row[road]) for row in found)
+    hits = sum(row.holds(row[road]) for row in found)
     # of three 90 % intervals fewer than two hold the truth three times in 100; the seeds are fixed
     assert hits >= 2
     z = [(row[road].draws.npv.mean() - row[0]) / row[road].draws.npv.std() for row in found]

@@ -89,14 +89,19 @@ def test_runs_offline_on_a_users_own_folder_where_nothing_can_be_marked(name, tm
     assert marks(page) == ["Not marked"] * check_cells(name)
 
 
+def called_own(folder):
+    """Let a folder of Halden pass for a company of somebody's own."""
+    settings = folder / "cemlab.toml"
+    settings.write_text(settings.read_text().replace('"Halden"', '"Own"').replace("true", "false"))
+
+
 @pytest.mark.notebooks
 @pytest.mark.parametrize("contacts", [True, False], ids=["with contacts", "without contacts"])
 def test_saves_on_a_users_folder_and_says_where_halden_stands_in(contacts, tmp_path):
     folder = write(tmp_path / "own", Halden(customers=3000, seed=2))
     for name in (TRUTH, *(() if contacts else ("contacts.parquet",))):
         (folder / name).unlink()
-    settings = folder / "cemlab.toml"
-    settings.write_text(settings.read_text().replace('"Halden"', '"Own"').replace("true", "false"))
+    called_own(folder)
     (report,) = runner.run([SAVES], out=tmp_path / "out", data=folder, quick=True)
     page = executed(report)
     assert marks(page) == ["Not marked"] * check_cells(SAVES)
@@ -112,8 +117,7 @@ def test_plans_offline_for_a_users_folder_with_campaigns_and_says_where_halden_s
     folder = write(tmp_path / "own", Halden(customers=3000, seed=2))
     for name in (TRUTH, "style_survey.parquet", "message_mix.parquet", "catalogue.parquet"):
         (folder / name).unlink()
-    settings = folder / "cemlab.toml"
-    settings.write_text(settings.read_text().replace('"Halden"', '"Own"').replace("true", "false"))
+    called_own(folder)
     (report,) = runner.run([PLAN], out=tmp_path / "out", data=folder, quick=True)
     page = executed(report)
     assert marks(page) == ["Not marked"] * check_cells(PLAN)
@@ -130,8 +134,7 @@ def test_training_offline_on_a_users_folder_with_branches_and_dates_alone(tmp_pa
     for path in folder.iterdir():
         if path.suffix in (".parquet", ".json") and path.stem not in kept:
             path.unlink()
-    settings = folder / "cemlab.toml"
-    settings.write_text(settings.read_text().replace('"Halden"', '"Own"').replace("true", "false"))
+    called_own(folder)
     (report,) = runner.run([TRAINING], out=tmp_path / "out", data=folder, quick=True)
     page = executed(report)
     assert marks(page) == ["Not marked"] * check_cells(TRAINING)
@@ -145,8 +148,7 @@ def test_training_offline_on_a_users_folder_with_branches_and_dates_alone(tmp_pa
 def test_makes_a_case_of_a_users_folder(tmp_path):
     folder = write(tmp_path / "own", Halden(customers=3000, seed=2))
     (folder / TRUTH).unlink()
-    settings = folder / "cemlab.toml"
-    settings.write_text(settings.read_text().replace('"Halden"', '"Own"').replace("true", "false"))
+    called_own(folder)
     (report,) = runner.run([CASE], out=tmp_path / "out", data=folder, quick=True)
     page = executed(report)
     assert marks(page) == ["Not marked"] * check_cells(CASE)

@@ -117,7 +117,8 @@ def test_midnight_of_another_time_zone_is_no_period(first):
 
 def test_dates_of_several_time_zones_are_refused():
     panel = dated()
-    mixed = [day.tz_localize(zone) for day, zone in zip(panel["month"], ["UTC", "Asia/Tokyo"] * 20)]  # noqa: B905
+    zones = np.resize(["UTC", "Asia/Tokyo"], len(panel))
+    mixed = [day.tz_localize(zone) for day, zone in zip(panel["month"], zones, strict=True)]
     with pytest.raises(DataError, match="several time zones"):
         roll_out(panel.assign(month=pd.Series(mixed, dtype=object)), outcome="cx")
 

@@ -36,8 +36,8 @@ def planted(slope: float = 0.0, *, effect: float = 1.0, noise: float = 0.1, seed
 
 def both(rolled: RollOut, **options: int) -> tuple[GroupTimeEffects, PreTrends]:
     return (
-        training.group_time_effects(rolled, draws=99, **options),  # type: ignore[arg-type]
-        training.pre_trends(rolled, draws=99, **options),  # type: ignore[arg-type]
+        training.group_time_effects(rolled, draws=99, **options),
+        training.pre_trends(rolled, draws=99, **options),
     )
 
 
@@ -95,7 +95,7 @@ def test_trends_of_other_data_open_nothing() -> None:
     with pytest.raises(DesignError, match="differ in units, periods"):
         training.causal_claim(effects, both(renamed)[1])
     with pytest.raises(OptionError, match="give what group_time_effects and pre_trends return"):
-        training.causal_claim(trends, effects)  # type: ignore[arg-type]
+        training.causal_claim(trends, effects)
 
 
 def test_other_results_on_the_same_roll_out_are_lowered_too() -> None:

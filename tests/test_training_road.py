@@ -18,6 +18,7 @@ from cemlab.simulate.opening import halden_of
 from cemlab.stats.clustered_least_squares import clustered_least_squares
 from cemlab.stats.long_base import long_base_effect
 from cemlab.training.intervals import interval_columns
+from cemlab.training.way_outcomes import _in_percent
 
 
 def company(**tables):
@@ -447,3 +448,11 @@ def test_impossible_questions_on_discretion_are_refused():
         training.by_discretion(company(**tables | {"contacts": contacts.drop(columns="mean_affect")}))
     with pytest.raises(DesignError, match="no table 'contacts'"):
         training.by_discretion(company(employees=staff, training=trained))
+
+
+def test_a_change_of_logarithms_beyond_all_numbers_is_endless():
+    values = np.array([np.log(1.06), 1000.0, -1000.0, 1000.0])
+    shown = _in_percent(values, np.array([True, True, True, False]))
+    # the sum and its logarithm round in the last place
+    assert shown[0] == pytest.approx(6.0, rel=1e-12)
+    assert shown[1:].tolist() == [np.inf, -100.0, 1000.0]

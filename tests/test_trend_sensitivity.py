@@ -315,10 +315,10 @@ def test_impossible_estimates_are_refused(
     arguments: dict[str, object], error: type[Exception], says: str
 ) -> None:
     given_ = {"leads": [0.0, 1.0], "lags": [1.0], "covariance": np.eye(3)} | arguments
-    if len(given_["leads"]) == 0 or len(given_["lags"]) == 0:  # type: ignore[arg-type]
-        given_["covariance"] = np.eye(len(given_["leads"]) + len(given_["lags"]))  # type: ignore[arg-type]
+    if len(given_["leads"]) == 0 or len(given_["lags"]) == 0:
+        given_["covariance"] = np.eye(len(given_["leads"]) + len(given_["lags"]))
     with pytest.raises(error, match=says):
-        trend_target(**given_)  # type: ignore[arg-type]
+        trend_target(**given_)
 
 
 @pytest.mark.parametrize("bounds", [[], [-1.0], [np.nan], [np.inf], [[1.0]], ["much"], None])
@@ -326,7 +326,7 @@ def test_impossible_bounds_are_refused(bounds: object) -> None:
     target = trend_target([0.0], [1.0], covariance=np.eye(2))
     for function in (smooth_trend_bounds, relative_trend_bounds):
         with pytest.raises(OptionError, match="bounds are"):
-            function(target, bounds=bounds)  # type: ignore[arg-type]
+            function(target, bounds=bounds)
         with pytest.raises(OptionError, match="conf_level"):
             function(target, bounds=[1.0], conf_level=2)
 
@@ -347,7 +347,7 @@ def effects_of(seed: int = 6, *, effect: float = 1.0, first: int = 6, **options:
         outcome_name="cx",
         n_given=40,
     )
-    return training.group_time_effects(rolled, draws=99, **options)  # type: ignore[arg-type]
+    return training.group_time_effects(rolled, draws=99, **options)
 
 
 def test_the_same_groups_stand_behind_all_event_times() -> None:
@@ -367,13 +367,13 @@ def test_the_same_groups_stand_behind_all_event_times() -> None:
 
 @pytest.mark.parametrize("restriction", ["relative magnitudes", "smoothness"])
 def test_words_and_chart_tell_what_is_survived(restriction: str) -> None:
-    strong = training.trend_sensitivity(effects_of(effect=3.0), restriction=restriction)  # type: ignore[arg-type]
+    strong = training.trend_sensitivity(effects_of(effect=3.0), restriction=restriction)
     assert strong.chart.claim.startswith("The difference stays above zero until trends")
     assert strong.breakdown > 0
     assert strong.table["holds"].tolist() == [bool(low > 0) for low in strong.table["conf_low"]]
-    against = training.trend_sensitivity(effects_of(effect=-3.0), restriction=restriction)  # type: ignore[arg-type]
+    against = training.trend_sensitivity(effects_of(effect=-3.0), restriction=restriction)
     assert "below zero" in against.narrative()
-    none = training.trend_sensitivity(effects_of(effect=0.0), restriction=restriction)  # type: ignore[arg-type]
+    none = training.trend_sensitivity(effects_of(effect=0.0), restriction=restriction)
     assert none.breakdown == 0
     assert none.chart.claim.startswith("Zero lies within the interval even if trends")
     assert len(none.chart.frame) == len(none.table) + 1
@@ -389,18 +389,18 @@ def test_what_has_no_path_or_no_leads_is_refused_by_name() -> None:
     with pytest.raises(OptionError, match="no path by event time"):
         training.trend_sensitivity(effects.overall())
     with pytest.raises(OptionError, match="no path by event time"):
-        training.trend_sensitivity("effects")  # type: ignore[arg-type]
+        training.trend_sensitivity("effects")
     with pytest.raises(DesignError, match="base='universal'"):
         training.trend_sensitivity(effects_of(base="varying"))
     with pytest.raises(DesignError, match="one period before treatment only"):
         training.trend_sensitivity(effects_of(first=1))
     with pytest.raises(OptionError, match="restriction"):
-        training.trend_sensitivity(effects, restriction="monotone")  # type: ignore[arg-type]
+        training.trend_sensitivity(effects, restriction="monotone")
     for post in (9, -2, True, "last"):
         with pytest.raises(OptionError, match="event time from 0 to 3"):
-            training.trend_sensitivity(effects, post=post)  # type: ignore[arg-type]
+            training.trend_sensitivity(effects, post=post)
     for leads in (0, True, 1.5):
         with pytest.raises(OptionError, match="leads is"):
-            training.trend_sensitivity(effects, leads=leads)  # type: ignore[arg-type]
+            training.trend_sensitivity(effects, leads=leads)
     with pytest.raises(OptionError, match="bounds are"):
         training.trend_sensitivity(effects, bounds=[-1])

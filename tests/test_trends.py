@@ -81,11 +81,11 @@ def test_leads_are_those_of_group_time_effects(controls: str, anticipation: int)
         rolled.outcome,
         first=rolled.first,
         anticipation=anticipation,
-        controls=controls,  # type: ignore[arg-type]
+        controls=controls,
     )
     effects = training.group_time_effects(
         rolled,
-        controls=controls,  # type: ignore[arg-type]
+        controls=controls,
         anticipation=anticipation,
         draws=99,
     )
@@ -337,7 +337,7 @@ def test_what_holds_no_trend_is_refused_by_name() -> None:
 )
 def test_impossible_options_are_refused(options: dict[str, object], says: str) -> None:
     with pytest.raises(OptionError, match=says):
-        training.pre_trends(planted(1.0, 0.0, 1.0), **options)  # type: ignore[arg-type]
+        training.pre_trends(planted(1.0, 0.0, 1.0), **options)
 
 
 def test_missing_columns_are_named() -> None:

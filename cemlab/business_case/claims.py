@@ -243,10 +243,11 @@ def _percent(found: re.Match[str], text: str) -> Stated:
 def _ends(pair: re.Match[str], text: str) -> tuple[Stated, Stated]:
     """Return the two figures of a pair: percent if either says so, else shares."""
     scale = 100.0 if pair[2] or pair[4] else 1.0
-    first, second = (_digits(pair[i], text) for i in (1, 3))
-    return tuple(  # type: ignore[return-value]
-        Stated(float(value) / scale, 0.5 * 10.0**-decimals / scale) for value, decimals in (first, second)
+    first, second = (
+        Stated(float(value) / scale, 0.5 * 10.0**-decimals / scale)
+        for value, decimals in (_digits(pair[i], text) for i in (1, 3))
     )
+    return first, second
 
 
 def _digits(written: str, text: str, *, money: bool = False) -> tuple[str, int]:

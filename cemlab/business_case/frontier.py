@@ -58,7 +58,7 @@ class Frontier(Result):
     title: ClassVar[str] = "Break-even frontier"
 
     @property
-    def labels(self) -> dict[str, str]:  # type: ignore[override]
+    def labels(self) -> dict[str, str]:  # type: ignore[override]  # here they hold the names of two entries
         """Names of the columns, with units."""
         return {"x": f"{self.x} [{self.x_unit}]", "estimate": f"{self.y} [{self.y_unit}]"}
 

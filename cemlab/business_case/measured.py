@@ -12,7 +12,7 @@ import pandas as pd
 from cemlab.business_case.direct import JointResult
 from cemlab.business_case.entries import Entry
 from cemlab.business_case.fitted import Fitted, fitted_together
-from cemlab.business_case.roles import ROLES
+from cemlab.business_case.roles import ROLES, Role
 from cemlab.errors import ColumnError, DataError, DesignError, one_of
 from cemlab.stats.split_slopes import split_slopes
 
@@ -122,7 +122,7 @@ def fact_entries(
     for name in ("branch", *names):
         _require(panel, name)
     sums = panel.assign(months=1.0).groupby("branch")[[*names, "months"]].sum()
-    ratios = (
+    ratios: tuple[tuple[Role, str, str, str], ...] = (
         ("spend", "revenue", "customers", f"{currency} a customer and month"),
         ("margin", "margin", "revenue", "share"),
         ("leaving", "left", "customers", "share a month"),
@@ -142,7 +142,7 @@ def fact_entries(
     spread = np.array(influence)
     n = len(sums)
     return fitted_together(
-        [ROLES[role].item for role, *_ in ratios],  # type: ignore[index]
+        [ROLES[role].item for role, _, _, _ in ratios],
         units=[unit for *_, unit in ratios],
         estimate=estimate,
         covariance=spread @ spread.T * n / (n - 1),

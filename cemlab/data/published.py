@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -71,18 +71,32 @@ def read_text(path: Path, columns: tuple[str, ...]) -> pa.Table:
         if any(len(row) != len(header) for row in rows):
             raise ValueError("its rows are not all as long as its header")
     except (OSError, ValueError, csv.Error) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(
-            f"{path}: cannot be read ({reason}); it is not the file that was published"
-        ) from error
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise ColumnError(
-            f"{path}: the columns {', '.join(missing)} are missing; the file has: {', '.join(header)}; "
-            "it is not the file that was published"
-        )
+        raise unreadable(path, error) from error
+    require_columns(path, columns, header)
     at = {name: header.index(name) for name in columns}
     return pa.table({name: pa.array([row[i] or None for row in rows], pa.string()) for name, i in at.items()})
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """Return the refusal of a file that cannot be read as what it should be."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return DataError(f"{path}: cannot be read ({reason}); it is not the file that was published")
+
+
+def require_columns(path: Path, wanted: Iterable[str], there: Collection[str]) -> None:
+    """Refuse a published file that lacks a column.
+
+    Raises
+    ------
+    ColumnError
+        With the columns that are missing, and those there are.
+    """
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise ColumnError(
+            f"{path}: the columns {', '.join(missing)} are missing; the file has: {', '.join(there)}; "
+            "it is not the file that was published"
+        )
 
 
 def typed(raw: ir.Table, forms: Mapping[str, Form], *, where: str) -> ir.Table:

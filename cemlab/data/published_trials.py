@@ -9,8 +9,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from cemlab.data.contract import Form
-from cemlab.data.published import Adapted, count, typed
-from cemlab.errors import ColumnError, DataError
+from cemlab.data.published import Adapted, count, require_columns, typed, unreadable
 
 #: Column of the file → what it is called here.
 NSW = {
@@ -49,16 +48,8 @@ def read_stata(path: Path, columns: tuple[str, ...]) -> pa.Table:
     try:
         frame = pd.read_stata(path)
     except (OSError, ValueError, KeyError, UnicodeDecodeError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(
-            f"{path}: cannot be read ({reason}); it is not the file that was published"
-        ) from error
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise ColumnError(
-            f"{path}: the columns {', '.join(missing)} are missing; the file has: "
-            f"{', '.join(map(str, frame.columns))}; it is not the file that was published"
-        )
+        raise unreadable(path, error) from error
+    require_columns(path, columns, [str(name) for name in frame.columns])
     # repr of a number reads back as the same number
     texts = {
         name: [None if value is None or value != value else _text(value) for value in frame[name].tolist()]

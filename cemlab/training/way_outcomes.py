@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cemlab.chart import Chart
@@ -295,7 +296,7 @@ def _table(
     in_percent = np.isin(names, list(logged))
 
     def shown(values: Floats) -> Floats:
-        return np.where(in_percent, 100 * np.expm1(np.where(in_percent, values, 0.0)), values)
+        return _in_percent(values, in_percent)
 
     error = own["std_error"]
     ratio = np.abs(estimate) / np.where(error > 0, error, np.inf)
@@ -345,8 +346,15 @@ def _add_per_dose(
     ends = {"per_dose": ratio, "per_dose_low": ratio - reach, "per_dose_high": ratio + reach}
     in_percent = np.isin(table["outcome"], list(logged))
     for name, values in ends.items():
-        table[name] = np.where(in_percent, 100 * np.expm1(np.where(in_percent, values, 0.0)), values)
+        table[name] = _in_percent(values, in_percent)
     return np.asarray(moved)
+
+
+def _in_percent(values: Floats, logged: npt.NDArray[np.bool_]) -> Floats:
+    """Return changes of logarithms in per cent, and the others as they are."""
+    # where little is known an end of the interval may lie beyond all numbers: it is endless then
+    with np.errstate(over="ignore"):
+        return np.where(logged, 100 * np.expm1(np.where(logged, values, 0.0)), values)
 
 
 def _evidence(
