@@ -357,6 +357,7 @@ def test_all_words_are_on_the_page_and_apart(strong_sheet, name, paper):
 
 def test_it_shows_itself_with_its_words(sheet):
     data, about = sheet._repr_mimebundle_()
+    assert data["image/png"] == sheet.image(paper="A4")  # upright, to be read in the width of a page
     assert data["image/png"].startswith(b"\x89PNG")
     assert b"Software" not in data["image/png"]  # nothing that differs from run to run
     assert about["image/png"]["alt"] == data["text/plain"] == sheet.alt_text()

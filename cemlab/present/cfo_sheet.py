@@ -143,8 +143,9 @@ class CfoSheet:
         )
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data = {"text/plain": self.alt_text(), "image/png": self.image()}
-        return data, {"image/png": {"alt": self.alt_text(), "width": 1200}}
+        # upright: in the width of a notebook's page the wide paper could not be read
+        data = {"text/plain": self.alt_text(), "image/png": self.image(paper="A4")}
+        return data, {"image/png": {"alt": self.alt_text(), "width": 826}}
 
     def __repr__(self) -> str:
         return f"<CfoSheet: {self.title}>"
