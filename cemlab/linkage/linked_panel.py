@@ -1,0 +1,67 @@
+"""The panel that links experience to money, as arrays: after everything that cannot be one is refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cemlab.evidence import Check
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LinkedPanel:
+    """Rows of units in periods, each with an outcome and a score; the panel may have gaps.
+
+    Parameters
+    ----------
+    units, periods
+        Names of the units (n) and the periods in order (t), every period between the first and the last.
+    unit, period
+        (m) number of each row's unit and period, from 0; rows in order of unit and period.
+    outcome, score
+        (m), nothing missing.
+    halves
+        (m, 2) the score from two halves of the answers, or None.
+    controls
+        (m, k), of full rank beside each other.
+    control_names
+        Their names, (k).
+    weights
+        (m) positive; ones where none are given.
+    cluster
+        (m) number of each row's cluster, from 0; the unit where none is given.
+    outcome_name, score_name
+        The columns.
+    outcome_unit
+        E.g. ``"EUR a customer and month"``.
+    n_given
+        Rows that were handed in, those left out among them.
+    source
+        Where the data come from.
+    checks
+        What was checked in reading.
+    """
+
+    units: tuple[str, ...]
+    periods: tuple[Any, ...]
+    unit: Ints
+    period: Ints
+    outcome: Floats
+    score: Floats
+    halves: Floats | None
+    controls: Floats
+    control_names: tuple[str, ...]
+    weights: Floats
+    cluster: Ints
+    outcome_name: str
+    score_name: str
+    outcome_unit: str
+    n_given: int
+    source: str = ""
+    checks: tuple[Check, ...] = ()
