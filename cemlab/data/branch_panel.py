@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from ibis import _
 
+from cemlab.data.branch_books import branch_books, branch_traits
 from cemlab.data.needed import needed, refuse_twice
 from cemlab.data.service_months import service_months
 from cemlab.data.trained_share import trained_share as count_trained
-from cemlab.errors import DesignError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -74,20 +74,14 @@ def branch_panel(company: Company, *, service: bool = False, trained_share: bool
     """
     import pandas as pd
 
-    books = needed(company, "branch_month", ("branch", "month"), for_what=_WHAT)
-    books = books.filter(books["branch"].notnull() & books["month"].notnull())
-    books = books.mutate(month=books["month"].cast("date").truncate("M"))
-    refuse_twice(books, "branch_month", ("branch", "month"))
-    money = {name: books[name].cast("float64") for name in books.columns if books[name].type().is_decimal()}
-    panel = (books.mutate(**money) if money else books).to_pandas()
-    if panel.empty:
-        raise DesignError(f"{company.info.name}, branch_month: no row has both a branch and a month")
-    panel["month"] = pd.to_datetime(panel["month"])
+    panel = branch_books(company, for_what=_WHAT)
     first = first_trained(company).to_pandas()
     first["first_trained"] = pd.to_datetime(first["first_trained"])
     panel = panel.merge(first, on="branch", how="left")
     if "branches" in company.tables:
-        panel = panel.merge(_traits(company), on="branch", how="left", suffixes=("", "_of_branch"))
+        panel = panel.merge(
+            branch_traits(company, for_what=_WHAT), on="branch", how="left", suffixes=("", "_of_branch")
+        )
     if service:
         panel = panel.merge(service_months(company), on=["branch", "month"], how="left")
         for name in ("contacts", "trained_contacts"):
@@ -111,13 +105,3 @@ def first_trained(company: Company) -> ir.Table:
         training = training.inner_join(staff.select("employee", "branch"), "employee")
     known = training.filter(training["branch"].notnull() & training["date"].notnull())
     return known.group_by("branch").agg(first_trained=_["date"].cast("date").min().truncate("M"))
-
-
-def _traits(company: Company) -> pd.DataFrame:
-    traits = needed(company, "branches", ("branch",), for_what=_WHAT)
-    refuse_twice(traits, "branches", ("branch",))
-    money = {
-        name: traits[name].cast("float64") for name in traits.columns if traits[name].type().is_decimal()
-    }
-    frame: pd.DataFrame = (traits.mutate(**money) if money else traits).to_pandas()
-    return frame

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cemlab.data.panel_columns import Kind, as_numbers, as_periods
 from cemlab.data.spell_columns import require_column, require_table
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.markup import label
-from cemlab.training.roll_out_columns import as_numbers, constant
-from cemlab.training.roll_out_periods import Kind, as_periods, first_periods, require_one_zone
+from cemlab.training.roll_out_columns import constant
+from cemlab.training.roll_out_periods import first_periods, require_one_zone
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

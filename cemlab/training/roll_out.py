@@ -10,26 +10,28 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cemlab.data.panel_columns import (
+    Kind,
+    as_numbers,
+    as_periods,
+    names,
+    require_apart,
+    require_one_currency,
+    require_regular,
+)
 from cemlab.data.spell_columns import require_column, require_table
 from cemlab.errors import DataError, DesignError, OptionError, one_of
 from cemlab.evidence import Check
 from cemlab.markup import label
 from cemlab.training.roll_out_columns import (
-    as_numbers,
     constant,
     gap_check,
-    require_apart,
-    require_one_currency,
     require_varied,
     require_zero_one,
 )
 from cemlab.training.roll_out_periods import (
-    Kind,
-    as_periods,
     first_periods,
-    names,
     require_one_zone,
-    require_regular,
     switched_on,
 )
 

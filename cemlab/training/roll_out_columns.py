@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cemlab.data.panel_columns import LARGEST, as_numbers, names
 from cemlab.errors import DataError, DesignError
 from cemlab.evidence import Check
 from cemlab.markup import label, p_value, percent
 from cemlab.stats.randomisation import count_assignments
 from cemlab.stats.seeds import generator
-from cemlab.training.roll_out_periods import names
 
-# Squares of larger numbers cannot be held, nor those of numbers closer together than its inverse.
-_LARGEST = 1e100
 # Below this p-value, outcomes are taken to be missing by treatment; of units so few that hardly a deal can
 # have such a p-value, below the second.
 _BY_TREATMENT, _BY_TREATMENT_OF_FEW = 0.01, 0.05
 # Deals of the treatment, fewer of many units.
 _DEALS, _DEALS_OF_MANY, _MANY_UNITS = 999, 299, 5_000
-
-
-def as_numbers(values: pd.Series[Any], column: str, *, example: str) -> pd.Series[Any]:
-    """Return a column as floats, missing as NaN.
-
-    Raises
-    ------
-    DataError
-        If it holds anything but finite numbers.
-    """
-    where = f"panel, column {column!r}"
-    seen = values.dropna()
-    if not (
-        values.dtype.kind in "iufb" or all(isinstance(v, int | float | Decimal | np.number) for v in seen)
-    ):
-        odd = next(v for v in seen if not isinstance(v, int | float | Decimal | np.number))
-        raise DataError(f"{where}: {odd!r} is a {type(odd).__name__}; allowed are numbers, {example}")
-    found = values.astype(float)
-    if np.isinf(found).any():
-        raise DataError(
-            f"{where}: {int(np.isinf(found).sum()):,} values are infinite; leave them empty or mend them"
-        )
-    if (found.abs() > _LARGEST).any():
-        raise DataError(
-            f"{where}: {found[found.abs() > _LARGEST].iloc[0]:.3g} is beyond all reckoning; allowed is "
-            f"what is up to {_LARGEST:g}"
-        )
-    return found
 
 
 def constant(rows: Any, column: str, unit: str, *, missing_allowed: bool = False) -> pd.Series[Any]:
@@ -80,22 +49,6 @@ def constant(rows: Any, column: str, unit: str, *, missing_allowed: bool = False
     return values
 
 
-def require_apart(units: pd.Index[Any], unit: str) -> None:
-    """Refuse units whose names are the same as text, as 1 and "1".
-
-    Raises
-    ------
-    DataError
-        With the first such name.
-    """
-    texts = pd.Index([str(name) for name in units])
-    if texts.has_duplicates:
-        twice = texts[texts.duplicated()][0]
-        raise DataError(
-            f"panel, column {unit!r}: {twice!r} stands for several, as number and text; make all text"
-        )
-
-
 def require_varied(wide: pd.DataFrame, outcome: str) -> None:
     """Refuse an outcome that is the same everywhere.
 
@@ -104,7 +57,7 @@ def require_varied(wide: pd.DataFrame, outcome: str) -> None:
     DesignError
         With its value.
     """
-    if np.ptp(wide.to_numpy()) <= 1 / _LARGEST:
+    if np.ptp(wide.to_numpy()) <= 1 / LARGEST:
         raise DesignError(
             f"panel, column {outcome!r}: it is {label(wide.iloc[0, 0])} everywhere, so that nothing "
             "can be said of it; take an outcome that varies"
@@ -126,21 +79,6 @@ def require_zero_one(values: pd.Series[Any], column: str) -> pd.Series[Any]:
             f"panel, column {column!r}: {odd} is neither 0 nor 1; allowed: 0 untreated, 1 treated"
         )
     return numbers
-
-
-def require_one_currency(panel: pd.DataFrame) -> None:
-    """Refuse a panel whose column ``currency`` names more than one.
-
-    Raises
-    ------
-    DataError
-        With their names.
-    """
-    if "currency" in panel and panel["currency"].nunique() > 1:
-        found = sorted(map(str, panel["currency"].dropna().unique()))
-        raise DataError(
-            f"panel, column 'currency': {names(found)} are mixed; convert all amounts to one currency first"
-        )
 
 
 def gap_check(wide: pd.DataFrame, first: npt.NDArray[np.int64], unit: str, outcome: str) -> Check:
