@@ -88,3 +88,27 @@ class Table:
     def required(self) -> tuple[str, ...]:
         """The columns that must be there, key included, in the order of the contract."""
         return tuple(c.name for c in self.columns if c.required or c.name in self.key)
+
+
+def column(
+    name: str,
+    form: Form,
+    about: str,
+    *,
+    required: bool = False,
+    allowed: tuple[str, ...] = (),
+    scale: tuple[int, int | None] | None = None,
+) -> Column:
+    """Return a column of the contract; what its parts mean stands at :class:`Column`.
+
+    Examples
+    --------
+    >>> column("customer", "id", "the customer's identifier").required
+    False
+    """
+    return Column(name=name, form=form, about=about, required=required, allowed=allowed, scale=scale)
+
+
+#: Columns that several tables have.
+CUSTOMER = column("customer", "id", "the customer's identifier", required=True)
+DATE = column("date", "date", "business date", required=True)
