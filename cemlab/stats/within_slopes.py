@@ -1,0 +1,270 @@
+"""Slopes within units and periods, with what each cluster moves them by; error in the score taken out by halves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cemlab.errors import DesignError
+from cemlab.stats.two_way import within_two_ways
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_FEWEST = 3  # clusters: from fewer no spread between them can be told
+# share of a column left when the others are taken out, below which it is their copy but for rounding
+_COPY = 1e-9
+# of the scores' variance within, what the halves must share: below it they agree by little more than chance
+_SHARED = 0.1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WithinSlopes:
+    """Coefficients of k columns within units and periods.
+
+    Parameters
+    ----------
+    coefficient
+        (k).
+    influence
+        (g, k) what each cluster moves them by, so that influence' influence times g / (g − 1) is their
+        covariance; the share of rows that coefficients and periods use up is in it.
+    """
+
+    coefficient: Floats
+    influence: Floats
+
+    @property
+    def covariance(self) -> Floats:
+        """(k, k) clustered (Liang & Zeger 1986), times g / (g − 1) · (m − 1) / (m − k − periods)."""
+        g = len(self.influence)
+        return np.asarray(self.influence.T @ self.influence * (g / (g - 1)))
+
+    def wald(self, rows: npt.ArrayLike) -> tuple[float, int, int, float]:
+        """Return F, its degrees of freedom and the p-value of "rows times coefficients are all nought"."""
+        from scipy.special import fdtrc
+
+        r = np.atleast_2d(np.asarray(rows, dtype=float))
+        moved = r @ self.coefficient
+        q, rest = len(r), len(self.influence) - 1
+        if q > rest:
+            raise DesignError(
+                f"{q} differences cannot be tested jointly with {rest + 1} clusters; test fewer at once"
+            )
+        statistic = float(moved @ np.linalg.solve(r @ self.covariance @ r.T, moved)) / q
+        return statistic, q, rest, float(fdtrc(q, rest, statistic))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Grid:
+    """Where the rows of a panel stand: (m) number of unit, period and cluster from 0, and positive weights."""
+
+    unit: Ints
+    period: Ints
+    cluster: Ints
+    weights: Floats
+
+    def within(self, values: Floats) -> Floats:
+        """Return columns less the levels of units and periods."""
+        weights = None if np.ptp(self.weights) == 0 else self.weights
+        return within_two_ways(values, unit=self.unit, period=self.period, weights=weights)
+
+    def own_share(self) -> Floats:
+        """Return (m) what of a row's value is left in it when the levels are taken out.
+
+        Exact in a balanced panel; with gaps or weights what is left out is of the order of one over the rows.
+        """
+        w = self.weights
+        of_unit, of_period = np.bincount(self.unit, w)[self.unit], np.bincount(self.period, w)[self.period]
+        return 1 - w / of_unit - w / of_period + w / w.sum()
+
+
+def within_slopes(outcome: Floats, *, design: Floats, grid: Grid, names: Sequence[str]) -> WithinSlopes:
+    """Return least squares of an outcome (m) on columns (m, k), units and periods with levels of their own.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than three clusters, or columns depend on each other within units and periods.
+
+    Examples
+    --------
+    >>> unit, period = np.divmod(np.arange(12), 3)
+    >>> grid = Grid(unit=unit, period=period, cluster=unit, weights=np.ones(12))
+    >>> x = np.sin(np.arange(12.0))
+    >>> found = within_slopes(2 * x + unit - period, design=x[:, None], grid=grid, names=["x"])
+    >>> found.coefficient.round(9).tolist()
+    [2.0]
+    """
+    both = grid.within(np.column_stack([outcome, design]))
+    y, x = both[:, 0], both[:, 1:]
+    _refuse_copies(x, design, grid, names)
+    weighted = x * grid.weights[:, None]
+    bread = np.linalg.inv(weighted.T @ x)
+    coefficient = bread @ (weighted.T @ y)
+    scores = weighted * (y - x @ coefficient)[:, None]
+    return _slopes(coefficient, scores, bread, grid)
+
+
+def split_slopes_of(
+    outcome: Floats, *, first: Floats, second: Floats, controls: Floats, grid: Grid, names: Sequence[str]
+) -> WithinSlopes:
+    """Return slopes on columns that are linear in a score, each half of it the instrument of the other.
+
+    Parameters
+    ----------
+    outcome
+        (m).
+    first, second
+        (m, k) the same columns, made of one half of the score and of the other.
+    controls
+        (m, c) columns without error.
+    grid
+        Where the rows stand.
+    names
+        (k + c).
+
+    Returns
+    -------
+    WithinSlopes
+        Of the k columns and the c controls.
+
+    Raises
+    ------
+    DesignError
+        As :func:`within_slopes`, or if the halves share next to nothing.
+
+    References
+    ----------
+    Griliches, Z., & Hausman, J. A. (1986). Errors in variables in panel data. Journal of Econometrics 31,
+    93–118.
+    """
+    a, b = np.column_stack([first, controls]), np.column_stack([second, controls])
+    k = a.shape[1]
+    all_of = grid.within(np.column_stack([outcome, a, b]))
+    y, a, b = all_of[:, 0], all_of[:, 1 : k + 1], all_of[:, k + 1 :]
+    _refuse_copies((a + b) / 2, np.column_stack([(first + second) / 2, controls]), grid, names)
+    _refuse_unlike(a, b, grid.weights, names)
+    wa, wb = a * grid.weights[:, None], b * grid.weights[:, None]
+    bread = np.linalg.inv(wa.T @ b + wb.T @ a)
+    coefficient = bread @ ((wa + wb).T @ y)
+    scores = wa * (y - b @ coefficient)[:, None] + wb * (y - a @ coefficient)[:, None]
+    return _slopes(coefficient, scores, bread, grid)
+
+
+def split_quadratic(
+    outcome: Floats, *, halves: Floats, controls: Floats, grid: Grid, names: Sequence[str]
+) -> WithinSlopes:
+    """Return line and bend of an outcome on a score whose errors bend curves, from products of its two halves.
+
+    With true score x, halves a and b, and errors of variance v in each: the mean of a b is x², that of
+    a b (a + b) / 2 is x³ + v x, that of a² b² is x⁴ + 2 v x² + v². What is too much is taken out of the normal
+    equations; v is half the mean square of a − b.
+
+    Parameters
+    ----------
+    outcome
+        (m).
+    halves
+        (m, 2) of the score, as departures from where the line's slope is wanted.
+    controls
+        (m, c) columns without error.
+    grid
+        Where the rows stand.
+    names
+        (2 + c): line, bend, controls.
+
+    Returns
+    -------
+    WithinSlopes
+        Of x, x² and the controls.
+
+    Raises
+    ------
+    DesignError
+        As :func:`split_slopes_of`, or if nothing certain is left once the errors are out.
+
+    Notes
+    -----
+    Assumes errors of the halves with mean nought, independent of each other, of the score, of the outcome and
+    between rows, with one variance; no normal distribution. The same within groups of rows that are unlike in
+    how many answers they rest on would need a variance for each.
+
+    References
+    ----------
+    Cheng, C.-L., & Schneeweiss, H. (1998). Polynomial regression with errors in the variables. Journal of the
+    Royal Statistical Society B 60, 189–199.
+    """
+    a, b = halves[:, 0], halves[:, 1]
+    apart = (a - b) ** 2 / 2
+    w, kept = grid.weights, grid.weights * grid.own_share()
+    error = float(apart @ w / w.sum())
+    line, square = (a + b) / 2, a * b
+    raw = np.column_stack([line, square, controls])
+    within = grid.within(np.column_stack([outcome, raw, a, b]))
+    y, x, (a_in, b_in) = within[:, 0], within[:, 1:-2], within[:, -2:].T
+    _refuse_copies(x, raw, grid, names)
+    _refuse_unlike(a_in[:, None], b_in[:, None], w, names)
+    # what the errors put into the products of line with line, line with square, square with square
+    too_much = np.zeros((len(y), 2, 2))
+    too_much[:, 0, 0] = kept * error / 2
+    too_much[:, 0, 1] = too_much[:, 1, 0] = kept * error * line
+    too_much[:, 1, 1] = kept * (2 * error * square + error**2)
+    per_error = np.array(
+        [
+            [kept.sum() / 2, kept @ line],
+            [kept @ line, kept @ (2 * square + 2 * error)],
+        ]
+    )
+    normal = (x * w[:, None]).T @ x
+    normal[:2, :2] -= too_much.sum(axis=0)
+    scale = np.sqrt(np.abs(np.diag(normal)))
+    if np.linalg.eigvalsh(normal / np.outer(scale, scale)).min() < _SHARED**2 or (np.diag(normal) <= 0).any():
+        raise DesignError(
+            "the two halves of the score share too little for its square; take curve='line', or more answers"
+        )
+    bread = np.linalg.inv(normal)
+    coefficient = bread @ ((x * w[:, None]).T @ y)
+    scores = x * (w * (y - x @ coefficient))[:, None]
+    scores[:, :2] += np.einsum("mij,j->mi", too_much, coefficient[:2])
+    # the errors' variance is estimated too
+    scores[:, :2] += np.outer((apart - error) * w / w.sum(), per_error @ coefficient[:2])
+    return _slopes(coefficient, scores, bread, grid)
+
+
+def _slopes(coefficient: Floats, scores: Floats, bread: Floats, grid: Grid) -> WithinSlopes:
+    """Add scores up by cluster; count coefficients, and periods as they do not lie within clusters."""
+    g = int(grid.cluster.max()) + 1
+    if g < _FEWEST:
+        raise DesignError(f"{g} cluster(s); errors clustered by unit need {_FEWEST} and more")
+    sums = np.stack([np.bincount(grid.cluster, column, g) for column in scores.T], axis=1)
+    m, periods = len(scores), int(grid.period.max()) + 1
+    # the levels of units lie within clusters and cost nothing, as in Stata and pyfixest
+    rest = m - len(coefficient) - periods
+    if rest < 1:
+        raise DesignError(f"{m} rows cannot tell {len(coefficient)} coefficients and {periods} periods apart")
+    return WithinSlopes(coefficient=coefficient, influence=sums @ bread.T * np.sqrt((m - 1) / rest))
+
+
+def _refuse_copies(within: Floats, raw: Floats, grid: Grid, names: Sequence[str]) -> None:
+    """Refuse, by name, a column that units, periods and the columns before it say already."""
+    centred = raw - raw.mean(axis=0)
+    size = np.sqrt((centred**2 * grid.weights[:, None]).sum(axis=0))
+    rest = np.abs(np.diag(np.linalg.qr(within * np.sqrt(grid.weights)[:, None], mode="r")))
+    for name, left, whole in zip(names, rest, size, strict=True):
+        if not left > _COPY * whole:
+            raise DesignError(
+                f"{name}: units, periods and the columns before it say all of it already; leave it out, or "
+                "take fewer knots"
+            )
+
+
+def _refuse_unlike(a: Floats, b: Floats, weights: Floats, names: Sequence[str]) -> None:
+    shared = (a * b * weights[:, None]).sum(axis=0)
+    spread = ((a + b) ** 2 / 4 * weights[:, None]).sum(axis=0)
+    for name, both, whole in zip(names, shared, spread, strict=False):
+        if not both > _SHARED * whole:
+            raise DesignError(f"{name}: the two halves share next to nothing; a slope on it cannot be told")
