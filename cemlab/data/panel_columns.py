@@ -160,7 +160,7 @@ def require_regular(periods: pd.Index[Any], column: str) -> None:
         raise DesignError(
             f"panel, column {column!r}: only {len(periods)} period; an effect needs one before and one after"
         )
-    steps = _steps(periods)
+    steps = period_steps(periods)
     odd = np.flatnonzero(steps != steps.min())
     if len(odd):
         before, after = periods[int(odd[0])], periods[int(odd[0]) + 1]
@@ -171,7 +171,7 @@ def require_regular(periods: pd.Index[Any], column: str) -> None:
         )
 
 
-def _steps(periods: pd.Index[Any]) -> Ints:
+def period_steps(periods: pd.Index[Any]) -> Ints:
     """Return the steps between periods: in months where all are of one day of the month, else in days."""
     if not isinstance(periods, pd.DatetimeIndex):
         return np.diff(periods.to_numpy()).astype(np.int64)
