@@ -1,0 +1,77 @@
+"""Rates of what customers do, made of a panel's counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """A rate: the column that is counted, what it is counted against, and how it is told."""
+
+    count: str
+    per: str
+    label: str
+    unit: str
+    times: float = 1.0
+
+
+#: What customers do between an experience and the profit, by the name of the column that holds its rate.
+BEHAVIOURS: dict[str, Behaviour] = {
+    "left_share": Behaviour(
+        count="left", per="customers", label="leaving willingly", unit="% of customers a month", times=100.0
+    ),
+    "spend_per_customer": Behaviour(
+        count="spend", per="customers", label="spending", unit="money a customer and month"
+    ),
+    "contacts_per_customer": Behaviour(
+        count="contacts", per="customers", label="service contacts", unit="contacts a customer and month"
+    ),
+    "cost_per_customer": Behaviour(
+        count="cost_to_serve", per="customers", label="cost to serve", unit="money a customer and month"
+    ),
+    "referred_per_1000": Behaviour(
+        count="referred",
+        per="customers",
+        label="won by referral",
+        unit="new customers a month for 1,000 customers",
+        times=1000.0,
+    ),
+}
+
+
+def with_behaviours(panel: pd.DataFrame) -> pd.DataFrame:
+    """Return the panel with the rates of :data:`BEHAVIOURS` that its counts allow.
+
+    Parameters
+    ----------
+    panel
+        With ``customers``, and any of left, spend, contacts, cost_to_serve, referred; without cost_to_serve it
+        is margin less profit: what a branch spends beyond the goods it sells. A rate that stands there already
+        is kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new frame; a rate is missing where there is no customer.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> with_behaviours(pd.DataFrame({"customers": [50.0, 0.0], "left": [1, 0]}))["left_share"].tolist()
+    [2.0, nan]
+    """
+    made: dict[str, pd.Series[float]] = {}
+    if "cost_to_serve" not in panel.columns and {"margin", "profit"} <= set(panel.columns):
+        panel = panel.assign(cost_to_serve=panel["margin"].astype(float) - panel["profit"].astype(float))
+    for name, rate in BEHAVIOURS.items():
+        if name not in panel.columns and {rate.count, rate.per} <= set(panel.columns):
+            against = panel[rate.per].astype(float)
+            made[name] = rate.times * panel[rate.count].astype(float) / against.where(against > 0)
+    frame = panel.assign(**made)
+    frame.attrs = dict(panel.attrs)
+    return frame
