@@ -1,0 +1,455 @@
+"""How strong an unrecorded confounder would have to be to change what a point is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from cemlab.chart import Chart
+from cemlab.errors import ColumnError, OptionError, one_of
+from cemlab.evidence import Check, Evidence, Grade
+from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, Slope, rung_columns, slope_of
+from cemlab.markup import number, percent
+from cemlab.result import Result, check_conf_level
+from cemlab.stats.robustness_value import adjusted_slope, partial_r2, robustness_value, times_as_strong
+
+_MULTIPLES = (1.0, 2.0, 3.0)
+# what is left of the outcome that the confounder of the extreme scenario explains
+_EXTREMES = (1.0, 0.75, 0.5)
+_GRADES: dict[Rung, Grade] = {"pooled": "association", "controlled": "adjusted", "within": "adjusted"}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OmittedConfounder(Result):
+    """The slope beside confounders that nobody recorded.
+
+    Parameters
+    ----------
+    table
+        One row a scenario: confounder ("none", "1 x headcount", "chosen" …), r2_score and r2_outcome (shares
+        of what is left of score and outcome that it explains), estimate [unit of the outcome per unit of the
+        score], std_error, conf_low, conf_high; missing where no confounder can be so strong.
+    robustness
+        One row: estimate, std_error, classical_error, df, clusters; partial_r2 (share of the outcome's rest
+        that goes with the score), q, rv (robustness value of the estimate), rv_interval (of its interval).
+    extreme
+        One row a benchmark and share: confounder, r2_outcome (1, 0.75, 0.5), r2_score, estimate, std_error,
+        conf_low, conf_high: as linked with the score as the recorded variable, and far more with the outcome.
+    benchmarks
+        One row a recorded variable: confounder, r2_score, r2_outcome of that variable itself.
+    rung, outcome, score
+        What was asked, and the columns' names.
+    t_critical
+        Of the intervals, on clusters less one degrees of freedom.
+    """
+
+    robustness: pd.DataFrame
+    extreme: pd.DataFrame
+    benchmarks: pd.DataFrame
+    rung: Rung
+    outcome: str
+    score: str
+    t_critical: float
+
+    title: ClassVar[str] = "How strong an unrecorded confounder must be"
+    labels: ClassVar[dict[str, str]] = {
+        "confounder": "Confounder",
+        "r2_score": "Explains of the score's rest",
+        "r2_outcome": "of the outcome's rest",
+        "slope": "Slope beside it (interval)",
+    }
+
+    def at(
+        self, *, r2_score: float, r2_outcome: float, name: str = "chosen", sign: float | None = None
+    ) -> OmittedConfounder:
+        """Return the same result with one more row: a confounder of the strength chosen.
+
+        Parameters
+        ----------
+        r2_score, r2_outcome
+            Shares of what is left of score and outcome that it explains.
+        name
+            What to call it.
+        sign
+            Which way it has pulled the slope; away from nought where None.
+
+        Raises
+        ------
+        OptionError
+            If a share cannot be.
+        """
+        beside = self.slopes([r2_score], [r2_outcome], sign=sign)
+        rows = self.table[self.table["confounder"] != name]
+        row = beside.assign(confounder=name)[rows.columns]
+        return replace(self, table=pd.concat([rows, row], ignore_index=True))
+
+    def slopes(
+        self, r2_score: Sequence[float], r2_outcome: Sequence[float], *, sign: float | None = None
+    ) -> pd.DataFrame:
+        """Return the slope beside confounders: r2_score, r2_outcome, estimate, std_error and interval."""
+        first = self.robustness.iloc[0]
+        beside = adjusted_slope(
+            float(first["estimate"]),
+            classical_error=float(first["classical_error"]),
+            std_error=float(first["std_error"]),
+            df=int(first["df"]),
+            r2_score=list(r2_score),
+            r2_outcome=list(r2_outcome),
+            sign=sign,
+        )
+        return pd.DataFrame(
+            {
+                "r2_score": list(r2_score),
+                "r2_outcome": list(r2_outcome),
+                "estimate": beside.estimate,
+                "std_error": beside.std_error,
+                "conf_low": beside.estimate - self.t_critical * beside.std_error,
+                "conf_high": beside.estimate + self.t_critical * beside.std_error,
+            }
+        )
+
+    def contours(self, *, most: float | None = None, steps: int = 21) -> pd.DataFrame:
+        """Return the slope on a grid of strengths.
+
+        Parameters
+        ----------
+        most
+            The largest share on both axes; where None, a half more than what brings the slope to nought.
+        steps
+            Points on each axis.
+
+        Returns
+        -------
+        pandas.DataFrame
+            r2_score, r2_outcome, estimate, std_error, conf_low, conf_high; ``steps ** 2`` rows.
+        """
+        if most is None:
+            most = min(0.95, 1.5 * float(self.robustness["rv"].iloc[0]) + 0.02)
+        if not 0 < most < 1 or steps < 2:
+            raise OptionError(
+                f"most={most!r}, steps={steps!r}: allowed are a share below 1, and 2 steps or more"
+            )
+        axis = np.linspace(0.0, most, steps)
+        d, y = np.meshgrid(axis, axis)
+        return self.slopes(d.ravel().tolist(), y.ravel().tolist())
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a scenario."""
+        rows = self.table.to_dict("records")
+        return pd.DataFrame(
+            {
+                "confounder": [r["confounder"] for r in rows],
+                "r2_score": [percent(r["r2_score"]) for r in rows],
+                "r2_outcome": [percent(r["r2_outcome"]) for r in rows],
+                "slope": [
+                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
+                    if np.isfinite(r["estimate"])
+                    else "no confounder can be so strong"
+                    for r in rows
+                ],
+            }
+        )
+
+    def narrative(self) -> str:
+        """Tell the robustness values, the extreme case, and what the strongest benchmark would leave."""
+        first = self.robustness.iloc[0]
+        known = self.table[self.table["estimate"].notna() & (self.table["confounder"] != "none")]
+        compared = ""
+        if len(known):
+            weakest = known.loc[(known["estimate"] * np.sign(first["estimate"])).idxmin()]
+            compared = (
+                f" Of those compared, one like {weakest['confounder']} would leave least: "
+                f"{number(weakest['estimate'])} ({number(weakest['conf_low'])} to "
+                f"{number(weakest['conf_high'])})."
+            )
+        gone = "to nought" if first["q"] == 1 else f"by {percent(float(first['q']))}"
+        return (
+            f"The slope of {self.outcome} on {self.score} is {number(first['estimate'])} "
+            f"({HELD[self.rung]}; {self.evidence.n_used:,} {self.evidence.unit}, "
+            f"{int(first['clusters']):,} clusters). What nobody recorded would have to explain "
+            f"{percent(first['rv'])} of what is left of the score and of the outcome alike to bring it {gone}, "
+            f"and {percent(first['rv_interval'])} to bring the {100 * self.conf_level:g} % interval there. If "
+            f"it explained all that is left of the outcome, {percent(first['partial_r2'])} of the score's "
+            f"rest would bring the slope to nought.{compared}"
+        )
+
+    @property
+    def chart(self) -> Chart:
+        """Forest of the slope beside each confounder."""
+        known = self.table[self.table["estimate"].notna()]
+        rv = percent(float(self.robustness["rv"].iloc[0]))
+        return Chart(
+            kind="forest",
+            frame=known[["confounder", "estimate", "conf_low", "conf_high"]],
+            x="estimate",
+            y="confounder",
+            low="conf_low",
+            high="conf_high",
+            x_label=f"Slope of {self.outcome} on {self.score}",
+            y_label="Unrecorded confounder as strong as",
+            claim=f"A confounder must explain {rv} of the rest of both to take the slope away",
+            grade=self.evidence.grade,
+            note=self.caption,
+            reference=0.0,
+        )
+
+    @property
+    def contour_chart(self) -> Chart:
+        """Table of the slope by both strengths of the confounder."""
+        grid = self.contours(steps=9)
+        shown = grid.assign(
+            with_score=[percent(v) for v in grid["r2_score"]],
+            with_outcome=[percent(v) for v in grid["r2_outcome"]],
+        )
+        return Chart(
+            kind="heatmap",
+            frame=shown,
+            x="with_score",
+            y="with_outcome",
+            value="estimate",
+            x_label="Share of the score's rest explained",
+            y_label="share of the outcome's rest explained",
+            claim=f"What is left of the slope on {self.score} beside a confounder of both strengths",
+            grade=self.evidence.grade,
+            note=self.caption,
+        )
+
+
+def omitted_confounder(
+    panel: LinkedPanel,
+    *,
+    rung: Rung = "controlled",
+    benchmarks: Mapping[str, Sequence[str]] | Sequence[str] | None = None,
+    multiples: Sequence[float] = _MULTIPLES,
+    q: float = 1.0,
+    conf_level: float = 0.95,
+) -> OmittedConfounder:
+    """Answer how strong what nobody recorded must be to change what a point of the score goes with.
+
+    Parameters
+    ----------
+    panel
+        Read by :func:`linked_panel`.
+    rung
+        Of which slope: "pooled", "controlled", or "within" units and periods.
+    benchmarks
+        Controls to compare with: their names, or a name for several controls together (all classes of a
+        trait); all controls, one by one, where None.
+    multiples
+        How many times as strong as each benchmark.
+    q
+        By which share the slope is to fall; 1 brings it to nought.
+    conf_level
+        Of the intervals, by the panel's clusters.
+
+    Returns
+    -------
+    OmittedConfounder
+        Its table has one row a scenario.
+
+    Raises
+    ------
+    ColumnError
+        If a benchmark is no control.
+    OptionError, DesignError
+        If an option cannot be, or the slope of the rung cannot be told.
+
+    Notes
+    -----
+    The estimate beside a confounder is algebra: it is what a regression with it would give. That errors by
+    cluster change by the factor by which classical ones do is an approximation. Benchmarks hold for a
+    confounder that is not linked with what is recorded; "k times as strong" is meant given all of that.
+    Partial R² speak of one rung: within units they are shares of what moves within units, where nothing that
+    lasts can confound, and a noisy score is not repaired by any of this.
+
+    References
+    ----------
+    Cinelli, C., & Hazlett, C. (2020). Making sense of sensitivity: extending omitted variable bias. Journal
+    of the Royal Statistical Society B 82, 39–67.
+
+    Examples
+    --------
+    >>> from cemlab.linkage.linked_panel import LinkedPanel
+    >>> rng = np.random.default_rng(1)
+    >>> size, score = rng.standard_normal((2, 400))
+    >>> linked = LinkedPanel(
+    ...     units=tuple(map(str, range(40))), periods=tuple(range(10)), unit=np.repeat(np.arange(40), 10),
+    ...     period=np.tile(np.arange(10), 40), outcome=score + size + rng.standard_normal(400), score=score,
+    ...     halves=None, controls=size[:, None], control_names=("size",), weights=np.ones(400),
+    ...     cluster=np.repeat(np.arange(40), 10), outcome_name="profit", score_name="cx", outcome_unit="EUR",
+    ...     n_given=400)
+    >>> found = omitted_confounder(linked)
+    >>> found.table["confounder"].tolist()
+    ['none', '1 x size', '2 x size', '3 x size']
+    >>> bool(found.at(r2_score=0.1, r2_outcome=0.1).table["estimate"].iloc[-1] < 1)
+    True
+    """
+    from scipy.stats import t as student
+
+    check_conf_level(conf_level)
+    _check(q, multiples)
+    columns = rung_columns(panel, rung=rung)
+    slope = slope_of(columns, cluster=panel.cluster)
+    critical = float(student.ppf(0.5 + conf_level / 2, slope.clusters - 1))
+    strengths = pd.DataFrame(
+        [
+            {"confounder": name, **_strength(columns, slope, members)}
+            for name, members in _groups(benchmarks, columns).items()
+        ],
+        columns=["confounder", "r2_score", "r2_outcome"],
+    )
+    robustness = _robustness(slope, q=q, critical=critical)
+    made = OmittedConfounder(
+        table=pd.DataFrame({"estimate": [0.0], "conf_low": [0.0], "conf_high": [0.0]}),
+        evidence=_evidence(panel, slope, robustness, strengths, rung),
+        conf_level=conf_level,
+        robustness=robustness,
+        extreme=pd.DataFrame(),
+        benchmarks=strengths,
+        rung=rung,
+        outcome=panel.outcome_name,
+        score=panel.score_name,
+        t_critical=critical,
+    )
+    return replace(made, table=_scenarios(made, strengths, multiples), extreme=_extremes(made, strengths))
+
+
+def _check(q: float, multiples: Sequence[float]) -> None:
+    if not 0 < q <= 1:
+        raise OptionError(f"q is {q!r}; allowed: a share of the slope above 0 and up to 1")
+    if not len(multiples) or not all(k > 0 for k in multiples):
+        raise OptionError(f"multiples are {tuple(multiples)!r}; allowed: one or more numbers above 0")
+
+
+def _groups(
+    benchmarks: Mapping[str, Sequence[str]] | Sequence[str] | None, columns: RungColumns
+) -> dict[str, list[int]]:
+    """Return where the controls of each benchmark stand."""
+    if benchmarks is None:
+        asked: Mapping[str, Sequence[str]] = {name: (name,) for name in columns.controls}
+    elif isinstance(benchmarks, Mapping):
+        asked = benchmarks
+    else:
+        asked = {name: (name,) for name in benchmarks}
+    for name in (member for members in asked.values() for member in members):
+        if name not in columns.controls:
+            raise ColumnError(f"benchmarks: {one_of(name, columns.controls, what='control of this rung')}")
+    return {name: [columns.controls[member] for member in members] for name, members in asked.items()}
+
+
+def _strength(columns: RungColumns, slope: Slope, members: list[int]) -> dict[str, float]:
+    """Return the partial R² of recorded columns with the score, and with the outcome given the score."""
+    fewer = np.delete(columns.others, members, axis=1)
+    basis = np.linalg.qr(fewer)[0]
+    without = replace(columns, others=fewer, basis=basis)
+    x, y = without.rest(columns.score), without.rest(columns.outcome)
+    rest = y - x * float(x @ y) / float(x @ x)
+    return {
+        "r2_score": 1 - float(slope.score @ slope.score) / float(x @ x),
+        "r2_outcome": 1 - float(slope.residual @ slope.residual) / float(rest @ rest),
+    }
+
+
+def _robustness(slope: Slope, *, q: float, critical: float) -> pd.DataFrame:
+    t = slope.estimate / slope.classical_error
+    ratio = slope.clustered_error / slope.classical_error
+    return pd.DataFrame(
+        {
+            "estimate": [slope.estimate],
+            "std_error": [slope.clustered_error],
+            "classical_error": [slope.classical_error],
+            "df": [slope.df],
+            "clusters": [slope.clusters],
+            "partial_r2": [partial_r2(t, df=slope.df)],
+            "q": [q],
+            "rv": [robustness_value(t, df=slope.df, q=q)],
+            "rv_interval": [robustness_value(t, df=slope.df, q=q, t_critical=critical, ratio=ratio)],
+        }
+    )
+
+
+def _scenarios(made: OmittedConfounder, strengths: pd.DataFrame, multiples: Sequence[float]) -> pd.DataFrame:
+    first = made.robustness.iloc[0]
+    # the slope as it was found, and not as a confounder of no strength would leave it: one df more
+    names, shares = ["none"], [(0.0, 0.0)]
+    for row in strengths.to_dict("records"):
+        d, y = times_as_strong(
+            list(multiples), r2_score=float(row["r2_score"]), r2_outcome=float(row["r2_outcome"])
+        )
+        names += [f"{k:g} x {row['confounder']}" for k in multiples]
+        shares += list(zip(d.tolist(), y.tolist(), strict=True))
+    table = _slopes_where_known(made, names, shares)
+    error = float(first["std_error"])
+    spread = made.t_critical * error
+    as_found = [error, first["estimate"] - spread, first["estimate"] + spread]
+    table.loc[0, ["std_error", "conf_low", "conf_high"]] = as_found
+    return table
+
+
+def _extremes(made: OmittedConfounder, strengths: pd.DataFrame) -> pd.DataFrame:
+    """Return slopes beside a confounder as linked with the score as a benchmark, and far more with the outcome."""
+    names, shares = [], []
+    for row in strengths.to_dict("records"):
+        d, _ = times_as_strong([1.0], r2_score=float(row["r2_score"]), r2_outcome=float(row["r2_outcome"]))
+        names += [str(row["confounder"])] * len(_EXTREMES)
+        shares += [(float(d[0]), y) for y in _EXTREMES]
+    return _slopes_where_known(made, names, shares)
+
+
+def _slopes_where_known(
+    made: OmittedConfounder, names: list[str], shares: list[tuple[float, float]]
+) -> pd.DataFrame:
+    pairs = np.array(shares, dtype=float).reshape(-1, 2)
+    known = np.isfinite(pairs).all(axis=1)
+    filled = np.where(known[:, None], pairs, 0.0)
+    table = made.slopes(filled[:, 0].tolist(), filled[:, 1].tolist())
+    table.loc[~known, :] = np.nan
+    table.insert(0, "confounder", names)
+    return table
+
+
+def _evidence(
+    panel: LinkedPanel, slope: Slope, robustness: pd.DataFrame, strengths: pd.DataFrame, rung: Rung
+) -> Evidence:
+    left = float(robustness["rv_interval"].iloc[0])
+    strongest = (
+        strengths.loc[strengths[["r2_score", "r2_outcome"]].min(axis=1).idxmax()] if len(strengths) else None
+    )
+    detail = (
+        f"The interval holds against confounders that explain less than {percent(left)} of the rest of both."
+    )
+    if strongest is not None:
+        detail += (
+            f" {strongest['confounder']} explains {percent(strongest['r2_score'])} and "
+            f"{percent(strongest['r2_outcome'])}."
+        )
+    held = None if strongest is None else bool(left > max(strongest["r2_score"], strongest["r2_outcome"]))
+    return Evidence(
+        grade=_GRADES[rung],
+        design=f"Slope of {panel.outcome_name} on {panel.score_name}, {HELD[rung]}.",
+        unit=f"{panel.outcome_name} rows of units and periods",
+        n_used=len(panel.outcome),
+        n_given=panel.n_given,
+        source=panel.source,
+        assumptions=(
+            "The confounder acts in a straight line; so do several together, taken as one.",
+            "Errors by cluster change beside the confounder by the factor by which classical ones do.",
+            "A benchmark tells how strong a confounder may be, not how strong one is.",
+        ),
+        checks=(
+            *panel.checks,
+            Check(
+                name="unrecorded confounder",
+                null="no confounder as strong as the strongest one recorded brings the interval to nought",
+                passed=held,
+                detail=detail,
+                remedy="Record what stands behind both, or take a design that does without it.",
+            ),
+        ),
+    )
