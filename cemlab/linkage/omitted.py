@@ -3,222 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from cemlab.chart import Chart
 from cemlab.errors import ColumnError, OptionError, one_of
 from cemlab.evidence import Check, Evidence, Grade
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.omitted_result import OmittedConfounder
 from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, Slope, rung_columns, slope_of
-from cemlab.markup import number, percent
-from cemlab.result import Result, check_conf_level
-from cemlab.stats.robustness_value import adjusted_slope, partial_r2, robustness_value, times_as_strong
+from cemlab.markup import join_words, percent
+from cemlab.result import check_conf_level
+from cemlab.stats.robustness_value import partial_r2, robustness_value, times_as_strong
 
 _MULTIPLES = (1.0, 2.0, 3.0)
 # what is left of the outcome that the confounder of the extreme scenario explains
 _EXTREMES = (1.0, 0.75, 0.5)
 _GRADES: dict[Rung, Grade] = {"pooled": "association", "controlled": "adjusted", "within": "adjusted"}
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class OmittedConfounder(Result):
-    """The slope beside confounders that nobody recorded.
-
-    Parameters
-    ----------
-    table
-        One row a scenario: confounder ("none", "1 x headcount", "chosen" …), r2_score and r2_outcome (shares
-        of what is left of score and outcome that it explains), estimate [unit of the outcome per unit of the
-        score], std_error, conf_low, conf_high; missing where no confounder can be so strong.
-    robustness
-        One row: estimate, std_error, classical_error, df, clusters; partial_r2 (share of the outcome's rest
-        that goes with the score), q, rv (robustness value of the estimate), rv_interval (of its interval).
-    extreme
-        One row a benchmark and share: confounder, r2_outcome (1, 0.75, 0.5), r2_score, estimate, std_error,
-        conf_low, conf_high: as linked with the score as the recorded variable, and far more with the outcome.
-    benchmarks
-        One row a recorded variable: confounder, r2_score, r2_outcome of that variable itself.
-    rung, outcome, score
-        What was asked, and the columns' names.
-    t_critical
-        Of the intervals, on clusters less one degrees of freedom.
-    """
-
-    robustness: pd.DataFrame
-    extreme: pd.DataFrame
-    benchmarks: pd.DataFrame
-    rung: Rung
-    outcome: str
-    score: str
-    t_critical: float
-
-    title: ClassVar[str] = "How strong an unrecorded confounder must be"
-    labels: ClassVar[dict[str, str]] = {
-        "confounder": "Confounder",
-        "r2_score": "Explains of the score's rest",
-        "r2_outcome": "of the outcome's rest",
-        "slope": "Slope beside it (interval)",
-    }
-
-    def at(
-        self, *, r2_score: float, r2_outcome: float, name: str = "chosen", sign: float | None = None
-    ) -> OmittedConfounder:
-        """Return the same result with one more row: a confounder of the strength chosen.
-
-        Parameters
-        ----------
-        r2_score, r2_outcome
-            Shares of what is left of score and outcome that it explains.
-        name
-            What to call it.
-        sign
-            Which way it has pulled the slope; away from nought where None.
-
-        Raises
-        ------
-        OptionError
-            If a share cannot be.
-        """
-        beside = self.slopes([r2_score], [r2_outcome], sign=sign)
-        rows = self.table[self.table["confounder"] != name]
-        row = beside.assign(confounder=name)[rows.columns]
-        return replace(self, table=pd.concat([rows, row], ignore_index=True))
-
-    def slopes(
-        self, r2_score: Sequence[float], r2_outcome: Sequence[float], *, sign: float | None = None
-    ) -> pd.DataFrame:
-        """Return the slope beside confounders: r2_score, r2_outcome, estimate, std_error and interval."""
-        first = self.robustness.iloc[0]
-        beside = adjusted_slope(
-            float(first["estimate"]),
-            classical_error=float(first["classical_error"]),
-            std_error=float(first["std_error"]),
-            df=int(first["df"]),
-            r2_score=list(r2_score),
-            r2_outcome=list(r2_outcome),
-            sign=sign,
-        )
-        return pd.DataFrame(
-            {
-                "r2_score": list(r2_score),
-                "r2_outcome": list(r2_outcome),
-                "estimate": beside.estimate,
-                "std_error": beside.std_error,
-                "conf_low": beside.estimate - self.t_critical * beside.std_error,
-                "conf_high": beside.estimate + self.t_critical * beside.std_error,
-            }
-        )
-
-    def contours(self, *, most: float | None = None, steps: int = 21) -> pd.DataFrame:
-        """Return the slope on a grid of strengths.
-
-        Parameters
-        ----------
-        most
-            The largest share on both axes; where None, a half more than what brings the slope to nought.
-        steps
-            Points on each axis.
-
-        Returns
-        -------
-        pandas.DataFrame
-            r2_score, r2_outcome, estimate, std_error, conf_low, conf_high; ``steps ** 2`` rows.
-        """
-        if most is None:
-            most = min(0.95, 1.5 * float(self.robustness["rv"].iloc[0]) + 0.02)
-        if not 0 < most < 1 or steps < 2:
-            raise OptionError(
-                f"most={most!r}, steps={steps!r}: allowed are a share below 1, and 2 steps or more"
-            )
-        axis = np.linspace(0.0, most, steps)
-        d, y = np.meshgrid(axis, axis)
-        return self.slopes(d.ravel().tolist(), y.ravel().tolist())
-
-    @property
-    def summary(self) -> pd.DataFrame:
-        """One row a scenario."""
-        rows = self.table.to_dict("records")
-        return pd.DataFrame(
-            {
-                "confounder": [r["confounder"] for r in rows],
-                "r2_score": [percent(r["r2_score"]) for r in rows],
-                "r2_outcome": [percent(r["r2_outcome"]) for r in rows],
-                "slope": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    if np.isfinite(r["estimate"])
-                    else "no confounder can be so strong"
-                    for r in rows
-                ],
-            }
-        )
-
-    def narrative(self) -> str:
-        """Tell the robustness values, the extreme case, and what the strongest benchmark would leave."""
-        first = self.robustness.iloc[0]
-        known = self.table[self.table["estimate"].notna() & (self.table["confounder"] != "none")]
-        compared = ""
-        if len(known):
-            weakest = known.loc[(known["estimate"] * np.sign(first["estimate"])).idxmin()]
-            compared = (
-                f" Of those compared, one like {weakest['confounder']} would leave least: "
-                f"{number(weakest['estimate'])} ({number(weakest['conf_low'])} to "
-                f"{number(weakest['conf_high'])})."
-            )
-        gone = "to nought" if first["q"] == 1 else f"by {percent(float(first['q']))}"
-        return (
-            f"The slope of {self.outcome} on {self.score} is {number(first['estimate'])} "
-            f"({HELD[self.rung]}; {self.evidence.n_used:,} {self.evidence.unit}, "
-            f"{int(first['clusters']):,} clusters). What nobody recorded would have to explain "
-            f"{percent(first['rv'])} of what is left of the score and of the outcome alike to bring it {gone}, "
-            f"and {percent(first['rv_interval'])} to bring the {100 * self.conf_level:g} % interval there. If "
-            f"it explained all that is left of the outcome, {percent(first['partial_r2'])} of the score's "
-            f"rest would bring the slope to nought.{compared}"
-        )
-
-    @property
-    def chart(self) -> Chart:
-        """Forest of the slope beside each confounder."""
-        known = self.table[self.table["estimate"].notna()]
-        rv = percent(float(self.robustness["rv"].iloc[0]))
-        return Chart(
-            kind="forest",
-            frame=known[["confounder", "estimate", "conf_low", "conf_high"]],
-            x="estimate",
-            y="confounder",
-            low="conf_low",
-            high="conf_high",
-            x_label=f"Slope of {self.outcome} on {self.score}",
-            y_label="Unrecorded confounder as strong as",
-            claim=f"A confounder must explain {rv} of the rest of both to take the slope away",
-            grade=self.evidence.grade,
-            note=self.caption,
-            reference=0.0,
-        )
-
-    @property
-    def contour_chart(self) -> Chart:
-        """Table of the slope by both strengths of the confounder."""
-        grid = self.contours(steps=9)
-        shown = grid.assign(
-            with_score=[percent(v) for v in grid["r2_score"]],
-            with_outcome=[percent(v) for v in grid["r2_outcome"]],
-        )
-        return Chart(
-            kind="heatmap",
-            frame=shown,
-            x="with_score",
-            y="with_outcome",
-            value="estimate",
-            x_label="Share of the score's rest explained",
-            y_label="share of the outcome's rest explained",
-            claim=f"What is left of the slope on {self.score} beside a confounder of both strengths",
-            grade=self.evidence.grade,
-            note=self.caption,
-        )
 
 
 def omitted_confounder(
@@ -307,7 +109,7 @@ def omitted_confounder(
     robustness = _robustness(slope, q=q, critical=critical)
     made = OmittedConfounder(
         table=pd.DataFrame({"estimate": [0.0], "conf_low": [0.0], "conf_high": [0.0]}),
-        evidence=_evidence(panel, slope, robustness, strengths, rung),
+        evidence=_evidence(panel, rung=rung, check=None),
         conf_level=conf_level,
         robustness=robustness,
         extreme=pd.DataFrame(),
@@ -317,7 +119,14 @@ def omitted_confounder(
         score=panel.score_name,
         t_critical=critical,
     )
-    return replace(made, table=_scenarios(made, strengths, multiples), extreme=_extremes(made, strengths))
+    table = _scenarios(made, strengths, multiples)
+    once = _scenarios(made, strengths, (1.0,))
+    return replace(
+        made,
+        table=table,
+        extreme=_extremes(made, strengths),
+        evidence=_evidence(panel, rung=rung, check=_verdict(once, robustness)),
+    )
 
 
 def _check(q: float, multiples: Sequence[float]) -> None:
@@ -393,7 +202,7 @@ def _scenarios(made: OmittedConfounder, strengths: pd.DataFrame, multiples: Sequ
 
 
 def _extremes(made: OmittedConfounder, strengths: pd.DataFrame) -> pd.DataFrame:
-    """Return slopes beside a confounder as linked with the score as a benchmark, and far more with the outcome."""
+    """Return slopes beside what is as linked with the score as a benchmark, and far more with the outcome."""
     names, shares = [], []
     for row in strengths.to_dict("records"):
         d, _ = times_as_strong([1.0], r2_score=float(row["r2_score"]), r2_outcome=float(row["r2_outcome"]))
@@ -414,26 +223,29 @@ def _slopes_where_known(
     return table
 
 
-def _evidence(
-    panel: LinkedPanel, slope: Slope, robustness: pd.DataFrame, strengths: pd.DataFrame, rung: Rung
-) -> Evidence:
+def _verdict(once: pd.DataFrame, robustness: pd.DataFrame) -> Check:
+    """Say whether a confounder as strong as one recorded variable brings the interval to nought."""
+    crosses = ~((once["conf_low"] > 0) | (once["conf_high"] < 0))
     left = float(robustness["rv_interval"].iloc[0])
-    strongest = (
-        strengths.loc[strengths[["r2_score", "r2_outcome"]].min(axis=1).idxmax()] if len(strengths) else None
+    detail = f"The interval holds against what explains less than {percent(left)} of the rest of both."
+    guilty = [name.removeprefix("1 x ") for name in once.loc[crosses, "confounder"]]
+    if guilty and guilty[0] != "none":
+        detail += f" One as strong as {join_words(guilty)} would bring it to nought."
+    undecided = len(once) == 1 or bool(crosses.iloc[0])
+    return Check(
+        name="unrecorded confounder",
+        null="no confounder as strong as one recorded variable brings the interval to nought",
+        passed=None if undecided else not guilty,
+        detail=detail,
+        remedy="Record what stands behind both, or take a design that does without it.",
     )
-    detail = (
-        f"The interval holds against confounders that explain less than {percent(left)} of the rest of both."
-    )
-    if strongest is not None:
-        detail += (
-            f" {strongest['confounder']} explains {percent(strongest['r2_score'])} and "
-            f"{percent(strongest['r2_outcome'])}."
-        )
-    held = None if strongest is None else bool(left > max(strongest["r2_score"], strongest["r2_outcome"]))
+
+
+def _evidence(panel: LinkedPanel, *, rung: Rung, check: Check | None) -> Evidence:
     return Evidence(
         grade=_GRADES[rung],
         design=f"Slope of {panel.outcome_name} on {panel.score_name}, {HELD[rung]}.",
-        unit=f"{panel.outcome_name} rows of units and periods",
+        unit="rows of units and periods",
         n_used=len(panel.outcome),
         n_given=panel.n_given,
         source=panel.source,
@@ -442,14 +254,5 @@ def _evidence(
             "Errors by cluster change beside the confounder by the factor by which classical ones do.",
             "A benchmark tells how strong a confounder may be, not how strong one is.",
         ),
-        checks=(
-            *panel.checks,
-            Check(
-                name="unrecorded confounder",
-                null="no confounder as strong as the strongest one recorded brings the interval to nought",
-                passed=held,
-                detail=detail,
-                remedy="Record what stands behind both, or take a design that does without it.",
-            ),
-        ),
+        checks=(*panel.checks, *((check,) if check else ())),
     )

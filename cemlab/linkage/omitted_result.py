@@ -166,8 +166,9 @@ class OmittedConfounder(Result):
             f"The slope of {self.outcome} on {self.score} is {number(first['estimate'])} "
             f"({HELD[self.rung]}; {self.evidence.n_used:,} {self.evidence.unit}, "
             f"{int(first['clusters']):,} clusters). What nobody recorded would have to explain "
-            f"{percent(first['rv'])} of what is left of the score and of the outcome alike to bring it {gone}, and "
-            f"{percent(first['rv_interval'])} to bring the {100 * self.conf_level:g} % interval there. If "
+            f"{percent(first['rv'])} of what is left of the score and of the outcome alike to bring it "
+            f"{gone}, and {percent(first['rv_interval'])} to bring the {100 * self.conf_level:g} % interval "
+            "there. If "
             f"it explained all that is left of the outcome, {percent(first['partial_r2'])} of the score's "
             f"rest would bring the slope to nought.{compared}"
         )
