@@ -50,9 +50,9 @@ def with_behaviours(panel: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     panel
-        With ``customers``, and any of left, spend, contacts, cost_to_serve, referred; without cost_to_serve it
-        is margin less profit: what a branch spends beyond the goods it sells. A rate that stands there already
-        is kept.
+        With ``customers``, and any of left, spend, contacts, cost_to_serve, referred; without cost_to_serve
+        it is margin less profit: what a branch spends beyond the goods it sells. A rate that stands there
+        already is kept.
 
     Returns
     -------

@@ -14,11 +14,11 @@ from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import linked_panel
 from cemlab.linkage.way_columns import BEHAVIOURS, with_behaviours
+from cemlab.linkage.within_moments import within_moments
 from cemlab.markup import join_words, number
 from cemlab.result import Result, check_conf_level
-from cemlab.stats.half_moments import Floats, HalfMoments, half_moments
+from cemlab.stats.half_moments import Floats, HalfMoments
 from cemlab.stats.holm import holm
-from cemlab.stats.two_way import within_two_ways
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -203,26 +203,19 @@ def ways(
             halves=halves,
             weights=weights,
             cluster=cluster,
+            source=source,
         )
         for name in names
     ]
     lead = read[0]
-    halved = lead.halves if lead.halves is not None else lead.score[:, None]
-    values = np.column_stack([halved, *(one.outcome for one in read)])
-    within = within_two_ways(values, unit=lead.unit, period=lead.period, weights=lead.weights)
-    n_halves = halved.shape[1]
-    found = half_moments(
-        within[:, n_halves:],
-        first=within[:, 0],
-        second=within[:, 1] if n_halves > 1 else None,
-        cluster=lead.cluster,
-        weights=lead.weights,
-    )
+    found = within_moments(lead, np.column_stack([one.outcome for one in read]))
     means = np.array([np.average(one.outcome, weights=one.weights) for one in read])
     table, covariance = _table(found, names, means, conf_level, frame.attrs.get("currency") or "money")
     return Ways(
         table=table,
-        evidence=_evidence(found, lead.checks, len(lead.outcome), len(panel), halves is not None, source),
+        evidence=_evidence(
+            found, lead.checks, len(lead.outcome), len(panel), halves is not None, lead.source
+        ),
         conf_level=conf_level,
         score=score,
         covariance=covariance,
