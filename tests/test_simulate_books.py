@@ -31,6 +31,7 @@ def kept(halden, scenario=AS_IT_WAS):
     revenue, margin = books.sums(network, members, purchases)
     active = np.zeros(revenue.shape)
     np.add.at(active, members.branch, lives.months_active())
+    fees = books.fees(network, members, lives)
     programmes = books.programmes(halden.world, halden.streams, members, lives, scenario)
     result = books.keep_books(
         halden.world,
@@ -38,6 +39,7 @@ def kept(halden, scenario=AS_IT_WAS):
         network,
         revenue=revenue,
         margin=margin,
+        fees=fees,
         programmes=programmes,
         active=active,
     )

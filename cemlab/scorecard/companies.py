@@ -87,6 +87,7 @@ def _pieces(halden: Halden) -> Iterator[tuple[str, pa.Table]]:
         yield "customers", member_tables.customers(world, network, members)
         yield "subscriptions", member_tables.subscriptions(members, lives)
         yield "save_offers", member_tables.save_offers(members, lives)
+        yield "fees", member_tables.fees(members, lives)
         yield "campaigns", member_tables.onboarding(members, lives)
         yield "campaigns", campaigns(world, streams, members, lives)
         purchases = halden.purchases(network, members, lives)

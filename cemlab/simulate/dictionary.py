@@ -84,9 +84,14 @@ def _notes() -> dict[str, str]:
     waves = join_words(str(_day(int(MONTH_STARTS[month]))) for month in WAVES)
     return {
         "branch_month": (
-            "Cost is that of goods, staff, training and house, of save offers, onboarding and campaigns for "
-            "members of the branch. The head office pays the messages of the log, questionnaires and the "
-            "minutes of contacts; they are in no branch's books."
+            "Revenue is that of purchases and fees of the branch's members. Cost is that of goods, staff, "
+            "training and house, of save offers, onboarding and campaigns for them. The head office pays the "
+            "messages of the log, questionnaires and the minutes of contacts; they are in no branch's books."
+        ),
+        "fees": (
+            "A hired van brought back, or a workshop bench left, half an hour late and more. Whether a fee "
+            "was charged or waived was drawn by lot. One charged is revenue of the member's branch in the "
+            "month of its date."
         ),
         "contact_log": (
             f"Messages were logged from {_day(first)} to {_day(end - 1)}; those before and after are not "

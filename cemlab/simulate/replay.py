@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cemlab.simulate.buying.books import Books, keep_books, programmes, sums
+from cemlab.simulate.buying.books import Books, fees, keep_books, programmes, sums
 from cemlab.simulate.halden import Block, Halden
 from cemlab.simulate.state import Flags, Lives, Members, NetworkState, Purchases, Scenario
 from cemlab.simulate.streams import Floats, Ints
@@ -34,6 +34,10 @@ class Replay:
     considered_day: Ints  #: (n)
     risk: Ints  #: (n) code in RISKS
     offered: Flags  #: (n)
+    fee_due: Flags  #: (n)
+    fee_day: Ints  #: (n) −1 where no fee fell due
+    fee_amount: Ints  #: (n) EUR that fell due, charged or not
+    fee_charged: Flags  #: (n)
 
     def by_customer(self, outcome: str) -> Floats:
         """Return an outcome of each customer, in the unit of :data:`CUSTOMER_OUTCOMES`."""
@@ -84,7 +88,7 @@ def replay(halden: Halden, scenario: Scenario) -> Replay:
     """
     network = halden.network(scenario)
     shape = (halden.world.network.branches, MONTHS)
-    revenue, margin, spent = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    revenue, margin, charged, spent = (np.zeros(shape, dtype=np.int64) for _ in range(4))
     active = np.zeros(shape)
     blocks = []
     for block in halden.blocks():
@@ -92,6 +96,7 @@ def replay(halden: Halden, scenario: Scenario) -> Replay:
         sold, earned = sums(network, members, purchases)
         revenue += sold
         margin += earned
+        charged += fees(network, members, lives)
         spent += programmes(halden.world, halden.streams, members, lives, scenario)
         np.add.at(active, members.branch, lives.months_active())
         blocks.append(_of_customers(members, lives, purchases))
@@ -101,6 +106,7 @@ def replay(halden: Halden, scenario: Scenario) -> Replay:
         network,
         revenue=revenue,
         margin=margin,
+        fees=charged,
         programmes=spent,
         active=active,
     )
@@ -130,6 +136,10 @@ def _of_customers(members: Members, lives: Lives, purchases: Purchases) -> dict[
         "considered_day": lives.considered_day,
         "risk": lives.risk,
         "offered": lives.offered,
+        "fee_due": lives.fee_due,
+        "fee_day": lives.fee_day,
+        "fee_amount": lives.fee_amount,
+        "fee_charged": lives.fee_charged,
     }
 
 

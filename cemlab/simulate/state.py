@@ -44,6 +44,8 @@ class Scenario:
         Whether the recession happens, where the world has one.
     save_offer
         Who of those considered gets an offer: those who did, nobody, everybody.
+    fees
+        Who of those whose fee falls due is charged: those who were, nobody (all are waived), everybody.
     onboarding
         Who of those with consent who joined within the data is onboarded.
     leaving
@@ -58,6 +60,7 @@ class Scenario:
     cx: float = 0.0
     recession: bool = True
     save_offer: Treatment = "as it was"
+    fees: Treatment = "as it was"
     onboarding: Treatment = "as it was"
     leaving: bool = True
     changing: bool = True
@@ -150,7 +153,7 @@ class Lives:
     """What became of a block of customers under a scenario."""
 
     experience: Floats  #: (n, 48) latent experience of the month, SD
-    hazard: Floats  #: (4, n, 48) hazard a month, by cause, save offers apart
+    hazard: Floats  #: (4, n, 48) hazard a month, by cause, save offers and fees apart
     entry: Ints  #: (n) first day of the contract, negative before the data
     exit: Ints  #: (n) day the contract ended; DAYS or more where it went on beyond the data
     cause: Ints  #: (n) code in CAUSES; 4 where it went on
@@ -160,7 +163,13 @@ class Lives:
     offered: Flags  #: (n) whether an offer was made, by lot in what was done
     accepted: Flags  #: (n) whether the customer took it
     risk_then: Floats  #: (n) chance to leave by one's own will in six months if all stays so; NaN where not
-    risk_if_not: Floats  #: (n) the true chance to do so without the offer, knowing what comes; NaN where not
+    risk_if_not: Floats  #: (n) the true chance to do so without offer and fee, knowing all; NaN where not
+    fee_due: Flags  #: (n) whether a fee fell due
+    fee_day: Ints  #: (n) the day, −1 where not
+    fee_kind: Ints  #: (n) code in fees.KINDS
+    fee_amount: Ints  #: (n) EUR that fell due, charged or not; nought where none did
+    fee_charged: Flags  #: (n) whether it was charged, by lot in what was done
+    fee_drives: Floats  #: (n) chance that it drives away who would stay six months; nought where not charged
 
     def months_active(self) -> Floats:
         """Return the share of each month in which the contract runs (n, 48)."""

@@ -67,6 +67,7 @@ class Totals:
         shape = (halden.world.network.branches, MONTHS)
         self.revenue = np.zeros(shape, dtype=np.int64)
         self.margin = np.zeros(shape, dtype=np.int64)
+        self.fees = np.zeros(shape, dtype=np.int64)
         self.programmes = np.zeros(shape, dtype=np.int64)
         self.active = np.zeros(shape)
 
@@ -76,6 +77,7 @@ class Totals:
         revenue, margin = books.sums(self._network, members, purchases)
         self.revenue += revenue
         self.margin += margin
+        self.fees += books.fees(self._network, members, lives)
         self.programmes += books.programmes(world, streams, members, lives)
         np.add.at(self.active, members.branch, lives.months_active())
 
@@ -88,6 +90,7 @@ class Totals:
             self._network,
             revenue=self.revenue,
             margin=self.margin,
+            fees=self.fees,
             programmes=self.programmes,
             active=self.active,
         )
@@ -114,6 +117,7 @@ def _customer_tables(halden: Halden, network: NetworkState, block: Block, totals
     yield "customers", member_tables.customers(world, network, members)
     yield "subscriptions", member_tables.subscriptions(members, lives)
     yield "save_offers", member_tables.save_offers(members, lives)
+    yield "fees", member_tables.fees(members, lives)
     yield "campaigns", member_tables.onboarding(members, lives)
     yield "campaigns", campaigns(world, streams, members, lives)
     purchases = halden.purchases(network, members, lives)

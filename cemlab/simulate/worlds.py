@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from cemlab.errors import OptionError, one_of
-from cemlab.simulate.truths import Buying, Leaving, Market, Network, Service
+from cemlab.simulate.truths import Buying, Leaving, Network, Service
+from cemlab.simulate.truths_market import Market
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,7 @@ _CALM = replace(
     deceased=0.0,
     late_share=1.0,
     save_points=(0.0, 0.0, 0.0),
+    fee_points=0.0,
     # What multiplies a hazard of nothing, or meets nobody, says so.
     experience=1.0,
     experience_price=1.0,
@@ -84,7 +86,8 @@ WORLDS: dict[str, World] = {
         replace(
             _DEFAULT,
             name="no-effect",
-            about="Training does nothing at all, and costs what it costs.",
+            about="Training does nothing at all, and costs what it costs; fees drive nobody away.",
+            leaving=replace(_DEFAULT.leaving, fee_points=0.0),
             network=replace(
                 _DEFAULT.network,
                 effect=(0.0, 0.0, 0.0),

@@ -1,8 +1,10 @@
 """The books of Halden: purchases summed to branches and months, less what they and the programmes cost.
 
-A branch bears its goods, its people and their training, its house, and the programmes for its own members:
-save offers, calls to new members, campaigns. What the head office pays is in no branch's books: messages of
-the log, the contact centre's minutes, questionnaires, the household panel, interest.
+What members pay for goods and the fees they are charged are the revenue of their branch; no goods are behind
+a fee, and the margin is that of the goods. A branch bears its goods, its people and their training, its
+house, and the programmes for its own members: save offers, calls to new members, campaigns. What the head
+office pays is in no branch's books: messages of the log, the contact centre's minutes, questionnaires, the
+household panel, interest.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ _FIXED_SD = 0.03
 class Books:
     """Money of each branch and month, of shape (b, 48), in 1/10,000 EUR and whole cents."""
 
-    revenue: Ints
-    margin: Ints
+    revenue: Ints  #: of goods, and fees
+    margin: Ints  #: of goods
     cost: Ints
     profit: Ints  #: revenue - cost, exactly
     members: Floats  #: mean number of members in the month
@@ -58,6 +60,21 @@ def _sum(amount: Ints, cell: Ints, branches: int) -> Ints:
     # Sums of whole numbers below 2**53, some 900 thousand million EUR, are exact in floating point.
     total = np.bincount(cell, weights=amount, minlength=branches * MONTHS)
     return total.astype(np.int64).reshape(branches, MONTHS)
+
+
+def fees(network: NetworkState, members: Members, lives: Lives) -> Ints:
+    """Return the fees charged to a block's customers by home branch and month (b, 48), in 1/10,000 EUR.
+
+    Parameters
+    ----------
+    network
+        The branches.
+    members, lives
+        The customers of the block and what became of them under a scenario.
+    """
+    row = np.flatnonzero(lives.fee_charged)
+    cell = members.branch[row] * MONTHS + month_of(lives.fee_day[row])
+    return _sum(cents(lives.fee_amount[row].astype(float)), cell, len(network.size))
 
 
 def programmes(
@@ -94,6 +111,7 @@ def keep_books(
     *,
     revenue: Ints,
     margin: Ints,
+    fees: Ints,
     programmes: Ints,
     active: Floats,
 ) -> Books:
@@ -103,8 +121,9 @@ def keep_books(
     ----------
     world, streams, network
         The world, its random numbers, and branches and staff under a scenario.
-    revenue, margin, programmes
-        Sums over all customers by branch and month, of shape (b, 48), in 1/10,000 EUR.
+    revenue, margin, fees, programmes
+        Sums over all customers by branch and month, of shape (b, 48), in 1/10,000 EUR; revenue and margin
+        are those of goods.
     active
         Mean number of members, of shape (b, 48).
 
@@ -125,7 +144,8 @@ def keep_books(
         + fixed(streams, network)
         + programmes
     )
-    return Books(revenue=revenue, margin=margin, cost=cost, profit=revenue - cost, members=active)
+    taken = revenue + fees
+    return Books(revenue=taken, margin=margin, cost=cost, profit=taken - cost, members=active)
 
 
 def service_overtime(world: World, network: NetworkState, pay: Ints) -> Ints:

@@ -76,6 +76,7 @@ class AtRisk:
                 hazard = hand.rate(row, middles)[watched] / MONTH_DAYS
                 self._hazard[cause] += _spread(*spans, hazard, own, self._n.shape)
         self._answer(world, members, lives, clocks[:_WILLING], code)
+        self._drive(members, lives, code)
 
     def _answer(
         self, world: World, members: Members, lives: Lives, clocks: tuple[Clock, ...], code: Ints
@@ -92,6 +93,18 @@ class AtRisk:
         # those kept would have left for whatever they would; those driven away leave for a competitor
         change = fewer * np.divide(own, together, out=np.zeros_like(own), where=together > 0)
         change[0] += _answered(np.zeros_like(together), nought, driven[row])
+        self._add(members, lives, row, day, change, code)
+
+    def _drive(self, members: Members, lives: Lives, code: Ints) -> None:
+        """Add what fees charged changed in the hazard of leaving for a competitor, day by day."""
+        row = np.flatnonzero((lives.fee_drives > 0) & (code >= 0))
+        day = lives.fee_day[row] + np.arange(WINDOW_DAYS)[:, None]
+        nought = np.zeros(len(row))
+        driven = _answered(np.zeros(day.shape), nought, lives.fee_drives[row])
+        self._add(members, lives, row, day, driven[None], code)
+
+    def _add(self, members: Members, lives: Lives, row: Ints, day: Ints, change: Floats, code: Ints) -> None:
+        """Add changes of hazards (causes, days, k) of some customers (k) at days (days, k) of the data."""
         watched = day < np.minimum(lives.exit, DAYS)[row]
         from_day = (day - members.joined[row] * MONTH_DAYS)[watched]
         group = np.broadcast_to(code[row], watched.shape)[watched]

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from cemlab.simulate.customers.fees import driven_away, fall_due, overages
 from cemlab.simulate.customers.hazards import Clock, Window, clock, day_within
 from cemlab.simulate.customers.members import own_ratio
 from cemlab.simulate.customers.offers import make_offers
@@ -46,12 +47,17 @@ def live(
     clocks = clocks_of(world, members, experience, free)
     levels = streams.exponential("lives.levels", (len(clocks), len(members)), members.block)
     rings = np.array([hand.rings(level) for hand, level in zip(clocks, levels, strict=True)])
-    offers = make_offers(world, streams, members, clocks[:2], rings, scenario)
+    could = overages(world, streams, members, clocks[:2])
+    gone = driven_away(could, rings, scenario)
+    offers = make_offers(world, streams, members, clocks[:2], rings, scenario, gone=gone)
     rings[:2] = offers.rings
+    # an offer before the fee may have kept for it whom the clocks would have taken, or the other way round
+    rings[0] = np.minimum(rings[0], driven_away(could, rings, scenario))
     if not scenario.leaving:
         rings = np.where(rings < scenario.still_from / MONTH_DAYS, rings, np.inf)
+    fees = fall_due(could, rings, scenario)
     entry = day_of(members.joined)
-    earliest = np.maximum(np.maximum(entry, 0), offers.day) + 1
+    earliest = np.maximum.reduce([entry, np.zeros_like(entry), offers.day, fees.day]) + 1
     ends, cause = _ends(rings, earliest)
     told = clocks if scenario.leaving else clocks_of(world, members, experience, scenario)
     return Lives(
@@ -67,6 +73,12 @@ def live(
         accepted=offers.accepted,
         risk_then=offers.risk_then,
         risk_if_not=offers.risk_if_not,
+        fee_due=fees.due,
+        fee_day=fees.day,
+        fee_kind=fees.kind,
+        fee_amount=fees.amount,
+        fee_charged=fees.charged,
+        fee_drives=fees.drives,
     )
 
 

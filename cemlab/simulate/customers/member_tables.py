@@ -1,4 +1,4 @@
-"""Tables about members: who they are, their contracts, the save offers and the onboarding."""
+"""Tables about members: who they are, their contracts, the save offers, the fees and the onboarding."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from cemlab.simulate.arrow import cents, dates, flags, ids, labels, money
+from cemlab.simulate.customers.fees import KINDS as FEE_KINDS
 from cemlab.simulate.state import (
     ACQUISITION,
     CAUSES,
@@ -71,6 +72,20 @@ def save_offers(members: Members, lives: Lives) -> pa.Table:
     risk, day, treated = lives.risk[row], lives.considered_day[row], lives.offered[row]
     kind = labels([f"{name} risk" for name in RISKS], risk)
     return _messages(members.number[row], day, kind, treated, flags(lives.accepted[row]), SAVE_OFFER_COST)
+
+
+def fees(members: Members, lives: Lives) -> pa.Table:
+    """Return the fees that fell due, charged or waived by lot."""
+    row = np.flatnonzero(lives.fee_due)
+    return pa.table(
+        {
+            "customer": ids("C", members.number[row]),
+            "date": dates(lives.fee_day[row]),
+            "kind": labels(FEE_KINDS, lives.fee_kind[row]),
+            "amount": money(cents(lives.fee_amount[row].astype(float))),
+            "charged": flags(lives.fee_charged[row]),
+        }
+    )
 
 
 def onboarding(members: Members, lives: Lives) -> pa.Table:

@@ -93,6 +93,8 @@ def make_offers(
     clocks: tuple[Clock, ...],
     rings: Floats,
     scenario: Scenario,
+    *,
+    gone: Floats,
 ) -> Offers:
     """Make save offers to those considered, and answer them.
 
@@ -107,14 +109,18 @@ def make_offers(
     clocks
         Clocks of leaving for a competitor and for the price, as if everybody were free to leave.
     rings
-        Moments of all causes (4, n) by such clocks if nobody gets an offer.
+        Moments of all causes (4, n) by such clocks if nobody gets an offer or a fee.
     scenario
         Who of those considered gets one, and from when on nobody leaves. What that takes away is taken away
         last, so that nothing before it knows of it.
+    gone
+        Moment at which a fee drives each customer away (n), infinite where none does: nobody gone for a fee
+        is considered. An offer itself keeps and drives away by the clocks alone.
     """
     could = candidates(world, streams, members)
     still = np.inf if scenario.leaving else scenario.still_from / MONTH_DAYS
-    there = np.where(rings < still, rings, np.inf).min(axis=0) > np.nan_to_num(could.moment)
+    leaves = np.vstack([rings, gone])
+    there = np.where(leaves < still, leaves, np.inf).min(axis=0) > np.nan_to_num(could.moment)
     considered = (could.risk >= 0) & there
     # Those not considered get a harmless moment, so that the arithmetic below needs no cases.
     moment = np.where(considered, could.moment, CONSIDERED_MONTHS[0])

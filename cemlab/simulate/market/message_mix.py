@@ -12,7 +12,7 @@ import pyarrow as pa
 from cemlab.simulate.arrow import ids, labels, numbers
 from cemlab.simulate.state import Members
 from cemlab.simulate.streams import Floats, Ints, Streams, pick
-from cemlab.simulate.truths import Market
+from cemlab.simulate.truths_market import Market
 from cemlab.simulate.worlds import World
 
 PARTS = ("cognitive", "affective", "conative")

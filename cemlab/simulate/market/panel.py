@@ -17,7 +17,7 @@ from cemlab.simulate.arrow import dates, ids, labels, whole
 from cemlab.simulate.state import AS_IT_WAS, Flags, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams, pick
 from cemlab.simulate.timeline import DAYS, MONTH_STARTS
-from cemlab.simulate.truths import Market
+from cemlab.simulate.truths_market import Market
 from cemlab.simulate.worlds import World
 
 #: The brands in the order of their codes and of every planted tuple about brands.

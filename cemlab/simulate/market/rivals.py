@@ -15,7 +15,7 @@ from cemlab.simulate.market.panel import BRANDS, Households, PanelPurchases, pur
 from cemlab.simulate.state import AS_IT_WAS, Flags, Scenario
 from cemlab.simulate.streams import Floats, Ints, Streams
 from cemlab.simulate.timeline import MONTH_STARTS
-from cemlab.simulate.truths import Market
+from cemlab.simulate.truths_market import Market
 from cemlab.simulate.worlds import World
 
 #: What is rated, in the order of the weights in value for money.
