@@ -149,7 +149,13 @@ def least_squares(
     )
 
 
-def check_condition(scaled: Floats, *, names: Sequence[str], lost: tuple[int, Floats] | None = None) -> float:
+def check_condition(
+    scaled: Floats,
+    *,
+    names: Sequence[str],
+    lost: tuple[int, Floats] | None = None,
+    worst: float = WORST_CONDITION,
+) -> float:
     """Return the condition number of columns of length one; refuse it and name those that hang together.
 
     Parameters
@@ -160,16 +166,18 @@ def check_condition(scaled: Floats, *, names: Sequence[str], lost: tuple[int, Fl
         (k).
     lost
         Where columns were centred: the number of the constant, and what each column lost of it (k).
+    worst
+        The condition from which on columns are refused.
 
     Raises
     ------
     DesignError
-        If the condition is above 1e8.
+        If the condition is above that.
     """
     values, directions = np.linalg.svd(scaled, full_matrices=False)[1:]
-    if values[-1] * WORST_CONDITION > values[0]:
+    if values[-1] * worst > values[0]:
         return float(values[0] / values[-1])
-    within = directions[values * WORST_CONDITION <= values[0]]
+    within = directions[values * worst <= values[0]]
     part = np.abs(within).max(axis=0)
     takes_part = part > _TAKES_PART * part.max()
     if lost is not None:
