@@ -15,7 +15,7 @@ from cemlab.data.trained_stays import trained_stays
 from cemlab.data.trainee_service import trainee_service
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
 from cemlab.simulate.opening import halden_of
-from cemlab.stats.clustered_least_squares import clustered_least_squares
+from cemlab.stats.least_squares import least_squares
 from cemlab.stats.long_base import long_base_effect
 from cemlab.training.intervals import interval_columns
 from cemlab.training.way_outcomes import _in_percent
@@ -399,12 +399,12 @@ def test_least_squares_are_those_of_statsmodels():
     rng = np.random.default_rng(1)
     x = np.column_stack([np.ones(50), rng.normal(size=(50, 2))])
     y, w, cluster = rng.normal(size=50), rng.uniform(1, 3, 50), rng.integers(0, 9, 50)
-    ours = clustered_least_squares(y, design=x, weights=w, cluster=cluster)
+    ours = least_squares(y, design=x, weights=w, clusters=[cluster])
     theirs = sm.WLS(y, x, weights=w).fit(cov_type="cluster", cov_kwds={"groups": cluster})
     np.testing.assert_allclose(ours.coefficient, theirs.params, rtol=1e-10)
     np.testing.assert_allclose(ours.covariance, theirs.cov_params(), rtol=1e-9)
     with pytest.raises(DesignError, match="depend on each other"):
-        clustered_least_squares(y, design=np.column_stack([x, x[:, 1]]), weights=w, cluster=cluster)
+        least_squares(y, design=np.column_stack([x, x[:, 1]]), weights=w, clusters=[cluster])
 
 
 def test_halden_gains_with_discretion(halden):

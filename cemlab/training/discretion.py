@@ -15,8 +15,8 @@ from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import number, p_value, percent
 from cemlab.result import Result, check_conf_level
-from cemlab.stats.clustered_least_squares import ClusteredFit, clustered_least_squares
 from cemlab.stats.detectable import detectable_ratio, power_of_t
+from cemlab.stats.least_squares import LeastSquares, least_squares
 from cemlab.training.told import rows_of, with_interval
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def by_discretion(
 
 def _fit(
     rows: pd.DataFrame, trained: npt.NDArray[np.bool_], outcome: str, spread: float
-) -> tuple[ClusteredFit, int]:
+) -> tuple[LeastSquares, int]:
     """Regress the change of each person; the last four coefficients are those of the table's terms."""
     n0, n1 = (rows[f"{outcome}_n_{side}"].to_numpy() for side in ("before", "after"))
     means = [rows[f"{outcome}_sum_{side}"].to_numpy() / n for side, n in (("before", n0), ("after", n1))]
@@ -224,14 +224,12 @@ def _fit(
     waves = pd.get_dummies(rows["wave"]).to_numpy(dtype=float)
     design = np.column_stack([waves, trained, trait, trained * trait])
     cluster = pd.factorize(rows["branch"])[0]
-    fit = clustered_least_squares(
-        means[1] - means[0], design=design, weights=n0 * n1 / (n0 + n1), cluster=cluster
-    )
+    fit = least_squares(means[1] - means[0], design=design, weights=n0 * n1 / (n0 + n1), clusters=[cluster])
     free = min(len(np.unique(cluster[trained])), len(np.unique(cluster[~trained])))
     return fit, free
 
 
-def _table(fit: ClusteredFit, free: int, conf_level: float) -> pd.DataFrame:
+def _table(fit: LeastSquares, free: int, conf_level: float) -> pd.DataFrame:
     from scipy.special import stdtr, stdtrit
 
     picks = np.zeros((4, len(fit.coefficient)))
