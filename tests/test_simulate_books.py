@@ -11,6 +11,7 @@ import pytest
 
 from cemlab.data import contract
 from cemlab.simulate.buying import books, campaigns, shopping
+from cemlab.simulate.customers import member_tables
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.organisation import network_tables
 from cemlab.simulate.organisation.network_tables import BACKFILL_PAY
@@ -79,17 +80,24 @@ def test_sums_by_hand():
     assert (np.count_nonzero(revenue), np.count_nonzero(margin)) == (3, 3)
 
 
-def test_money_adds_up_from_transactions_to_branch_months_to_the_last_cent(default, table):
+def test_money_adds_up_from_transactions_and_fees_to_branch_months_to_the_last_cent(default, table):
     lines = shopping.transactions(default.members, default.purchases).to_pandas()
-    home = default.members.branch[lines.customer.str[1:].astype(int).to_numpy() - 1] + 1
-    month = lines.date.astype("datetime64[s]").dt.to_period("M").dt.start_time.dt.date
-    cents = (lines.revenue * 100).astype("int64").groupby([home, month.to_numpy()]).sum()
+    fees = member_tables.fees(default.members, default.lives).to_pandas()
+    fees = fees[fees.charged].rename(columns={"amount": "revenue"})
+    money = pd.concat([rows[["customer", "date", "revenue"]] for rows in (lines, fees)], ignore_index=True)
+    home = default.members.branch[money.customer.str[1:].astype(int).to_numpy() - 1] + 1
+    month = money.date.astype("datetime64[s]").dt.to_period("M").dt.start_time.dt.date
+    cents = (money.revenue * 100).astype("int64").groupby([home, month.to_numpy()]).sum()
     written = table.to_pandas()
     assert len(cents) == len(written) == BRANCHES * MONTHS
     pairs = list(zip(written.branch.str[1:].astype(int), written.month, strict=True))
     assert (cents.loc[pairs].to_numpy() == (written.revenue * 100).astype("int64").to_numpy()).all()
-    assert written.revenue.sum() == lines.revenue.sum()
+    assert written.revenue.sum() == lines.revenue.sum() + fees.revenue.sum()
     assert isinstance(written.revenue[0], Decimal)
+    # goods are the branch's margin, fees are not
+    assert default.result.profit.sum() == default.result.margin.sum() + default.fees.sum() - (
+        default.result.cost.sum() - (default.revenue - default.margin).sum()
+    )
 
 
 def test_profit_is_revenue_less_cost_exactly(default, table):

@@ -58,8 +58,8 @@ def exposed(members, lives):
 
 @pytest.fixture(scope="module")
 def company():
-    """The default world without save offers, which the hazards do not contain."""
-    return in_world(WORLD)
+    """The default world without save offers and fees, which the hazards do not contain."""
+    return in_world(WORLD, replace(NO_OFFERS, fees="none"))
 
 
 @pytest.fixture(scope="module")
@@ -452,8 +452,8 @@ def test_onboarding_for_none_and_for_all(company):
 
 @pytest.mark.parametrize("day", [0, 500])
 def test_nobody_leaves_where_leaving_is_off(day):
-    # offers that drive everybody away must not do so either
-    world = leaving(save_points=(0.5, 0.5, 0.5))
+    # offers and fees that drive everybody away must not do so either
+    world = leaving(save_points=(0.5, 0.5, 0.5), fee_points=0.5)
     network, members, lives = in_world(world, ALL_OFFERS)
     still = live(world, STREAMS, network, members, replace(ALL_OFFERS, leaving=False, still_from=day))
     assert (still.exit[still.cause < STAYS] <= day).all()
@@ -676,6 +676,7 @@ def tables(company):
         "customers": member_tables.customers(WORLD, network, members),
         "subscriptions": member_tables.subscriptions(members, lives),
         "save_offers": member_tables.save_offers(members, lives),
+        "fees": member_tables.fees(members, lives),
         "campaigns": member_tables.onboarding(members, lives),
     }
 

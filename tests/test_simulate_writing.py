@@ -92,6 +92,7 @@ def test_every_column_of_the_contract_is_there_but_those_of_extracts_without_dat
         ("campaigns", "customer", "customers"),
         ("contact_log", "customer", "customers"),
         ("save_offers", "customer", "customers"),
+        ("fees", "customer", "customers"),
         ("style_survey", "customer", "customers"),
         ("contacts", "employee", "employees"),
         ("engagement", "employee", "employees"),
@@ -123,7 +124,9 @@ def test_the_panels_households_join_with_each_other_and_with_nobody_else(company
     assert panel.semi_join(company.table("customers"), "customer").count().execute() == 0
 
 
-@pytest.mark.parametrize("table", ["transactions", "contact_log", "save_offers", "journeys", "contacts"])
+@pytest.mark.parametrize(
+    "table", ["transactions", "contact_log", "save_offers", "fees", "journeys", "contacts"]
+)
 def test_dates_lie_inside_the_spell(company, table):
     rows, spells = company.table(table), company.table("subscriptions")
     day = rows["time"].date() if table == "contacts" else rows["date"]
@@ -133,8 +136,11 @@ def test_dates_lie_inside_the_spell(company, table):
     assert dated.filter(outside).count().execute() == 0
 
 
-def test_money_adds_up_from_purchases_to_branch_months_to_the_last_cent(company):
-    lines = company.table("transactions").join(company.table("customers"), "customer")
+def test_money_adds_up_from_purchases_and_fees_to_branch_months_to_the_last_cent(company):
+    bought, fees = company.table("transactions"), company.table("fees")
+    charged = fees.filter(fees["charged"]).select("customer", "date", revenue="amount")
+    every = bought.select("customer", "date", "revenue").union(charged)
+    lines = every.join(company.table("customers"), "customer")
     lines = lines.mutate(month=lines["date"].truncate("M"))
     sold = lines.group_by("branch", "month").aggregate(sold=lines["revenue"].sum())
     books = company.table("branch_month")
@@ -142,7 +148,8 @@ def test_money_adds_up_from_purchases_to_branch_months_to_the_last_cent(company)
     difference = both["revenue"] - both["sold"].fill_null(Decimal(0))
     assert both.filter(difference != 0).count().execute() == 0
     assert books.filter(books["profit"] != books["revenue"] - books["cost"]).count().execute() == 0
-    assert books["revenue"].sum().execute() == company.table("transactions")["revenue"].sum().execute()
+    assert books["revenue"].sum().execute() == every["revenue"].sum().execute()
+    assert charged["revenue"].sum().execute() > 0
 
 
 def test_those_who_left_have_a_cause_and_a_day_and_the_others_neither(company):

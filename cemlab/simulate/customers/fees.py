@@ -62,10 +62,12 @@ def overages(world: World, streams: Streams, members: Members, clocks: tuple[Clo
         Clocks of leaving for a competitor and for the price, as if everybody were free to leave.
     """
     n, block, leaving = len(members), members.block, world.leaving
-    use = members.rate / world.buying.rate * np.asarray(leaving.fee_plans)[members.plan]
+    mean = world.buying.rate
+    use = np.divide(members.rate, mean, out=np.zeros(n), where=mean > 0)
+    own = np.asarray(leaving.fee_plans)[members.plan]
     first, last = DUE_MONTHS
     when = first + streams.uniform("fees.moment", n, block) * (last - first)
-    due = streams.uniform("fees.due", n, block) < -np.expm1(-leaving.fee_rate * use)
+    due = streams.uniform("fees.due", n, block) < -np.expm1(-leaving.fee_rate * use * own)
     moment = np.where(due & (when > members.joined), when, np.inf)
     risk = -np.expm1(-sum(hand.ahead(when, _WINDOW) for hand in clocks))
     points = np.full(n, leaving.fee_points)
