@@ -42,7 +42,7 @@ def omitted_confounder(
         Of which slope: "pooled", "controlled", or "within" units and periods.
     benchmarks
         Controls to compare with: their names, or a name for several controls together (all classes of a
-        trait); all controls, one by one, where None.
+        trait); where None all controls, the classes of one trait together.
     multiples
         How many times as strong as each benchmark.
     q
@@ -141,7 +141,11 @@ def _groups(
 ) -> dict[str, list[int]]:
     """Return where the controls of each benchmark stand."""
     if benchmarks is None:
-        asked: Mapping[str, Sequence[str]] = {name: (name,) for name in columns.controls}
+        # the classes of one trait, "format: mall" and so on, are one benchmark
+        traits: dict[str, list[str]] = {}
+        for name in columns.controls:
+            traits.setdefault(name.split(": ", 1)[0], []).append(name)
+        asked: Mapping[str, Sequence[str]] = traits
     elif isinstance(benchmarks, Mapping):
         asked = benchmarks
     else:

@@ -175,8 +175,8 @@ def times_as_strong(times: npt.ArrayLike, *, r2_score: float, r2_outcome: float)
     Returns
     -------
     tuple of arrays
-        Partial R² of the confounder with the score (missing where no confounder can be so strong) and with
-        the outcome (at most 1).
+        Partial R² of the confounder with the score and with the outcome; missing where no confounder can be
+        so strong.
 
     References
     ----------
@@ -195,8 +195,8 @@ def times_as_strong(times: npt.ArrayLike, *, r2_score: float, r2_outcome: float)
     with np.errstate(invalid="ignore", divide="ignore"):
         linked = k * r2_score**2 / ((1 - k * r2_score) * (1 - r2_score))
         shared = ((np.sqrt(k) + np.sqrt(linked)) / np.sqrt(1 - linked)) ** 2
-        outcome = np.minimum(shared * r2_outcome / (1 - r2_outcome), 1.0)
-    possible = (score < 1) & (linked < 1)
+        outcome = shared * r2_outcome / (1 - r2_outcome)
+    possible = (score < 1) & (linked < 1) & (outcome < 1)
     return np.where(possible, score, np.nan), np.where(possible, outcome, np.nan)
 
 
