@@ -158,8 +158,8 @@ def _checked(
     coded = [np.unique(code[keep], return_inverse=True)[1].astype(np.int64) for code in codes]
     if not keep.any() or coded[2].max() + 1 < _FEWEST_GROUPS:
         raise DesignError(
-            f"fewer than {_FEWEST_GROUPS} groups have persons who were seen in three periods that follow each "
-            "other; what persons carry over cannot be told"
+            f"fewer than {_FEWEST_GROUPS} groups have persons who were seen in three periods in a row; "
+            "what persons carry over cannot be told"
         )
     return np.stack(parts, axis=1)[keep], (coded[0], coded[1], coded[2])
 
