@@ -1,3 +1,11 @@
 """Who lifts whom, staff or customers: the vocabulary of notebook 10."""
 
-__all__: list[str] = []
+from cemlab.data.engagement_months import engagement_months, person_months
+from cemlab.employees.mirror import Mirror, mirror
+
+__all__ = [
+    "Mirror",
+    "engagement_months",
+    "mirror",
+    "person_months",
+]
