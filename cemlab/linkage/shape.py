@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,7 @@ class ShapeOfReturns(Result):
         conf_low, conf_high (there alone), band_low, band_high (everywhere at once); slope [outcome's unit a
         point of score], slope_std_error, slope_conf_low, slope_conf_high, slope_band_low, slope_band_high.
     slopes
-        Rows "low", "middle", "high" (the tenth, the half, nine tenths of the rows lie below): score, estimate,
+        Rows "low", "middle", "high" (a tenth, half, nine tenths of the rows lie below): score, estimate,
         std_error, conf_low, conf_high, band_low, band_high (all three at once); and "high less low", whose
         band is its interval, as that is one question.
     straight
@@ -95,9 +95,10 @@ class ShapeOfReturns(Result):
         low, _, high, more = self.slopes.to_dict("records")
         unit = f" {self.outcome_unit}" if self.outcome_unit else ""
         parts = [
-            f"One more point of {self.score_name} {self.evidence.relation} {number(low['estimate'])}{unit} of "
-            f"{self.outcome_name} at a low score ({_range(low, 'band')}) and {number(high['estimate'])}{unit} "
-            f"at a high one ({_range(high, 'band')})."
+            f"One more point of {self.score_name} {self.evidence.relation} "
+            f"{number(low['estimate'])}{unit} of {self.outcome_name} at a low score "
+            f"({_range(low, 'band')}) and {number(high['estimate'])}{unit} at a high one "
+            f"({_range(high, 'band')})."
         ]
         if self.curve == "line":
             parts.append("A line was drawn, so that no bend could show.")
@@ -110,9 +111,9 @@ class ShapeOfReturns(Result):
         if not np.isnan(self.flat_from):
             last = self.table.iloc[-1]
             parts.append(
-                f"From a score of {self.flat_from:.2f} on the band of the slope holds nought; that does not say "
-                f"that nothing more is gained there: at the end up to {number(last['slope_band_high'])} a point "
-                "is compatible with the data."
+                f"From a score of {self.flat_from:.2f} on the band of the slope holds nought; that does not "
+                "say that nothing more is gained there: at the end up to "
+                f"{number(last['slope_band_high'])} a point is compatible with the data."
             )
         return f"{' '.join(parts)} ({100 * self.conf_level:g} % intervals.)"
 
@@ -186,13 +187,14 @@ def shape_of_returns(
 
     Notes
     -----
-    Units and periods have levels of their own; errors are clustered, and bands come from a multiplier
-    bootstrap of the clusters. An error in the score flattens a curve and smooths its bends more than its
-    slope: with reliability r a line's slope falls to r of its size and a quadratic's bend to about r². The two
-    halves undo it for a quadratic (Cheng & Schneeweiss 1998). A bend on the level of the score also tells
-    units of high scores from those of low (where a unit that earns more per customer has both the higher score
-    and the steeper slope, that looks like a bend); a check sets it beside the bend of each unit's own
-    departures (Giesselmann & Schmidt-Catran 2022).
+    Units and periods have levels of their own; errors are those of leaving each cluster out (jackknife, which
+    allows for few units at the ends of the score), bands come from a multiplier bootstrap of them. An
+    error in the score flattens a curve and smooths its bends more than its slope: with reliability r a
+    line's slope falls to r of its size and a quadratic's bend to about r². The two halves undo it for a
+    quadratic (Cheng & Schneeweiss 1998). A bend on the level of the score also tells units of high scores
+    from those of low (where a unit that earns more per customer has both the higher score and the steeper
+    slope, that looks like a bend); a check sets it beside the bend of each unit's own departures
+    (Giesselmann & Schmidt-Catran 2022).
 
     References
     ----------
@@ -204,16 +206,16 @@ def shape_of_returns(
 
     Examples
     --------
+    >>> from cemlab.linkage.linked_panel import linked_panel
     >>> rng = np.random.default_rng(1)
     >>> unit, period = np.divmod(np.arange(480), 12)
     >>> x = rng.standard_normal(480)
-    >>> panel = LinkedPanel(units=tuple(map(str, range(40))), periods=tuple(range(12)), unit=unit, period=period,
-    ...     outcome=x + x**2 + unit, score=x, halves=None, controls=np.empty((480, 0)), control_names=(),
-    ...     weights=np.ones(480), cluster=unit, outcome_name="profit", score_name="cx", outcome_unit="EUR",
-    ...     n_given=480)
-    >>> found = shape_of_returns(panel, curve="quadratic")
-    >>> found._verdict()
-    'returns rise with the score'
+    >>> frame = pd.DataFrame({"branch": unit.astype(str), "month": period, "cx": x,
+    ...                       "profit": x + x**2 + unit})
+    >>> found = shape_of_returns(linked_panel(frame, outcome="profit"), curve="quadratic")
+    >>> bend = (found.slopes["estimate"] - 1) / found.slopes["score"]
+    >>> bend.head(3).round(6).tolist()
+    [2.0, 2.0, 2.0]
     """
     check_conf_level(conf_level)
     check_seed(seed)
@@ -320,14 +322,14 @@ def _bend_check(panel: LinkedPanel) -> tuple[Check, ...]:
             null="the bend on the level of the score is that of each unit's own departures",
             passed=agree,
             detail=(
-                f"Bend (per squared point) {number(bends[0])} on the level, {number(bends[1])} on departures; "
-                f"difference {number(told['estimate'])} ({_range(told.to_dict(), 'conf')})."
+                f"Bend (per squared point) {number(bends[0])} on the level, {number(bends[1])} on "
+                f"departures; difference {number(told['estimate'])} ({_range(told.to_dict(), 'conf')})."
             ),
             remedy="Units with high scores have other slopes for reasons of their own: trust the departures.",
         ),
     )
 
 
-def _range(row: dict[str, float], kind: str) -> str:
+def _range(row: Mapping[Any, Any], kind: str) -> str:
     low, high = row[f"{kind}_low"], row[f"{kind}_high"]
     return "no interval" if np.isnan(low) else f"{number(low)} to {number(high)}"

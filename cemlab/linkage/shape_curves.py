@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -85,22 +85,25 @@ def grid_of(panel: LinkedPanel) -> Grid:
     return Grid(unit=panel.unit, period=panel.period, cluster=panel.cluster, weights=panel.weights)
 
 
+def halves_of(panel: LinkedPanel) -> Floats:
+    """Return the score from two halves of the answers, or say that they are missing."""
+    if panel.halves is None:
+        raise DesignError(
+            "score_error='taken out' needs the score from two halves of the answers; name them in reading "
+            "the panel (halves=…), or take score_error='left in'"
+        )
+    return panel.halves
+
+
 def _without_error(panel: LinkedPanel, curve: Curve, reference: float, names: Sequence[str]) -> WithinSlopes:
     if curve == "spline":
         raise OptionError(
-            "the score's error cannot be taken out of a spline by two halves; take curve='quadratic' or 'line', "
-            "or score_error='left in'"
+            "the score's error cannot be taken out of a spline by two halves; take curve='quadratic' or "
+            "'line', or score_error='left in'"
         )
-    if panel.halves is None:
-        raise DesignError(
-            "score_error='taken out' needs the score from two halves of the answers; name them in reading the "
-            "panel (halves=…), or take score_error='left in'"
-        )
-    halves, grid = panel.halves - reference, grid_of(panel)
+    halves, grid = halves_of(panel) - reference, grid_of(panel)
     if curve == "quadratic":
-        return split_quadratic(
-            panel.outcome, halves=halves, controls=panel.controls, grid=grid, names=names
-        )
+        return split_quadratic(panel.outcome, halves=halves, controls=panel.controls, grid=grid, names=names)
     return split_slopes_of(
         panel.outcome,
         first=halves[:, :1],
@@ -113,7 +116,8 @@ def _without_error(panel: LinkedPanel, curve: Curve, reference: float, names: Se
 
 def curve_table(found: Fitted, score: Floats, *, conf_level: float, seed: int) -> pd.DataFrame:
     """Return curve and slope over the range of the scores, with bands that hold everywhere at once."""
-    at = np.linspace(*np.quantile(score, _ENDS), _POINTS)
+    first, last = np.quantile(score, _ENDS)
+    at = np.linspace(first, last, _POINTS)
     values, slopes = found.columns(at)
     table = pd.DataFrame({"score": at})
     for prefix, directions in (("", values), ("slope_", slopes)):
@@ -125,9 +129,7 @@ def curve_table(found: Fitted, score: Floats, *, conf_level: float, seed: int) -
     return table
 
 
-def told_at_once(
-    estimate: Floats, influence: Floats, *, conf_level: float, seed: int
-) -> pd.DataFrame:
+def told_at_once(estimate: Floats, influence: Floats, *, conf_level: float, seed: int) -> pd.DataFrame:
     """Return estimates with errors clustered, intervals for each, and bands that hold for all at once."""
     stratum = np.zeros(len(influence), dtype=np.int64)
     spread = errors(influence, stratum)
@@ -147,9 +149,7 @@ def told_at_once(
     )
 
 
-def _columns(
-    score: Floats, curve: Curve, reference: float, knots: Sequence[float]
-) -> tuple[Floats, Floats]:
+def _columns(score: Floats, curve: Curve, reference: float, knots: Sequence[float]) -> tuple[Floats, Floats]:
     x = np.asarray(score, dtype=float) - reference
     if curve == "spline":
         moved = np.asarray(knots) - reference
@@ -162,7 +162,7 @@ def _columns(
 
 def _knots(score: Floats, knots: int | Sequence[float]) -> tuple[float, ...]:
     """Return the knots given, or lay so many where the rows are."""
-    if isinstance(knots, Integral) and not isinstance(knots, bool):
+    if isinstance(knots, int | np.integer) and not isinstance(knots, bool):
         if not 3 <= knots <= _MOST:
             raise OptionError(f"knots is {knots!r}; allowed: 3 to {_MOST}, or their places in a list")
         places = _PLACES.get(int(knots), tuple(np.linspace(0.05, 0.95, int(knots))))

@@ -1,4 +1,4 @@
-"""Holm's p-values: several questions asked of the same data."""
+"""Holm's adjustment: p-values that answer for having looked at many."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Floats = npt.NDArray[np.float64]
 
 
 def holm(p_values: npt.ArrayLike) -> Floats:
-    """Return p-values adjusted so that the chance of any false finding among all is held.
+    """Return Holm's adjusted p-values, in the order given.
 
     Parameters
     ----------
     p_values
-        (k).
+        (n), from 0 to 1.
 
     References
     ----------
@@ -23,12 +23,12 @@ def holm(p_values: npt.ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> holm([0.01, 0.04, 0.03]).round(3).tolist()
+    >>> holm([0.01, 0.04, 0.03]).tolist()
     [0.03, 0.06, 0.06]
     """
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(steps, 1.0)
+    adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted

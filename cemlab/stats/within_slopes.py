@@ -1,4 +1,4 @@
-"""Slopes within units and periods, with what each cluster moves them by; error in the score taken out by halves."""
+"""Slopes within units and periods, with what each cluster moves them by; the score's error taken out."""
 
 from __future__ import annotations
 
@@ -30,18 +30,28 @@ class WithinSlopes:
     coefficient
         (k).
     influence
-        (g, k) what each cluster moves them by, so that influence' influence times g / (g − 1) is their
-        covariance; the share of rows that coefficients and periods use up is in it.
+        (g, k) what each cluster moves them by, by leaving it out (times (g − 1) / g): influence' influence
+        times g / (g − 1) is the covariance.
+    plain
+        (g, k) the same to first order: plain' plain times g / (g − 1) is the usual clustered covariance, with
+        (m − 1) / (m − k − periods) in it.
     """
 
     coefficient: Floats
     influence: Floats
+    plain: Floats
 
     @property
     def covariance(self) -> Floats:
-        """(k, k) clustered (Liang & Zeger 1986), times g / (g − 1) · (m − 1) / (m − k − periods)."""
+        """(k, k) the jackknife over clusters, which allows for a few that carry much of the slope."""
         g = len(self.influence)
         return np.asarray(self.influence.T @ self.influence * (g / (g - 1)))
+
+    @property
+    def plain_covariance(self) -> Floats:
+        """(k, k) clustered as Stata and pyfixest do (Liang & Zeger 1986)."""
+        g = len(self.plain)
+        return np.asarray(self.plain.T @ self.plain * (g / (g - 1)))
 
     def wald(self, rows: npt.ArrayLike) -> tuple[float, int, int, float]:
         """Return F, its degrees of freedom and the p-value of "rows times coefficients are all nought"."""
@@ -60,7 +70,7 @@ class WithinSlopes:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Grid:
-    """Where the rows of a panel stand: (m) number of unit, period and cluster from 0, and positive weights."""
+    """Where the rows (m) stand: numbers of unit, period and cluster from 0, and positive weights."""
 
     unit: Ints
     period: Ints
@@ -70,7 +80,7 @@ class Grid:
     def within(self, values: Floats) -> Floats:
         """Return columns less the levels of units and periods."""
         weights = None if np.ptp(self.weights) == 0 else self.weights
-        return within_two_ways(values, unit=self.unit, period=self.period, weights=weights)
+        return np.asarray(within_two_ways(values, unit=self.unit, period=self.period, weights=weights))
 
     def own_share(self) -> Floats:
         """Return (m) what of a row's value is left in it when the levels are taken out.
@@ -103,10 +113,10 @@ def within_slopes(outcome: Floats, *, design: Floats, grid: Grid, names: Sequenc
     y, x = both[:, 0], both[:, 1:]
     _refuse_copies(x, design, grid, names)
     weighted = x * grid.weights[:, None]
-    bread = np.linalg.inv(weighted.T @ x)
-    coefficient = bread @ (weighted.T @ y)
+    products = by_cluster(weighted[:, :, None] * x[:, None, :], grid)
+    coefficient = np.linalg.solve(products.sum(axis=0), weighted.T @ y)
     scores = weighted * (y - x @ coefficient)[:, None]
-    return _slopes(coefficient, scores, bread, grid)
+    return slopes_from(coefficient, scores, products, grid)
 
 
 def split_slopes_of(
@@ -149,20 +159,20 @@ def split_slopes_of(
     _refuse_copies((a + b) / 2, np.column_stack([(first + second) / 2, controls]), grid, names)
     _refuse_unlike(a, b, grid.weights, names)
     wa, wb = a * grid.weights[:, None], b * grid.weights[:, None]
-    bread = np.linalg.inv(wa.T @ b + wb.T @ a)
-    coefficient = bread @ ((wa + wb).T @ y)
+    products = by_cluster(wa[:, :, None] * b[:, None, :] + wb[:, :, None] * a[:, None, :], grid)
+    coefficient = np.linalg.solve(products.sum(axis=0), (wa + wb).T @ y)
     scores = wa * (y - b @ coefficient)[:, None] + wb * (y - a @ coefficient)[:, None]
-    return _slopes(coefficient, scores, bread, grid)
+    return slopes_from(coefficient, scores, products, grid)
 
 
 def split_quadratic(
     outcome: Floats, *, halves: Floats, controls: Floats, grid: Grid, names: Sequence[str]
 ) -> WithinSlopes:
-    """Return line and bend of an outcome on a score whose errors bend curves, from products of its two halves.
+    """Return line and bend of an outcome on a score with errors, from products of its two halves.
 
     With true score x, halves a and b, and errors of variance v in each: the mean of a b is x², that of
-    a b (a + b) / 2 is x³ + v x, that of a² b² is x⁴ + 2 v x² + v². What is too much is taken out of the normal
-    equations; v is half the mean square of a − b.
+    a b (a + b) / 2 is x³ + v x, that of a² b² is x⁴ + 2 v x² + v². What is too much is taken out of the
+    normal equations; v is half the mean square of a − b.
 
     Parameters
     ----------
@@ -219,34 +229,52 @@ def split_quadratic(
             [kept @ line, kept @ (2 * square + 2 * error)],
         ]
     )
-    normal = (x * w[:, None]).T @ x
-    normal[:2, :2] -= too_much.sum(axis=0)
+    products = by_cluster((x * w[:, None])[:, :, None] * x[:, None, :], grid)
+    products[:, :2, :2] -= by_cluster(too_much, grid)
+    normal = products.sum(axis=0)
     scale = np.sqrt(np.abs(np.diag(normal)))
     if np.linalg.eigvalsh(normal / np.outer(scale, scale)).min() < _SHARED**2 or (np.diag(normal) <= 0).any():
         raise DesignError(
             "the two halves of the score share too little for its square; take curve='line', or more answers"
         )
-    bread = np.linalg.inv(normal)
-    coefficient = bread @ ((x * w[:, None]).T @ y)
+    coefficient = np.linalg.solve(normal, (x * w[:, None]).T @ y)
     scores = x * (w * (y - x @ coefficient))[:, None]
     scores[:, :2] += np.einsum("mij,j->mi", too_much, coefficient[:2])
     # the errors' variance is estimated too
     scores[:, :2] += np.outer((apart - error) * w / w.sum(), per_error @ coefficient[:2])
-    return _slopes(coefficient, scores, bread, grid)
+    return slopes_from(coefficient, scores, products, grid)
 
 
-def _slopes(coefficient: Floats, scores: Floats, bread: Floats, grid: Grid) -> WithinSlopes:
-    """Add scores up by cluster; count coefficients, and periods as they do not lie within clusters."""
+def by_cluster(values: Floats, grid: Grid) -> Floats:
+    """Return (g, …) sums over the rows of each cluster."""
     g = int(grid.cluster.max()) + 1
     if g < _FEWEST:
         raise DesignError(f"{g} cluster(s); errors clustered by unit need {_FEWEST} and more")
-    sums = np.stack([np.bincount(grid.cluster, column, g) for column in scores.T], axis=1)
+    flat = values.reshape(len(values), -1)
+    sums = np.stack([np.bincount(grid.cluster, column, g) for column in flat.T], axis=1)
+    return np.asarray(sums.reshape(g, *values.shape[1:]), dtype=np.float64)
+
+
+def slopes_from(coefficient: Floats, scores: Floats, products: Floats, grid: Grid) -> WithinSlopes:
+    """Return what each cluster moves the coefficients by, to first order and by leaving it out.
+
+    The levels of periods are not found anew without the cluster, which matters by one over the clusters.
+    """
     m, periods = len(scores), int(grid.period.max()) + 1
     # the levels of units lie within clusters and cost nothing, as in Stata and pyfixest
     rest = m - len(coefficient) - periods
     if rest < 1:
         raise DesignError(f"{m} rows cannot tell {len(coefficient)} coefficients and {periods} periods apart")
-    return WithinSlopes(coefficient=coefficient, influence=sums @ bread.T * np.sqrt((m - 1) / rest))
+    sums, whole = by_cluster(scores, grid), products.sum(axis=0)
+    g = len(sums)
+    plain = np.linalg.solve(whole, sums.T).T * np.sqrt((m - 1) / rest)
+    try:
+        without = np.linalg.solve(whole - products, sums[:, :, None])[:, :, 0]
+    except np.linalg.LinAlgError:
+        raise DesignError(
+            "one cluster alone carries a coefficient; without it there is none to tell"
+        ) from None
+    return WithinSlopes(coefficient=coefficient, influence=without * ((g - 1) / g), plain=plain)
 
 
 def _refuse_copies(within: Floats, raw: Floats, grid: Grid, names: Sequence[str]) -> None:
