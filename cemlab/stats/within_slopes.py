@@ -89,7 +89,7 @@ class Grid:
         """
         w = self.weights
         of_unit, of_period = np.bincount(self.unit, w)[self.unit], np.bincount(self.period, w)[self.period]
-        return 1 - w / of_unit - w / of_period + w / w.sum()
+        return np.asarray(1 - w / of_unit - w / of_period + w / w.sum())
 
 
 def within_slopes(outcome: Floats, *, design: Floats, grid: Grid, names: Sequence[str]) -> WithinSlopes:
