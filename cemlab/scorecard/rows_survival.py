@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from cemlab import survival
 from cemlab.errors import DesignError
 from cemlab.scorecard.row import Estimate, Row, planted
-from cemlab.simulate.oracle import Oracle, Trait
+from cemlab.simulate.oracle import Oracle
+from cemlab.simulate.true_curves import Trait
 from cemlab.simulate.worlds import WORLDS
 
 if TYPE_CHECKING:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from cemlab.errors import OptionError, one_of
 from cemlab.simulate.buying.campaigns import KINDS, campaign_chances
-from cemlab.simulate.customers.at_risk import AtRisk
-from cemlab.simulate.customers.members import LONGEST_TENURE
+from cemlab.simulate.by_lot import fee_outcomes, save_offer_outcomes
 from cemlab.simulate.halden import Halden
 from cemlab.simulate.opening import halden_of
+from cemlab.simulate.people_truths import engagement_paths, variance_parts
 from cemlab.simulate.replay import BRANCH_OUTCOMES, CUSTOMER_OUTCOMES, Replay, replay
-from cemlab.simulate.state import ACQUISITION, AS_IT_WAS, CAUSES, PLANS, RISKS, TYPES, Members, Scenario
-from cemlab.simulate.streams import Ints
-from cemlab.simulate.timeline import DAYS, MONTH_DAYS, month_dates
+from cemlab.simulate.state import AS_IT_WAS, Scenario
+from cemlab.simulate.timeline import month_dates
+from cemlab.simulate.true_curves import TrueCurves, refuse_unknown
+from cemlab.simulate.worth import leaving_per_point, value_of_a_point
 
 if TYPE_CHECKING:
     from cemlab.data.company import Company
 
-Cause = Literal["training", "training everywhere", "cx", "recession", "save offers", "onboarding"]
-Trait = Literal["plan", "type", "acquisition_channel"]
+Cause = Literal["training", "training everywhere", "cx", "recession", "save offers", "fees", "onboarding"]
 By = Literal["company", "branch", "month", "branch_month", "customer"]
 
 # What is done, and what it is compared with.
@@ -35,13 +33,9 @@ _CONTRASTS: dict[Cause, tuple[Scenario, Scenario]] = {
     "cx": (Scenario(cx=1.0), AS_IT_WAS),
     "recession": (AS_IT_WAS, Scenario(recession=False)),
     "save offers": (Scenario(save_offer="all"), Scenario(save_offer="none")),
+    "fees": (Scenario(fees="all"), Scenario(fees="none")),
     "onboarding": (Scenario(onboarding="all"), Scenario(onboarding="none")),
 }
-_SIX_MONTHS = 182
-_WILLING = (0, 1)  # codes of the causes of leaving by one's own will
-_TRAITS: dict[str, tuple[str, ...]] = {"plan": PLANS, "type": TYPES, "acquisition_channel": ACQUISITION}
-#: Days of the longest contract there can be.
-_LONGEST = int(LONGEST_TENURE * MONTH_DAYS) + DAYS + 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,7 +62,7 @@ class Effect:
     total: float
 
 
-class Oracle:
+class Oracle(TrueCurves):
     """What would have happened to a simulated company.
 
     Parameters
@@ -84,7 +78,7 @@ class Oracle:
     """
 
     def __init__(self, halden: Halden) -> None:
-        self.halden = halden
+        super().__init__(halden)
         self.replay = lru_cache(maxsize=8)(self._replay)
 
     @classmethod
@@ -111,8 +105,8 @@ class Oracle:
             trained in the first wave's month against none. ``"cx"``: one SD more experience for every
             customer in every month against what was; it falls from the sky, so that the staff's engagement,
             which would follow the experience, stays as it was. ``"recession"``: with it against without.
-            ``"save offers"``: everybody considered gets one against nobody. ``"onboarding"``: every new
-            customer against none.
+            ``"save offers"``: everybody considered gets one against nobody. ``"fees"``: every fee that fell
+            due charged against all waived. ``"onboarding"``: every new customer against none.
         on
             The outcome; by branch or month one of :data:`cemlab.simulate.replay.BRANCH_OUTCOMES`, by customer
             one of :data:`cemlab.simulate.replay.CUSTOMER_OUTCOMES`, for the company any of them.
@@ -121,25 +115,25 @@ class Oracle:
 
         Notes
         -----
-        Profit is that of the branches' books: margin less pay, training and house, and less save offers,
-        onboarding and campaigns. Messages, questionnaires and the minutes of contacts are head office's and
-        in no branch's books; a cause that changes them changes more money than is counted here.
+        Profit is that of the branches' books: margin and fees less pay, training and house, and less save
+        offers, onboarding and campaigns. Messages, questionnaires and the minutes of contacts are head
+        office's and in no branch's books; a cause that changes them changes more money than is counted here.
 
         Raises
         ------
         OptionError
             If there is no such cause, outcome or grouping; the line lists those there are.
         """
-        _check(cause, _CONTRASTS, "cause")
-        _check(by, get_args(By), "grouping")
+        refuse_unknown(cause, _CONTRASTS, "cause")
+        refuse_unknown(by, get_args(By), "grouping")
         done, not_done = (self.replay(scenario) for scenario in _CONTRASTS[cause])
         if by == "customer" or (by == "company" and on not in BRANCH_OUTCOMES):
-            _check(on, CUSTOMER_OUTCOMES, "outcome of a customer")
+            refuse_unknown(on, CUSTOMER_OUTCOMES, "outcome of a customer")
             numbers = np.arange(len(done.branch)) + 1
             keys = pd.DataFrame({"customer": [f"C{number:07d}" for number in numbers]})
             values = [run.by_customer(on) for run in (done, not_done)]
         else:
-            _check(on, BRANCH_OUTCOMES, "outcome of a branch")
+            refuse_unknown(on, BRANCH_OUTCOMES, "outcome of a branch")
             keys = self._branch_months()
             values = [run.by_branch_month(on).ravel() for run in (done, not_done)]
         table = keys.assign(**{"with": values[0], "without": values[1]})
@@ -159,133 +153,6 @@ class Oracle:
         months = month_dates()
         return pd.DataFrame({"branch": np.repeat(branches, len(months)), "month": months * len(branches)})
 
-    def retention(self, *days: int) -> pd.DataFrame:
-        """Return the true share of customers still there after so many days of contract.
-
-        The true hazards of those then under observation are averaged at each length of contract, late entry
-        included; an estimate from the same spells differs from this by chance alone.
-
-        Parameters
-        ----------
-        *days
-            Lengths of contract.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``time`` [days], ``truth`` [share still there].
-        """
-        watched = AtRisk(max(days))
-        self._watch(watched)
-        return pd.DataFrame({"time": days, "truth": watched.retention(np.array(days))})
-
-    def incidence(self, *days: int) -> pd.DataFrame:
-        """Return the true share of customers gone for each cause after so many days of contract.
-
-        As :meth:`retention`; the shares of all causes add up to what that says is gone.
-
-        Parameters
-        ----------
-        *days
-            Lengths of contract.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``cause``, ``time`` [days], ``truth`` [share gone for it].
-        """
-        watched = AtRisk(max(days))
-        self._watch(watched)
-        truth = watched.incidence(np.array(days))
-        causes = CAUSES[: len(truth)]
-        return pd.DataFrame(
-            {
-                "cause": np.repeat(causes, len(days)),
-                "time": np.tile(days, len(causes)),
-                "truth": truth.ravel(),
-            }
-        )
-
-    def hazard_ratio(self, of: Trait, *, cause: str, level: str, reference: str) -> float:
-        """Return the true hazard ratio of a cause among those still there, which frailty draws nearer to one.
-
-        True hazards of both are averaged over those at risk at each length of contract who are alike in the
-        other traits, and compared by Mantel and Haenszel's weights. What was planted holds for one and the
-        same customer.
-
-        Parameters
-        ----------
-        of
-            The trait: ``"plan"``, ``"type"`` or ``"acquisition_channel"``.
-        cause
-            Of leaving.
-        level, reference
-            Two values of it.
-
-        Raises
-        ------
-        OptionError
-            If there is no such trait, cause or value; the line lists those there are.
-        """
-        _check(of, _TRAITS, "trait")
-        _check(cause, CAUSES[:-1], "cause of leaving")
-        for value in (level, reference):
-            _check(value, _TRAITS[of], f"{of.replace('_', ' ')}")
-        others = [name for name in _TRAITS if name != of]
-        pair = [_TRAITS[of].index(value) for value in (reference, level)]
-
-        def coded(members: Members) -> Ints:
-            own, first, second = (_trait(members, name) for name in (of, *others))
-            alike = first * len(_TRAITS[others[1]]) + second
-            return np.where(np.isin(own, pair), 2 * alike + (own == pair[1]), -1)
-
-        cells = len(_TRAITS[others[0]]) * len(_TRAITS[others[1]])
-        watched = AtRisk(_LONGEST, 2 * cells)
-        self._watch(watched, coded)
-        return watched.ratio([CAUSES.index(cause)])
-
-    def onboarding(self, horizon: int) -> pd.DataFrame:
-        """Return what onboarding every new customer changes against onboarding none.
-
-        Parameters
-        ----------
-        horizon
-            Days of contract within which time gained is counted.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``quantity``, ``truth``: ``"hazard ratio"`` of leaving by one's own will while it acts, averaged
-            over those then at risk either way, and ``"days gained"`` as a customer within the horizon,
-            whatever one leaves for.
-        """
-        watched = AtRisk(horizon, 2)
-        for arm, scenario in enumerate(reversed(_CONTRASTS["onboarding"])):
-            self._watch(watched, partial(_newcomers, group=arm), scenario)
-        acts = round(self.halden.world.leaving.onboarding_months * MONTH_DAYS)
-        held_back, onboarded = watched.curves()
-        gained = np.trapezoid(onboarded - held_back)
-        return pd.DataFrame(
-            {
-                "quantity": ["hazard ratio", "days gained"],
-                "truth": [watched.ratio(_WILLING, days=acts), float(gained)],
-            }
-        )
-
-    def _watch(
-        self,
-        watched: AtRisk,
-        coded: Callable[[Members], Ints] | None = None,
-        scenario: Scenario = AS_IT_WAS,
-    ) -> None:
-        """Add all customers under a scenario, in the groups that they are coded into."""
-        network = self.halden.network(scenario)
-        for block in self.halden.blocks():
-            members = self.halden.members(network, block)
-            lives = self.halden.lives(network, members, scenario)
-            group = None if coded is None else coded(members)
-            watched.add(self.halden.world, members, lives, group=group, scenario=scenario)
-
     def save_offers(self) -> pd.DataFrame:
         """Return what would become of each customer considered for a save offer, without one and with one.
 
@@ -297,22 +164,72 @@ class Oracle:
             ``margin_without``, ``margin_with`` [EUR over the data].
         """
         without, offered = (self.replay(Scenario(save_offer=who)) for who in ("none", "all"))
-        was = self.replay(AS_IT_WAS)
-        rows = np.flatnonzero(was.considered)
-        day = was.considered_day[rows]
-        frame = pd.DataFrame(
-            {
-                "customer": [f"C{row + 1:07d}" for row in rows],
-                "date": day,
-                "risk": np.array(RISKS)[was.risk[rows]],
-                "offered": was.offered[rows],
-            }
-        )
-        for name, run in (("without", without), ("with", offered)):
-            willing = run.cause[rows] < 2
-            frame[f"left_{name}"] = willing & (run.exit[rows] <= day + _SIX_MONTHS)
-            frame[f"margin_{name}"] = run.by_customer("margin")[rows]
-        return frame
+        return save_offer_outcomes(self.replay(AS_IT_WAS), without=without, offered=offered)
+
+    def fees(self) -> pd.DataFrame:
+        """Return what would become of each customer whose fee fell due, with it waived and with it charged.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``customer``, ``date`` [days from the start of the data], ``amount`` [EUR that fell due],
+            ``charged`` [what was done], and the potential outcomes ``left_without``, ``left_with`` [by their
+            own will within 182 days], ``margin_without``, ``margin_with`` [EUR over the data, of goods].
+        """
+        without, charged = (self.replay(Scenario(fees=who)) for who in ("none", "all"))
+        return fee_outcomes(self.replay(AS_IT_WAS), without=without, charged=charged)
+
+    def value_of_a_point(self) -> pd.DataFrame:
+        """Return what one SD more experience is worth in the same month.
+
+        The very same members in the same months, half an SD of experience up less half an SD down: nobody
+        stays longer for it, and no fixed cost moves. Save offers, fees and campaigns stay as they were.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``quantity``, ``truth``, ``unit``: ``"margin"`` and ``"spend"`` [EUR a customer and month per SD],
+            ``"log spend"`` [log of all customers' spending per SD].
+        """
+        return value_of_a_point(self.halden)
+
+    def leaving_per_point(self) -> pd.DataFrame:
+        """Return how the chance to leave within a month moves with one SD of experience in that month.
+
+        Members as in :meth:`value_of_a_point`; save offers and fees apart.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``cause`` [``"willing"``: for a competitor or the price; ``"any"``], ``quantity`` [``"share"`` or
+            ``"log share"``], ``truth``, ``unit``.
+        """
+        return leaving_per_point(self.halden)
+
+    def variance_shares(self) -> pd.DataFrame:
+        """Return how much of what is felt in contacts with people lies between employees, and branches.
+
+        Between employees of a branch: their quality, and what their engagement and training add over all
+        their months. Between branches: what customers meet with there, over all months. The rest is the
+        customer, the month, the matter and the moment.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``part`` [``"employee"``, ``"branch"``, ``"rest"``], ``planted`` [variance of ``mean_affect`` that
+            the world plants, where it is one number], ``variance`` [as realised], ``share`` [of all].
+        """
+        return variance_parts(self.halden)
+
+    def engagement_paths(self) -> pd.DataFrame:
+        """Return how engagement lifts experience in the same month, and experience engagement in the next.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``path``, ``when``, ``truth`` [SD per SD]; in the end means of an experience that lasts.
+        """
+        return engagement_paths(self.halden.world.network)
 
     def campaigns(self) -> pd.DataFrame:
         """Return each customer's chance to respond to each kind of campaign, without it and with it.
@@ -342,15 +259,6 @@ class Oracle:
         return pd.concat(frames, ignore_index=True)
 
 
-def _trait(members: Members, name: str) -> Ints:
-    return {"plan": members.plan, "type": members.type, "acquisition_channel": members.acquisition}[name]
-
-
-def _newcomers(members: Members, group: int) -> Ints:
-    """Return the number of a group for those who joined within the data, and −1 for the others."""
-    return np.where(members.joined >= 0, group, -1)
-
-
 def _unit(on: str, by: By) -> str:
     if on == "members" and by in ("company", "branch"):
         return "member-months"
@@ -366,9 +274,3 @@ def _gathered(table: pd.DataFrame, by: By, *, mean: bool) -> pd.DataFrame:
         return whole.to_frame().T
     groups = table.groupby(by, sort=False)[values]
     return (groups.mean() if mean else groups.sum()).reset_index()
-
-
-def _check(value: str, allowed: Iterable[str], what: str) -> None:
-    names = list(allowed)
-    if value not in names:
-        raise OptionError(one_of(value, names, what=what))
