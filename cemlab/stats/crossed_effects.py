@@ -216,15 +216,10 @@ def crossed_effects(sums: CrossedSums) -> CrossedFit:
     return _fitted(sums, free, np.empty(0))
 
 
-def deviance_at(sums: CrossedSums, ratio: Floats) -> float:
-    """Return twice the negative restricted log-likelihood at ratios (K), those of 0 left out of the model."""
-    free = np.flatnonzero(ratio > 0)
-    return -2 * _Equations(sums, free, np.log(ratio[free])).log_likelihood
-
-
-def slope_at(sums: CrossedSums, ratio: Floats) -> Floats:
-    """Return the slope (K) of the deviance in the logs of ratios, all above 0."""
-    return -2 * _Equations(sums, np.arange(len(ratio)), np.log(ratio)).slope
+def deviance_and_slope(sums: CrossedSums, ratio: Floats) -> tuple[float, Floats]:
+    """Return twice the negative restricted log-likelihood, and its slope (K) in the logs of the ratios (K)."""
+    here = _Equations(sums, np.arange(len(ratio)), np.log(ratio))
+    return -2 * here.log_likelihood, -2 * here.slope
 
 
 class _Equations:
