@@ -59,10 +59,11 @@ def test_profit_is_margin_less_what_offers_and_calls_cost(oracle, cause, done):
         lives = halden.lives(network, members, scenario)
         called = onboarded(members, scenario).sum()
         runs = taking_part(halden.streams, members, lives).cost.sum() / 10_000
-        counted[who] = 25 * lives.offered.sum() + 8 * called + runs
+        fees = lives.fee_amount[lives.fee_charged].sum()
+        counted[who] = 25 * lives.offered.sum() + 8 * called + runs - fees
     spent = counted["all"] - counted["none"]
     both = {on: oracle.effect(cause, on=on).total for on in ("profit", "margin")}
-    # those who stay longer are in more campaigns, too
+    # those who stay longer are in more campaigns, too, and pay more fees
     assert both["profit"] == pytest.approx(both["margin"] - spent, abs=0.01)
     assert spent > 2_000  # EUR: hundreds of offers, or of calls
 
@@ -116,6 +117,7 @@ def test_the_recession_costs_profit_in_its_year_alone(oracle):
         ("training everywhere", WAVES[0]),
         ("recession", 36),
         ("save offers", 6),  # the first month in which offers are considered
+        ("fees", 6),  # and in which fees fall due
         ("onboarding", 0),
         ("cx", 0),
     ],
@@ -157,6 +159,87 @@ def test_offers_leave_the_high_risk_alone_keep_the_middle_and_wake_the_low():
     for risk, planted in (("middle", -0.06), ("low", 0.02)):
         moved = change.get_group(risk)
         assert abs(moved.mean() - planted) < 4 * moved.std() / np.sqrt(len(moved))
+
+
+def test_fees_bring_what_was_charged_and_cost_the_margin_of_those_who_go(oracle):
+    fees, was = oracle.fees(), oracle.replay(AS_IT_WAS)
+    rows = fees["customer"].str[1:].astype(int).to_numpy() - 1
+    seen = np.where(fees["charged"], fees["margin_with"], fees["margin_without"])
+    assert np.allclose(seen, was.by_customer("margin")[rows], atol=0.005)
+    left = (was.cause[rows] < 2) & (was.exit[rows] <= fees["date"] + 182)
+    assert (np.where(fees["charged"], fees["left_with"], fees["left_without"]) == left).all()
+    both = {on: oracle.effect("fees", on=on).total for on in ("revenue", "cost", "profit", "margin")}
+    lost = (fees["margin_without"] - fees["margin_with"]).sum()
+    assert both["margin"] == pytest.approx(-lost, abs=0.01)
+    assert lost > 0
+    assert both["profit"] == pytest.approx(both["revenue"] - both["cost"], abs=0.01)
+    # those gone are in fewer campaigns; nothing else stands between margin, fees and profit
+    saved = both["profit"] - (fees["amount"].sum() - lost)
+    assert 0 <= saved < 0.02 * lost
+
+
+def test_a_point_is_worth_what_the_very_same_members_buy_more(oracle):
+    found = oracle.value_of_a_point().set_index("quantity")["truth"]
+    buying = oracle.halden.world.buying
+    assert found["margin"] / found["spend"] == pytest.approx(buying.margin, abs=0.02)
+    # the curve's slope is exp(0.5 E) times the planted one: Jensen's mean over experiences of SD 1 or so
+    assert buying.experience < found["log spend"] < 1.6 * buying.experience
+    wide = Oracle(Halden(customers=21_000, seed=5))  # two blocks
+    assert wide.value_of_a_point().set_index("quantity")["truth"]["log spend"] == pytest.approx(
+        found["log spend"], rel=0.05
+    )
+    still = Oracle(Halden(customers=500, world_name="stationary"))
+    assert (still.value_of_a_point()["truth"] == 0).all()
+    assert (still.leaving_per_point()["truth"] == 0).all()
+
+
+def test_leaving_falls_with_experience_between_the_ratios_of_its_causes(oracle):
+    found = oracle.leaving_per_point().set_index(["cause", "quantity"])["truth"]
+    leaving = oracle.halden.world.leaving
+    low, high = np.log(leaving.experience), np.log(leaving.experience_price)
+    assert low < found["willing", "log share"] < high
+    assert found["willing", "log share"] < found["any", "log share"] < 0
+    # those who move or die do so at the same rate; who would leave twice in a month leaves once
+    assert found["any", "share"] == pytest.approx(found["willing", "share"], rel=0.02)
+
+
+def test_the_lifetime_is_the_area_under_the_true_curve(oracle):
+    found = oracle.lifetime(horizon=365, discount=0.0).set_index("quantity")["truth"]
+    days = np.arange(366)
+    there = oracle.retention(*days.tolist())["truth"].to_numpy()
+    assert found["months"] == found["discounted months"]
+    assert found["months"] == pytest.approx(((there[1:] + there[:-1]) / 2).sum() / MONTH_DAYS)
+    less = oracle.lifetime(horizon=365, discount=0.08).set_index("quantity")["truth"]["discounted months"]
+    assert less == pytest.approx(np.trapezoid(there * 1.08 ** (-days / 365.25)) / MONTH_DAYS)
+    years = oracle.lifetime().set_index("quantity")["truth"]["elasticity to retention"]
+    # a year's retention is met on average after one to two and a half of five years
+    assert 1 < years < 2.5
+
+
+def test_in_the_stationary_world_nobody_can_be_kept_any_better():
+    found = Oracle(Halden(customers=300, world_name="stationary")).lifetime(discount=0.0)
+    truth = found.set_index("quantity")["truth"]
+    assert truth["months"] == pytest.approx(1826 / MONTH_DAYS)
+    assert truth["elasticity to retention"] == 0
+
+
+def test_employees_and_branches_make_the_shares_that_are_planted(oracle):
+    parts = oracle.variance_shares().set_index("part")
+    assert parts["share"].sum() == pytest.approx(1)
+    # 60 branches: a variance with a relative SD of 0.18; 1,600 persons of unequal stay, 0.05 and training
+    assert parts["variance"]["branch"] == pytest.approx(parts["planted"]["branch"], rel=4 * 0.18)
+    assert parts["variance"]["employee"] == pytest.approx(parts["planted"]["employee"], rel=4 * 0.05)
+    paths = oracle.engagement_paths()
+    network = oracle.replay(AS_IT_WAS).network
+    level = network.experience - network.training_effect - network.spill_over
+    lifted = paths["truth"][0] * network.engagement
+    # what is left of the experience is the branch's own level and months: the staff's mood is gone from it
+    own = level - lifted
+    within = [part - part.mean(axis=1, keepdims=True) for part in (own, network.engagement)]
+    slope = (within[0] * within[1]).sum() / (within[1] ** 2).sum()
+    # 60 × 47 months of SD 0.25 against engagement of SD 0.17 or so, months bound together: four errors
+    assert abs(slope) < 4 * 0.25 / 0.17 / np.sqrt(60 * 47) * 1.5
+    assert paths["truth"].tolist() == pytest.approx([0.2, 0.1, 0.4, 0.1 / 0.6])
 
 
 def test_campaign_chances_are_chances_and_their_value_is_money(oracle):
