@@ -113,6 +113,40 @@ def fit_sbg(lost: ArrayLike, *, survivors: float) -> SBGFit:
     if (gone < 0).any() or rest < 0:
         raise DataError("lost and survivors count customers; none of them may be negative")
     stayed = rest + np.concatenate([np.cumsum(gone[::-1])[::-1][1:], [0.0]])
+    return fit_sbg_at_risk(gone, stayed=stayed, n=float(gone.sum() + rest))
+
+
+def fit_sbg_at_risk(lost: ArrayLike, *, stayed: ArrayLike, n: float) -> SBGFit:
+    """Fit the shifted-beta-geometric model to who was at risk at each age: late entry does no harm.
+
+    Who came under observation at an age is compared from there on only, and so is who is still there: given
+    that a customer reached age j, she leaves with chance alpha / (alpha + beta + j).
+
+    Parameters
+    ----------
+    lost
+        How many left in the first, second, … period of tenure, of shape (periods,).
+    stayed
+        How many were watched through each and stayed; parts of a period count as parts.
+    n
+        Customers watched.
+
+    Raises
+    ------
+    DataError, DesignError
+        As :func:`fit_sbg`.
+
+    Examples
+    --------
+    >>> fit = fit_sbg_at_risk([369, 163, 86, 56], stayed=[631, 468, 382, 326], n=1000)
+    >>> round(fit.alpha, 3), round(fit.beta, 3)
+    (0.764, 1.296)
+    """
+    gone, stayed = checked_numbers(lost, what="lost"), checked_numbers(stayed, what="stayed")
+    if gone.shape != stayed.shape:
+        raise DataError(f"lost covers {gone.size} periods and stayed {stayed.size}; give both for each")
+    if (gone < 0).any() or (stayed < 0).any():
+        raise DataError("lost and stayed count customers; none of them may be negative")
     _check_design(gone, stayed)
     best = maximise(lambda theta: _log_likelihood(theta, gone, stayed), np.zeros(2))
     if not best.converged:
@@ -126,7 +160,7 @@ def fit_sbg(lost: ArrayLike, *, survivors: float) -> SBGFit:
         beta=float(beta),
         log_likelihood=best.value,
         covariance=best.covariance,
-        n=float(gone.sum() + rest),
+        n=n,
     )
 
 
