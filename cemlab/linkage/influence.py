@@ -161,7 +161,8 @@ def slope_without_each(panel: LinkedPanel, *, rung: Rung = "within", conf_level:
     >>> worth = np.where(unit == 7, 5.0, 1.0)
     >>> linked = LinkedPanel(
     ...     units=tuple(map(str, range(20))), periods=tuple(range(6)), unit=unit,
-    ...     period=np.tile(np.arange(6), 20), outcome=worth * score + 0.1 * rng.standard_normal(120), score=score, halves=None,
+    ...     period=np.tile(np.arange(6), 20), outcome=worth * score + 0.1 * rng.standard_normal(120),
+    ...     score=score, halves=None,
     ...     controls=np.empty((120, 0)), control_names=(), weights=np.ones(120), cluster=unit,
     ...     outcome_name="profit", score_name="cx", outcome_unit="EUR", n_given=120)
     >>> found = slope_without_each(linked)
@@ -226,22 +227,14 @@ def _without_each(columns: RungColumns, panel: LinkedPanel) -> tuple[Floats, Flo
     whole, total = products.sum(axis=0), sums.sum(axis=0)
     home = np.zeros(n, dtype=np.int64)
     home[panel.unit] = panel.cluster
-    # with units apart from their clusters, errors are added up by cluster and unit
-    nested = bool((home[panel.unit] == panel.cluster).all())
     estimate, error, clusters = np.empty(n), np.empty(n), np.empty(n)
     for number_ in range(n):
         left = whole - products[number_]
         bread, slopes = _solved(left, total - sums[number_], name=str(panel.units[number_]))
         stays = np.arange(n) != number_
-        if nested:
-            scores = (sums - products @ slopes) @ bread[0]
-            added = np.bincount(home[stays], weights=scores[stays])
-            present = np.unique(home[stays]).size
-        else:
-            kept = panel.unit != number_
-            scores = (design @ bread[0]) * (columns.outcome - design @ slopes)
-            added = np.bincount(panel.cluster[kept], weights=scores[kept])
-            present = np.unique(panel.cluster[kept]).size
+        scores = (sums - products @ slopes) @ bread[0]
+        added = np.bincount(home[stays], weights=scores[stays])
+        present = np.unique(home[stays]).size
         used = m - int(rows[number_])
         free = used - int(np.linalg.matrix_rank(left, tol=_SAME)) - (columns.absorbed > 0)
         factor = present / (present - 1) * (used - 1) / free if present > 1 and free > 0 else np.nan
@@ -253,12 +246,10 @@ def _without_each(columns: RungColumns, panel: LinkedPanel) -> tuple[Floats, Flo
 
 def _solved(left: Floats, total: Floats, *, name: str) -> tuple[Floats, Floats]:
     """Return the inverse and the solution; a period seen in the unit alone goes with it."""
-    bread: Floats = np.linalg.pinv(left, rcond=_SAME, hermitian=True)
+    bread = np.asarray(np.linalg.pinv(left, rcond=_SAME, hermitian=True), dtype=float)
     # the slope is told where its own direction lies within what is left
     if abs(float((bread @ left)[0, 0]) - 1) > 1e-6:
-        raise DesignError(
-            f"without {escape_markdown(name)} the slope cannot be told: only there the score varies"
-        )
+        raise DesignError(f"without {name} no slope can be told: the score varies only there")
     return bread, bread @ total
 
 
@@ -266,7 +257,7 @@ def _evidence(panel: LinkedPanel, rung: Rung, table: pd.DataFrame, error: float)
     most = table.iloc[0]
     return Evidence(
         grade="association" if rung == "pooled" else "adjusted",
-        design=f"Slope of {panel.outcome_name} on {panel.score_name}, {HELD[rung]}, without each unit in turn.",
+        design=f"Slope of {panel.outcome_name} on {panel.score_name} without each unit, {HELD[rung]}.",
         unit="rows of units and periods",
         n_used=len(panel.outcome),
         n_given=panel.n_given,

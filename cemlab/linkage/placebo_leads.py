@@ -244,8 +244,8 @@ def _check(panel: LinkedPanel, leads: int, lags: int, error: Error | None, level
     needed = leads + lags + 3
     if len(panel.periods) < needed:
         raise DesignError(
-            f"the panel has {len(panel.periods)} periods; {leads} leads and {lags} lags need {needed} or more: "
-            "ask for fewer"
+            f"the panel has {len(panel.periods)} periods; {leads} leads and {lags} lags need {needed} or more"
+            ": ask for fewer"
         )
     groups = int(panel.cluster.max()) + 1
     if groups < max(_FEWEST_CLUSTERS, leads + 3):

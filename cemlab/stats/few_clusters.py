@@ -48,9 +48,9 @@ def bell_mccaffrey(
 
     Notes
     -----
-    The working model is of independent errors of one size, which is what makes the correction exact there; the
-    estimate does not rest on it. Levels that are nested in clusters may be taken out before; others may not.
-    All is done in the k + 1 columns, so that clusters may be large.
+    The working model is of independent errors of one size, which is what makes the correction exact there;
+    the estimate does not rest on it. Levels that are nested in clusters may be taken out before; others may
+    not. All is done in the k + 1 columns, so that clusters may be large.
 
     References
     ----------
@@ -161,7 +161,7 @@ def _arrays(
     code = np.unique(np.asarray(cluster), return_inverse=True)[1].astype(np.int64)
     if z.ndim != 2 or not len(y) == len(x) == len(z) == len(code):
         raise DesignError(
-            f"{len(y)} outcomes, {len(x)} values, {len(z)} rows, {len(code)} clusters do not fit"
+            f"{len(y)} outcomes, {len(x)} values, {len(z)} rows, {len(code)} clusters: not alike"
         )
     if len(code) == 0 or code.max() < 1:
         raise DesignError("all rows are in one cluster; errors by cluster need two or more")
