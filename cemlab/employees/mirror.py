@@ -100,11 +100,13 @@ class Mirror(Result):
         naive = self.table.iloc[-1]
         return (
             f"Within a branch, one SD more engagement {self.evidence.relation} {told(staff)} SD more "
-            f"experience in the same month, and one SD more experience with {told(customers)} SD more engagement in the "
-            f"next. In SDs within branches that is {told(first)} and {told(second)}; the difference is "
+            f"experience in the same month, and one SD more experience with "
+            f"{told(customers)} SD more engagement in the next. In SDs within branches that is "
+            f"{told(first)} and {told(second)}; the difference is "
             f"{told(gap)}, so {_who(gap)}. The correlation over all branches and months is "
             f"{told(dict(naive))}: it mixes both ways with what branches are anyhow, and "
-            f"says of neither how large it is. ({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
+            "says of neither how large it is. "
+            f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
         )
 
     @property

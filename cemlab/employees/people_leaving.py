@@ -1,0 +1,370 @@
+"""How many of the staff leave, who, and how leaving goes with the engagement read before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cemlab.chart import Chart
+from cemlab.data.leaving_months import leaving_months, staff_spells
+from cemlab.employees.telling import told
+from cemlab.errors import DesignError, OptionError
+from cemlab.evidence import Check, Evidence
+from cemlab.markup import number, percent, percent_range
+from cemlab.result import Result, check_conf_level
+from cemlab.stats.grouped_hazard import fit_grouped_hazard
+from cemlab.stats.intervals import wilson
+from cemlab.stats.lifetable import LifeTable, life_table
+
+if TYPE_CHECKING:
+    from cemlab.data.company import Company
+
+_MONTH = 365.25 / 12  # days
+_TERCILES = ("lowest third", "middle third", "highest third")
+_EVENTS = 10  # leavers a stretch of months needs for a level of its own, and a ratio for its interval
+_AT_RISK = 10  # persons watched, below which a curve is not told
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PeopleLeaving(Result):
+    """Who leaves, a month, by role and by the engagement read before; and how long people stay.
+
+    Parameters
+    ----------
+    table
+        One row a number: what ("share that leaves in a month", "hazard ratio"), group ("all", "role: …",
+        "engagement: lowest third" …; "per unit of engagement"), estimate, conf_low, conf_high, n
+        (person-months), n_left.
+    curves
+        Share still there by time since hiring, of those hired: group, months, estimate, std_error, conf_low,
+        conf_high, n_at_risk (the fewest watched so far).
+    life
+        Group to the life table in days.
+    log_ratio
+        Logarithm of the hazard ratio and its standard error.
+    """
+
+    curves: pd.DataFrame
+    life: dict[str, LifeTable]
+    log_ratio: tuple[float, float]
+
+    title: ClassVar[str] = "People leaving"
+    labels: ClassVar[dict[str, str]] = {
+        "what": "What", "group": "Of", "told": "Estimate (interval)", "n_left": "Left", "n": "Person-months"
+    }  # fmt: skip
+
+    @property
+    def ratio(self) -> dict[str, float]:
+        """Hazard ratio per unit of engagement with its interval."""
+        row = self.table[self.table["what"] == "hazard ratio"].iloc[0]
+        return {name: float(row[name]) for name in ("estimate", "conf_low", "conf_high")}
+
+    @property
+    def share(self) -> dict[str, float]:
+        """Share of all that leaves in a month with its interval."""
+        row = self.table.iloc[0]
+        return {name: float(row[name]) for name in ("estimate", "conf_low", "conf_high")}
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a number."""
+        rows = self.table.to_dict("records")
+        return pd.DataFrame(
+            {
+                "what": [row["what"] for row in rows],
+                "group": [row["group"] for row in rows],
+                "told": [told(row) if row["what"] == "hazard ratio" else _share(row) for row in rows],
+                "n_left": [number(row["n_left"]) for row in rows],
+                "n": [number(row["n"]) for row in rows],
+            }
+        )
+
+    def narrative(self) -> str:
+        """Tell how many leave a month, by thirds of engagement, and the ratio."""
+        third = {row["group"].removeprefix("engagement: "): row for row in self.table.to_dict("records")}
+        low, high = third.get(_TERCILES[0]), third.get(_TERCILES[2])
+        thirds = (
+            f" Of the third least engaged when last read {_share(low)} leave, of the third most engaged "
+            f"{_share(high)}."
+            if low and high
+            else ""
+        )
+        return (
+            f"{_share(self.table.iloc[0])} of the staff leave in a month.{thirds} A unit more engagement "
+            f"{self.evidence.relation} {told(self.ratio)} times the hazard of leaving. "
+            f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
+        )
+
+    @property
+    def chart(self) -> Chart:
+        """Share that leaves in a month by group, with intervals."""
+        frame = self.table[self.table["what"] != "hazard ratio"]
+        ratio = self.ratio
+        word = "fewer" if ratio["conf_high"] < 1 else "more" if ratio["conf_low"] > 1 else None
+        claim = (
+            f"Of the more engaged {word} leave in the month after"
+            if word
+            else "Whether leaving goes with engagement is not settled"
+        )
+        return Chart(
+            kind="forest",
+            frame=frame[["group", "estimate", "conf_low", "conf_high"]].reset_index(drop=True),
+            x="estimate",
+            y="group",
+            low="conf_low",
+            high="conf_high",
+            x_label="Share that leaves in a month",
+            y_label="",
+            claim=claim,
+            grade=self.evidence.grade,
+            note=self.caption,
+            percent=True,
+            reference=self.share["estimate"],
+        )
+
+
+def people_leaving(
+    company: Company,
+    *,
+    by: str | None = "role",
+    months_before: int = 0,
+    per: float = 1.0,
+    observed_from: date | None = None,
+    conf_level: float = 0.95,
+) -> PeopleLeaving:
+    """Answer how many of the staff leave, who, and how leaving goes with the engagement read before.
+
+    Person-months are grouped by the reading before each month, which changes from month to month; nobody is
+    put into a class by what is read later. Curves count people hired before the data from when they could be
+    seen leaving (late entry).
+
+    Parameters
+    ----------
+    company
+        With ``employees`` (employee, hired, left) and ``engagement`` (employee, month, score).
+    by
+        A column of ``employees`` whose curves are kept apart; None for one curve.
+    months_before
+        Whole months from the reading to the month in which people may leave; 0 where engagement is read on
+        the first of the month, 1 for last month's reading.
+    per
+        Engagement to which the hazard ratio refers, in units of the score.
+    observed_from
+        First day on which leaving would have been seen; the first month of ``engagement`` where None.
+    conf_level
+        Confidence level.
+
+    Returns
+    -------
+    PeopleLeaving
+        Monthly shares with Wilson intervals, the hazard ratio of a grouped proportional hazards model (levels
+        of months, and of roles where known), and Kaplan–Meier curves.
+
+    Raises
+    ------
+    DesignError
+        If a table is missing, fewer than ten people left, or everybody has one engagement.
+    ColumnError, DataError, OptionError
+        For columns that are not there and impossible values.
+
+    References
+    ----------
+    Prentice, R. L., & Gloeckler, L. A. (1978). Regression analysis of grouped survival data with application
+    to breast cancer data. Biometrics 34, 57–67.
+
+    Examples
+    --------
+    >>> from cemlab import simulate
+    >>> found = people_leaving(simulate.company(customers=500))
+    >>> found.ratio["estimate"] < 1, round(found.share["estimate"], 2)
+    (True, 0.02)
+    """
+    check_conf_level(conf_level)
+    if isinstance(per, bool) or not isinstance(per, Real) or not 0 < per < np.inf:
+        raise OptionError(f"per is {per!r}; allowed: a number above 0, in units of the score")
+    cells = leaving_months(company, months_before=months_before)
+    left = int(cells["left"].sum())
+    if left < _EVENTS:
+        raise DesignError(
+            f"{left:,} people left in the months with readings; what goes with it needs {_EVENTS}"
+        )
+    slope, error = _log_ratio(cells, per)
+    life = _curves(company, by, observed_from, conf_level)
+    return PeopleLeaving(
+        table=_table(cells, slope, error, conf_level),
+        evidence=_evidence(cells, months_before),
+        conf_level=conf_level,
+        curves=_curve_table(life),
+        life=life,
+        log_ratio=(slope, error),
+    )
+
+
+def _log_ratio(cells: pd.DataFrame, per: float) -> tuple[float, float]:
+    """Return the logarithm of the hazard ratio per so much engagement, and its standard error."""
+    score = cells["score"].to_numpy()
+    centre = float(np.average(score, weights=cells["n"]))
+    if float(np.ptp(score)) <= 0:
+        raise DesignError("engagement: everybody has the same score; nothing can go with it")
+    role = np.unique(cells["role"].to_numpy().astype(str), return_inverse=True)[1]
+    role = _merged(role, cells)
+    pattern, x = np.unique(np.column_stack([role, score]), axis=0, return_inverse=True)
+    stretch = _stretches(cells)
+    events = np.zeros((len(pattern), int(stretch.max()) + 1), dtype=np.int64)
+    stayed = np.zeros(events.shape)
+    np.add.at(events, (x.ravel(), stretch), cells["left"].to_numpy())
+    np.add.at(stayed, (x.ravel(), stretch), (cells["n"] - cells["left"]).to_numpy(dtype=float))
+    kinds = np.unique(pattern[:, 0])[1:]
+    design = np.column_stack([(pattern[:, 1] - centre) / per, *(pattern[:, 0] == kind for kind in kinds)])
+    fit = fit_grouped_hazard(events, stayed=stayed, design=design.astype(float))
+    j = events.shape[1]
+    return float(fit.coefficient[0]), float(np.sqrt(fit.covariance[j, j]))
+
+
+def _merged(role: npt.NDArray[np.int64], cells: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return roles with those of which nobody left put together with the first of which somebody did."""
+    left = np.bincount(role, weights=cells["left"])
+    some = np.flatnonzero(left > 0)
+    return np.asarray(np.where(left[role] > 0, role, some[0]), dtype=np.int64)
+
+
+def _stretches(cells: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the number of each cell's stretch of months: as short as ten leavers each allow."""
+    months, at = np.unique(cells["month"].to_numpy(), return_inverse=True)
+    left = np.bincount(at, weights=cells["left"], minlength=len(months))
+    number_of, count, stretch = np.zeros(len(months), dtype=np.int64), 0.0, 0
+    for i, here in enumerate(left):
+        number_of[i] = stretch
+        count += here
+        if count >= _EVENTS and left[i + 1 :].sum() >= _EVENTS:
+            count, stretch = 0.0, stretch + 1
+    return number_of[at]
+
+
+def _table(cells: pd.DataFrame, slope: float, error: float, conf_level: float) -> pd.DataFrame:
+    """Return monthly shares of all, by role and by thirds of engagement, and the ratio."""
+    from scipy.special import ndtri
+
+    groups: list[tuple[str, Any]] = [("all", np.ones(len(cells), dtype=bool))]
+    if cells["role"].nunique() > 1:
+        groups += [(f"role: {role}", cells["role"] == role) for role in sorted(cells["role"].unique())]
+    third = _thirds(cells)
+    groups += [(f"engagement: {_TERCILES[k]}", third == k) for k in np.unique(third)]
+    counts = [(int(cells.loc[rows, "left"].sum()), int(cells.loc[rows, "n"].sum())) for _, rows in groups]
+    shares = wilson([a for a, _ in counts], [n for _, n in counts], conf_level=conf_level)
+    table = pd.DataFrame(
+        {
+            "what": "share that leaves in a month",
+            "group": [name for name, _ in groups],
+            "estimate": shares.estimate,
+            "conf_low": shares.conf_low,
+            "conf_high": shares.conf_high,
+            "n": [n for _, n in counts],
+            "n_left": [a for a, _ in counts],
+        }
+    )
+    reach = float(ndtri((1 + conf_level) / 2)) * error
+    ratio = {
+        "what": "hazard ratio",
+        "group": "per unit of engagement",
+        **dict(
+            zip(
+                ("estimate", "conf_low", "conf_high"),
+                np.exp([slope, slope - reach, slope + reach]),
+                strict=True,
+            )
+        ),
+        "n": counts[0][1],
+        "n_left": counts[0][0],
+    }
+    return pd.concat([table, pd.DataFrame([ratio])], ignore_index=True)
+
+
+def _thirds(cells: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the third of engagement over all person-months in which each cell stands, from 0."""
+    at = np.unique(cells["score"].to_numpy(), return_inverse=True)[1]
+    n = np.bincount(at, weights=cells["n"])
+    middle = (np.cumsum(n) - n / 2) / n.sum()
+    third: npt.NDArray[np.int64] = np.minimum(np.floor(3 * middle), 2).astype(np.int64)[at]
+    return third
+
+
+def _curves(
+    company: Company, by: str | None, observed_from: date | None, conf_level: float
+) -> dict[str, LifeTable]:
+    """Return life tables in days of all, and of each group where somebody was watched from the start."""
+    spells = staff_spells(company, by=by, observed_from=observed_from)
+    parts = {"all": spells, **({str(k): v for k, v in spells.groupby("group", sort=True)} if by else {})}
+    return {
+        name: life_table(
+            part["duration"].to_numpy(),
+            event=part["event"].to_numpy(),
+            n=part["n"].to_numpy(),
+            entry=part["entry"].to_numpy(),
+            conf_level=conf_level,
+        )
+        for name, part in parts.items()
+    }
+
+
+def _curve_table(life: dict[str, LifeTable]) -> pd.DataFrame:
+    """Return curves month by month, as far as ten persons were watched all the time."""
+    frames = []
+    for name, table in life.items():
+        enough = table.time[table.watched >= _AT_RISK]
+        months = np.arange(0, int(enough.max() / _MONTH) + 1 if len(enough) else 1)
+        at = table.at(np.minimum(months * _MONTH, table.time[-1]))
+        row = np.maximum(np.searchsorted(table.time, months * _MONTH, side="right") - 1, 0)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "group": name,
+                    "months": months,
+                    "estimate": at["survival"],
+                    "std_error": at["std_error"],
+                    "conf_low": at["conf_low"],
+                    "conf_high": at["conf_high"],
+                    "n_at_risk": table.watched[row],
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _evidence(cells: pd.DataFrame, months_before: int) -> Evidence:
+    n, left = int(cells["n"].sum()), int(cells["left"].sum())
+    when = "the first of the month" if months_before == 0 else f"{months_before:,} month(s) before"
+    return Evidence(
+        grade="association",
+        design=f"Person-months of the staff by the engagement read on {when}; who left within the month.",
+        unit="person-months",
+        n_used=n,
+        n_given=n,
+        source=str(cells.attrs.get("source", "")),
+        assumptions=(
+            "A unit of engagement goes with the same ratio at every level and in every month.",
+            "Given engagement, role and month, whether one leaves says nothing of another.",
+        ),
+        checks=(
+            Check(
+                name="leavers",
+                null="enough people left for an interval",
+                passed=left >= 5 * _EVENTS,
+                detail=f"{left:,} left in {cells['month'].nunique():,} months.",
+                remedy="Wait for more months.",
+            ),
+        ),
+    )
+
+
+def _share(row: Any) -> str:
+    return (
+        f"{percent(float(row['estimate']))} "
+        f"({percent_range(float(row['conf_low']), float(row['conf_high']))})"
+    )
