@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cemlab.evidence import Check
+from cemlab.stats.within_slopes import Grid
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -55,6 +56,8 @@ class LinkedPanel:
         Where the data come from.
     checks
         What was checked in reading.
+    unit_name, time_name
+        The columns of unit and period.
     """
 
     units: tuple[str, ...]
@@ -76,6 +79,19 @@ class LinkedPanel:
     checks: tuple[Check, ...] = ()
     instruments: Floats | None = None
     instrument_names: tuple[str, ...] = ()
+    unit_name: str = "unit"
+    time_name: str = "period"
+
+    @property
+    def grid(self) -> Grid:
+        """Where the rows stand, for slopes within units and periods."""
+        return Grid(unit=self.unit, period=self.period, cluster=self.cluster, weights=self.weights)
+
+    @property
+    def pooled_grid(self) -> Grid:
+        """The same with one level for all rows."""
+        one = np.zeros_like(self.unit)
+        return Grid(unit=one, period=one, cluster=self.cluster, weights=self.weights)
 
     @property
     def n_units(self) -> int:

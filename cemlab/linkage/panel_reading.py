@@ -101,6 +101,8 @@ def read_panel(
         checks=checks,
         instruments=frame[list(instruments)].to_numpy(dtype=float) if len(instruments) else None,
         instrument_names=tuple(instruments),
+        unit_name=unit,
+        time_name=time,
     )
 
 

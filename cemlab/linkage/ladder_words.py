@@ -1,0 +1,48 @@
+"""Words of the ladder: what a point is of, intervals that may have no end, and few clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cemlab.evidence import Check
+from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.markup import number
+
+# Clusters: from fewer, errors by cluster are too small even with their degrees of freedom.
+_MANY = 30
+
+
+def per_point(panel: LinkedPanel) -> str:
+    """Return the outcome with its unit."""
+    return f"{panel.outcome_unit} of {panel.outcome_name}" if panel.outcome_unit else panel.outcome_name
+
+
+def interval_words(intervals: Sequence[tuple[float, float]]) -> str:
+    """Write a confidence set: an interval, several, one without an end, or none."""
+    if not intervals:
+        return "none: the instruments contradict each other"
+    return " or ".join(_one(low, high) for low, high in intervals)
+
+
+def _one(low: float, high: float) -> str:
+    if np.isinf(low) and np.isinf(high):
+        return "anything"
+    if np.isinf(low):
+        return f"{number(high)} and less"
+    if np.isinf(high):
+        return f"{number(low)} and more"
+    return f"{number(low)} to {number(high)}"
+
+
+def few_clusters_check(clusters: int) -> Check:
+    """Say whether there are clusters enough for errors by cluster."""
+    enough = clusters >= _MANY
+    return Check(
+        name="number of clusters",
+        null="errors by cluster are as large as they should be",
+        passed=True if enough else None,
+        detail=f"{clusters} clusters; intervals by t with {clusters - 1} degrees of freedom.",
+        remedy="" if enough else "Of so few, hold intervals against a wild cluster bootstrap.",
+    )
