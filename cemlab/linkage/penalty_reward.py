@@ -94,9 +94,9 @@ class PenaltyReward(Result):
         unit = f" {self.outcome_unit}" if self.outcome_unit else ""
         return (
             f"A point of {self.score_name} below {_name(self.reference)} {self.evidence.relation} "
-            f"{loss}{unit} of {self.outcome_name} less, a point above it with {gain}{unit} more. Gain less loss: {more}: "
-            f"{self.verdict}. A score picked for being high or low falls back by itself, so these are "
-            "comparisons within a period, not of before and after. "
+            f"{loss}{unit} of {self.outcome_name} less, a point above it with {gain}{unit} more. "
+            f"Gain less loss: {more}: {self.verdict}. A score picked for being high or low falls back by "
+            "itself, so these are comparisons within a period, not of before and after. "
             f"({100 * self.conf_level:g} % intervals.)"
         )
 
@@ -130,8 +130,9 @@ def penalty_reward(
     panel
         Units in periods.
     reference
-        From where gains and losses are counted: each unit's ``"own mean"``, its score of the ``"last period"``
-        (what customers are used to; rows whose last period is missing are left out), or one score for all.
+        From where gains and losses are counted: each unit's ``"own mean"``, its score of the
+        ``"last period"`` (what customers are used to; rows whose last period is missing are left out), or one
+        score for all.
     conf_level
         Of each interval.
 

@@ -193,8 +193,8 @@ def shape_of_returns(
     line's slope falls to r of its size and a quadratic's bend to about r². The two halves undo it for a
     quadratic (Cheng & Schneeweiss 1998). A bend on the level of the score also tells units of high scores
     from those of low (where a unit that earns more per customer has both the higher score and the steeper
-    slope, that looks like a bend); a check sets it beside the bend of each unit's own departures
-    (Giesselmann & Schmidt-Catran 2022).
+    slope, that looks like a bend; the outcome's logarithm undoes it where levels multiply); a check sets
+    it beside the bend of each unit's own departures (Giesselmann & Schmidt-Catran 2022).
 
     References
     ----------
