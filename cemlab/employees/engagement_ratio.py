@@ -146,8 +146,8 @@ def engagement_ratio(
     shown = f"{number(first)} to {number(second)}"
     if n is None:
         raise DesignError(
-            f"a ratio of {shown} without the number of persons asked says nothing: 4 of 5 persons make 4 to 1 "
-            "as well as 4,000 of 5,000; state n"
+            f"a ratio of {shown} without the number of persons asked says nothing: 4 of 5 persons make 4 to "
+            "1 as well as 4,000 of 5,000; state n"
         )
     if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
         raise OptionError(f"n is {n!r}; allowed: a whole number of persons from 1 on")
@@ -158,9 +158,7 @@ def engagement_ratio(
     both = int(n) - int(neither)
     counted = isinstance(ratio, tuple) and first + second > both
     if counted:
-        raise DataError(
-            f"{shown} are {number(first + second)} persons, but only {both:,} are engaged or disengaged"
-        )
+        raise DataError(f"{shown} are {number(first + second)} persons, only {both:,} are one or the other")
     engaged = both * first / (first + second)
     share = wilson(engaged, both, conf_level=conf_level)
     ends = [float(share.estimate), float(share.conf_low), float(share.conf_high)]

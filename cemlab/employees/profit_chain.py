@@ -105,8 +105,8 @@ class ProfitChain(Result):
     Parameters
     ----------
     table
-        One row a link and one for the whole: link, estimate, conf_low, conf_high (missing where a link's error
-        is not known), unit, grade, stated, source. The whole is per `step` units at the beginning.
+        One row a link and one for the whole: link, estimate, conf_low, conf_high (missing where an error is
+        not known), unit, grade, stated, source. The whole is per `step` units at the beginning.
     links
         In order.
     step

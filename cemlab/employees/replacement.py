@@ -1,4 +1,4 @@
-"""What replacing leavers costs, what fewer of them are worth, and how turnover goes with experience."""
+"""What replacing leavers costs, and what fewer of them are worth."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.employees.mirror_panel import mirror_panel
-from cemlab.employees.telling import told
 from cemlab.errors import DataError, DesignError, OptionError
-from cemlab.evidence import Check, Evidence
+from cemlab.evidence import Evidence
 from cemlab.markup import amount, number, percent
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.seeds import generator
-from cemlab.stats.split_slopes import split_slopes
 from cemlab.stats.three_point import moments, triangular
 
 Floats = npt.NDArray[np.float64]
@@ -36,8 +33,8 @@ class ReplacementCost(Result):
     Parameters
     ----------
     table
-        One row a number: term (each item and "a leaver" [currency a leaver]; "all leavers, a year" and "a year
-        with fewer" [currency a year]), estimate (mean), conf_low, conf_high, unit.
+        One row a number: term (each item and "a leaver" [currency a leaver]; "all leavers, a year" and "a
+        year with fewer" [currency a year]), estimate (mean), conf_low, conf_high, unit.
     leavers
         Counted.
     a_year
@@ -76,11 +73,12 @@ class ReplacementCost(Result):
     def narrative(self) -> str:
         """Tell the cost of a leaver, of all, and what fewer are worth."""
         return (
-            f"Replacing one of the {self.leavers:,} who left costs {_money(self.row('a leaver'))} {self.currency}, "
-            f"as stated; {number(round(self.a_year, 1))} a year make {_money(self.row('all leavers, a year'))} "
-            f"{self.currency}. If {percent(self.lower_by)} of them stayed, "
-            f"{_money(self.row('a year with fewer'))} {self.currency} a year would not be spent, before what "
-            f"keeping them costs. ({100 * self.conf_level:g} % intervals of the stated ranges and of chance.)"
+            f"Replacing one of the {self.leavers:,} who left costs {_money(self.row('a leaver'))} "
+            f"{self.currency}, as stated; {number(round(self.a_year, 1))} a year make "
+            f"{_money(self.row('all leavers, a year'))} {self.currency}. If "
+            f"{percent(self.lower_by)} of them stayed, {_money(self.row('a year with fewer'))} {self.currency} a year "
+            "would not be spent, before what keeping them costs. "
+            f"({100 * self.conf_level:g} % intervals of the stated ranges and of chance.)"
         )
 
     @property
@@ -99,63 +97,6 @@ class ReplacementCost(Result):
             claim=f"A leaver costs {_money(self.row('a leaver'))} {self.currency} to replace, as stated",
             grade=self.evidence.grade,
             note=self.caption,
-        )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class TurnoverAndExperience(Result):
-    """How turnover of the staff and experience of the customers go together within branches and months.
-
-    Parameters
-    ----------
-    table
-        One row: "same month", "next month": when (turnover is looked at), estimate (points of turnover per SD
-        of experience), std_error, conf_low, conf_high, p_value, uncorrected (on the mean score as it is).
-    reliability
-        Share of the score's variance within branches and months that is no error.
-    """
-
-    reliability: float
-
-    title: ClassVar[str] = "Turnover and experience"
-    labels: ClassVar[dict[str, str]] = {"when": "Turnover", "told": "Points per SD of experience (interval)"}
-
-    @property
-    def summary(self) -> pd.DataFrame:
-        """One row a lag."""
-        rows = self.table.to_dict("records")
-        return pd.DataFrame({"when": [row["when"] for row in rows], "told": [told(row) for row in rows]})
-
-    def narrative(self) -> str:
-        """Tell both slopes."""
-        same, after = self.table.to_dict("records")
-        return (
-            f"Within branches and months, one SD more experience {self.evidence.relation} {told(same)} points of "
-            f"turnover in the same month and {told(after)} in the next. "
-            f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
-        )
-
-    @property
-    def chart(self) -> Chart:
-        """Both slopes."""
-        settled = bool(((self.table["conf_low"] > 0) | (self.table["conf_high"] < 0)).any())
-        words = {
-            True: "Within branches turnover goes with experience",
-            False: "Whether turnover goes with experience within branches is not settled",
-        }
-        return Chart(
-            kind="forest",
-            frame=self.table[["when", "estimate", "conf_low", "conf_high"]],
-            x="estimate",
-            y="when",
-            low="conf_low",
-            high="conf_high",
-            x_label="Points of turnover per SD of experience",
-            y_label="",
-            claim=words[settled],
-            grade=self.evidence.grade,
-            note=self.caption,
-            reference=0.0,
         )
 
 
@@ -207,7 +148,8 @@ def replacement_cost(
 
     Examples
     --------
-    >>> found = replacement_cost(200, months=12, items={"recruiting": (2e3, 3e3, 4e3), "training": (900, 900, 900)})
+    >>> items = {"recruiting": (2e3, 3e3, 4e3), "training": (900, 900, 900)}
+    >>> found = replacement_cost(200, months=12, items=items)
     >>> round(found.row("a leaver")["estimate"]), round(found.row("all leavers, a year")["estimate"] / 1e5, 1)
     (3900, 7.8)
     """
@@ -257,103 +199,6 @@ def replacement_cost(
     )
 
 
-def turnover_and_experience(
-    panel: pd.DataFrame,
-    *,
-    halves: tuple[str, str],
-    turnover: str = "turnover",
-    experience: str = "cx",
-    unit: str = "branch",
-    time: str = "month",
-    conf_level: float = 0.95,
-    source: str = "",
-) -> TurnoverAndExperience:
-    """Answer how turnover goes with experience within branches and months.
-
-    Parameters
-    ----------
-    panel
-        One row a branch and month.
-    halves
-        Two columns with experience measured by two halves of the answers, whose errors are independent.
-    turnover
-        Column with the share of the staff that left in the month.
-    experience, unit, time
-        Columns.
-    conf_level
-        Confidence level.
-    source
-        The line that stands under every figure.
-
-    Returns
-    -------
-    TurnoverAndExperience
-        Slopes in the same and in the next month, each half of the score an instrument of the other.
-
-    Raises
-    ------
-    ColumnError, DataError, OptionError
-        For columns that are not there, shares outside 0 to 1, and impossible values.
-    DesignError
-        If fewer than five branches are complete, or the halves share next to nothing.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> score = rng.standard_normal((40, 30))
-    >>> gone = np.clip(0.05 - 0.01 * score, 0, 1)
-    >>> names = ["branch", "month", "turnover", "cx", "cx_a", "cx_b"]
-    >>> rows = [(b, t, gone[b, t], *[score[b, t]] * 3) for b in range(40) for t in range(30)]
-    >>> found = turnover_and_experience(pd.DataFrame(rows, columns=names), halves=("cx_a", "cx_b"))
-    >>> found.table["estimate"].round(1).tolist()
-    [-1.0, 0.0]
-    """
-    check_conf_level(conf_level)
-    read = mirror_panel(
-        panel, engagement=turnover, experience=experience, halves=halves, unit=unit, time=time, scale=None
-    )
-    gone = read.engagement
-    if gone.min() < 0 or gone.max() > 1:
-        raise DataError(f"panel, column {turnover!r}: shares from 0 to 1 are allowed, e.g. 0.02 for 2 %")
-    a, b = read.halves if read.halves is not None else (read.experience, read.experience)
-    rows, reliability = [], float("nan")
-    for when, y, first, second in (
-        ("same month", gone, a, b),
-        ("next month", gone[:, 1:], a[:, :-1], b[:, :-1]),
-    ):
-        found = split_slopes(100 * y[None], first=first, second=second)
-        error = float(np.sqrt(found.covariance[0, 0]))
-        rows.append({"when": when, **_normal(float(found.estimate[0]), error, len(gone), conf_level)})
-        rows[-1]["uncorrected"] = float(found.naive[0])
-        reliability = found.reliability if when == "same month" else reliability
-    return TurnoverAndExperience(
-        table=pd.DataFrame(rows),
-        evidence=Evidence(
-            grade="adjusted",
-            design="Branches over months, each its own control, months taken out.",
-            unit="branches",
-            n_used=len(read.units),
-            n_given=read.n_given,
-            source=source,
-            assumptions=(
-                "Nothing else moves both in a branch in the same month.",
-                "Errors of both halves are independent.",
-            ),
-            checks=(
-                Check(
-                    name="error of the score",
-                    null="the halves share enough to tell a slope",
-                    passed=bool(reliability >= 0.3),
-                    detail=f"Within branches and months, {number(reliability)} of the variance is no error.",
-                    remedy="Intervals are wide for that reason.",
-                ),
-            ),
-        ),
-        conf_level=conf_level,
-        reliability=reliability,
-    )
-
-
 def _checked(
     leavers: int, months: float, items: Mapping[str, tuple[float, float, float]], lower_by: float
 ) -> tuple[Floats, Floats, Floats]:
@@ -381,20 +226,6 @@ def _checked(
 
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _normal(value: float, error: float, n: int, conf_level: float) -> dict[str, Any]:
-    """Return a row with the interval of Student's t on the number of branches less one."""
-    from scipy.stats import t
-
-    reach = float(t.ppf((1 + conf_level) / 2, n - 1)) * error
-    return {
-        "estimate": value,
-        "std_error": error,
-        "conf_low": value - reach,
-        "conf_high": value + reach,
-        "p_value": float(2 * t.sf(abs(value) / error, n - 1)) if error > 0 else float("nan"),
-    }
 
 
 def _money(row: Mapping[Any, Any]) -> str:
