@@ -246,4 +246,4 @@ def _within(
         cluster=branch,
         weights=cells["n"].to_numpy(dtype=float),
     )
-    return within_slopes(mean.to_numpy(dtype=float), design=design, grid=grid, names=names)
+    return within_slopes(np.asarray(mean, dtype=np.float64), design=design, grid=grid, names=names)
