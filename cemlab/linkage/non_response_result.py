@@ -1,0 +1,132 @@
+"""The mean score of all who were asked, by what is assumed of those who did not answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from cemlab.chart import Chart
+from cemlab.errors import DesignError
+from cemlab.markup import number, percent
+from cemlab.result import Result
+
+ANSWERED = "those who answered"
+WEIGHTED = "weighted by recorded traits"
+ANYWHERE = "bounds: the silent anywhere on the scale"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NonResponse(Result):
+    """The mean score of all who were asked, by what is assumed of the silent.
+
+    Parameters
+    ----------
+    table
+        One row a way: way, estimate [points of the score] (of bounds: their middle), bound_low, bound_high
+        (missing for a point), conf_low, conf_high, bounds (whether the row is one of bounds).
+    groups
+        One row a group: group, sent, answered, share, answered_mean, weighted_mean, moved (points), rank
+        and weighted_rank (1 is the highest), bound_low, bound_high; without rows where no group was named.
+    cells
+        One row a cell of traits: the traits, sent, answered, share, mean.
+    together
+        Cells with too few answers, taken together as one.
+    apart
+        How many points the silent may differ, on average, from those like them who answered.
+    score
+        Its name.
+    """
+
+    groups: pd.DataFrame
+    cells: pd.DataFrame
+    together: int
+    apart: float
+    score: str
+
+    title: ClassVar[str] = "What those who did not answer may change"
+    labels: ClassVar[dict[str, str]] = {
+        "way": "Assumed of the silent",
+        "mean": "Mean",
+        "interval": "Interval",
+    }
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a way."""
+        rows = self.table.to_dict("records")
+        return pd.DataFrame(
+            {
+                "way": [r["way"] for r in rows],
+                "mean": [
+                    f"{number(r['bound_low'])} to {number(r['bound_high'])}"
+                    if r["bounds"]
+                    else number(r["estimate"])
+                    for r in rows
+                ],
+                "interval": [f"{number(r['conf_low'])} to {number(r['conf_high'])}" for r in rows],
+            }
+        )
+
+    def narrative(self) -> str:
+        """Tell the response, the mean by each way, how far groups move, and what no weight can see."""
+        rows = {str(r["way"]): r for r in self.table.to_dict("records")}
+        plain, weighted, anywhere = rows[ANSWERED], rows[WEIGHTED], rows[ANYWHERE]
+        sent, answered = int(self.cells["sent"].sum()), int(self.cells["answered"].sum())
+        moved = (
+            f" Weighting moves the score of a group by {number(self.groups['moved'].abs().max())} at most."
+            if len(self.groups)
+            else ""
+        )
+        return (
+            f"{answered:,} of {sent:,} questionnaires came back ({percent(answered / sent)}). The mean "
+            f"{self.score} of those who answered is {number(plain['estimate'])} "
+            f"({number(plain['conf_low'])} to {number(plain['conf_high'])}); weighted by recorded traits "
+            f"{number(weighted['estimate'])} ({number(weighted['conf_low'])} to "
+            f"{number(weighted['conf_high'])}).{moved} Who answers from anger or delight is not told by "
+            f"traits: if the silent differ by up to {number(self.apart)} points from those like them, the "
+            f"mean lies between {number(rows[apart_way(self.apart)]['bound_low'])} and "
+            f"{number(rows[apart_way(self.apart)]['bound_high'])}, and anywhere from "
+            f"{number(anywhere['bound_low'])} to {number(anywhere['bound_high'])} with nothing assumed. "
+            f"({100 * self.conf_level:g} % intervals.)"
+        )
+
+    @property
+    def chart(self) -> Chart:
+        """Forest of the ways."""
+        return Chart(
+            kind="forest",
+            frame=self.table[["way", "estimate", "conf_low", "conf_high"]],
+            x="estimate",
+            y="way",
+            low="conf_low",
+            high="conf_high",
+            x_label=f"Mean {self.score} of all who were asked",
+            y_label="Assumed of the silent",
+            claim="How far the mean score may lie from that of those who answered",
+            grade=self.evidence.grade,
+            note=self.caption,
+        )
+
+    @property
+    def groups_chart(self) -> Chart:
+        """Scatter of the groups' scores, as answered and weighted."""
+        if not len(self.groups):
+            raise DesignError("no group was named, so there are no groups to draw; name one: group=…")
+        return Chart(
+            kind="scatter",
+            frame=self.groups[["group", "answered_mean", "weighted_mean"]],
+            x="answered_mean",
+            y="weighted_mean",
+            x_label=f"Mean {self.score} of those who answered",
+            y_label="weighted by recorded traits",
+            claim=f"Weighting moves a group's score by {number(self.groups['moved'].abs().max())} at most",
+            grade=self.evidence.grade,
+            note=self.caption,
+        )
+
+
+def apart_way(apart: float) -> str:
+    """Return the name of the way that takes the silent for so many points apart."""
+    return f"bounds: the silent up to {apart:g} points apart"
