@@ -39,8 +39,9 @@ class Elasticities(Result):
         same change in money a new customer, for `change` per cent more).
     value
         Of a new customer, the acquisition cost taken off where one is given: estimate, conf_low, conf_high.
-    draws
-        The draws of that value, for what is built on it.
+    gross, periods
+        (1 + draws) value before acquisition, and expected discounted months of a new customer: first the
+        estimate, then its draws, for what is built on them.
     lifetime
         What was fitted.
     margin, discount, horizon, acquisition_cost, change
@@ -48,7 +49,8 @@ class Elasticities(Result):
     """
 
     value: dict[str, float]
-    draws: Floats
+    gross: Floats
+    periods: Floats
     lifetime: Lifetime
     margin: float
     discount: float
@@ -140,7 +142,7 @@ def elasticities(
     life
         Of :func:`cemlab.linkage.lifetime`, fitted once; a move of a slider calls this function again.
     margin, margin_error
-        Margin of a customer and month and its standard error, e.g. of :func:`cemlab.linkage.margin_a_month`.
+        Margin of a customer and month and its standard error, e.g. of :func:`cemlab.linkage.rate_a_month`.
     discount
         Rate a year, e.g. 0.1.
     horizon
@@ -221,7 +223,8 @@ def elasticities(
         evidence=_evidence(life, horizon, cost, float((value[1:] > 0).mean()), source),
         conf_level=conf_level,
         value={"estimate": float(value[0]), "conf_low": low, "conf_high": high},
-        draws=value[1:],
+        gross=margins * periods,
+        periods=periods,
         lifetime=life,
         margin=margin,
         discount=discount,

@@ -113,13 +113,17 @@ def _check(fit: SBGFit, observed: Floats, known: int) -> Check:
     )
 
 
-def margin_a_month(panel: pd.DataFrame, *, unit: str = "branch") -> tuple[float, float]:
-    """Return the mean margin of a customer and month, and its standard error clustered by branch.
+def rate_a_month(panel: pd.DataFrame, *, of: str = "margin", unit: str = "branch") -> tuple[float, float]:
+    """Return what a customer brings in a month on average, and its standard error clustered by branch.
 
     Parameters
     ----------
     panel
-        With `unit`, customers and margin, e.g. :func:`cemlab.data.linked_months.linked_months`.
+        With `unit`, customers and `of`, e.g. :func:`cemlab.data.linked_months.linked_months`.
+    of
+        What is added up: margin [money], or referred [customers].
+    unit
+        Column of the branch.
 
     Raises
     ------
@@ -131,18 +135,18 @@ def margin_a_month(panel: pd.DataFrame, *, unit: str = "branch") -> tuple[float,
     Examples
     --------
     >>> rows = pd.DataFrame({"branch": ["a", "b"], "customers": [10.0, 30.0], "margin": [100.0, 300.0]})
-    >>> margin_a_month(rows)
+    >>> rate_a_month(rows)
     (10.0, 0.0)
     """
-    for name in (unit, "customers", "margin"):
+    for name in (unit, "customers", of):
         if name not in panel.columns:
             raise ColumnError(f"panel: {one_of(name, map(str, panel.columns), what='column')}")
-    sums = panel.groupby(unit)[["customers", "margin"]].sum().astype(float)
+    sums = panel[[unit, "customers", of]].dropna().groupby(unit).sum().astype(float)
     total, g = float(sums["customers"].sum()), len(sums)
     if g < 2 or not total > 0:
         raise DesignError(
             f"panel: {g} {unit} values with {total:,.0f} customer-months; two are needed at least"
         )
-    mean = float(sums["margin"].sum()) / total
-    influence = (sums["margin"] - mean * sums["customers"]).to_numpy() / total
+    mean = float(sums[of].sum()) / total
+    influence = (sums[of] - mean * sums["customers"]).to_numpy() / total
     return mean, float(np.sqrt(influence @ influence * g / (g - 1)))
