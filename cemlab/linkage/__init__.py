@@ -2,25 +2,59 @@
 
 from cemlab.data.intent_behaviour import intent_behaviour
 from cemlab.data.linked_months import linked_months
+from cemlab.data.new_customers import new_customers
+from cemlab.data.perceived_value import perceived_value
+from cemlab.data.tenure_counts import tenure_counts
+from cemlab.linkage.elasticities import Elasticities, elasticities
 from cemlab.linkage.intent import IntentAgainstBehaviour, intent_against_behaviour
+from cemlab.linkage.kpi_blocks import KpiBlocks, kpi_blocks
+from cemlab.linkage.lifetime import Lifetime, lifetime, rate_a_month
 from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
+from cemlab.linkage.mediation import Mediation, mediation
+from cemlab.linkage.mediation_sensitivity import MediationSensitivity
 from cemlab.linkage.moderation import SegmentSlopes, slope_by_segment
 from cemlab.linkage.penalty_reward import PenaltyReward, penalty_reward
+from cemlab.linkage.referral import ReferralValue, referral_value
 from cemlab.linkage.segments import segments_of
 from cemlab.linkage.shape import ShapeOfReturns, shape_of_returns
+from cemlab.linkage.value import PricedPoints, customers_lately, priced_points
+from cemlab.linkage.way_columns import BEHAVIOURS, with_behaviours
+from cemlab.linkage.ways import Ways, ways
 
 __all__ = [
+    "BEHAVIOURS",
+    "Elasticities",
     "IntentAgainstBehaviour",
+    "KpiBlocks",
+    "Lifetime",
     "LinkedPanel",
+    "Mediation",
+    "MediationSensitivity",
     "PenaltyReward",
+    "PricedPoints",
+    "ReferralValue",
     "SegmentSlopes",
     "ShapeOfReturns",
+    "Ways",
+    "customers_lately",
+    "elasticities",
     "intent_against_behaviour",
     "intent_behaviour",
+    "kpi_blocks",
+    "lifetime",
     "linked_months",
     "linked_panel",
+    "mediation",
+    "new_customers",
     "penalty_reward",
+    "perceived_value",
+    "priced_points",
+    "rate_a_month",
+    "referral_value",
     "segments_of",
     "shape_of_returns",
     "slope_by_segment",
+    "tenure_counts",
+    "ways",
+    "with_behaviours",
 ]
