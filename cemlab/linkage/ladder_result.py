@@ -133,11 +133,14 @@ class Ladder(Result):
             if end.name != "pooled"
             else "No further rung is possible with these data."
         )
+        rests = (
+            f"({100 * self.conf_level:g} % intervals; {end.n:,} rows in {end.clusters:,} clusters; design "
+            f"grade {end.grade}.)"
+        )
         return (
             f"Pooled over all rows, a point of {self.score} goes with {number(first.estimate)} "
             f"{self.outcome} ({number(first.conf_low)} to {number(first.conf_high)})."
-            f"{on_the_way} {last}{self._moved()} ({100 * self.conf_level:g} % intervals; {end.n:,} rows in {end.clusters:,} clusters; design "
-            f"grade {end.grade}.)"
+            f"{on_the_way} {last}{self._moved()} {rests}"
         )
 
     def _moved(self) -> str:

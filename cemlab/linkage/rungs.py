@@ -242,18 +242,22 @@ def controls_within(panel: LinkedPanel) -> tuple[Floats, list[str], list[str]]:
     """Return controls that say something within units and periods, their names, and those of the others."""
     if not panel.control_names:
         return np.empty((len(panel.outcome), 0)), [], []
-    root = np.sqrt(panel.weights)[:, None]
-    moved = panel.grid.within(panel.controls) * root
-    centre = np.average(panel.controls, axis=0, weights=panel.weights)
-    size = np.linalg.norm((panel.controls - centre) * root, axis=0)
+    first = np.searchsorted(panel.unit, np.arange(panel.n_units))
+    # traits of units are gone without reckoning
+    varying = np.flatnonzero((panel.controls != panel.controls[first][panel.unit]).any(axis=0))
     kept: list[int] = []
-    for j in range(moved.shape[1]):
-        left = moved[:, j]
-        if kept:
-            before = moved[:, kept]
-            left = left - before @ np.linalg.lstsq(before, left, rcond=None)[0]
-        if np.linalg.norm(left) > _LEFT * size[j]:
-            kept.append(j)
+    if varying.size:
+        root = np.sqrt(panel.weights)[:, None]
+        moved = panel.grid.within(panel.controls[:, varying]) * root
+        centre = np.average(panel.controls, axis=0, weights=panel.weights)
+        size = np.linalg.norm((panel.controls - centre) * root, axis=0)
+        basis = np.empty((len(moved), 0))
+        for j, column in zip(varying, moved.T, strict=True):
+            left = column - basis @ (basis.T @ column)
+            length = float(np.linalg.norm(left))
+            if length > _LEFT * size[j]:
+                kept.append(int(j))
+                basis = np.column_stack([basis, left / length])
     names = panel.control_names
     return (
         panel.controls[:, kept],
