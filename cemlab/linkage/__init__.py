@@ -4,8 +4,11 @@ from cemlab.data.intent_behaviour import intent_behaviour
 from cemlab.data.linked_months import linked_months
 from cemlab.data.new_customers import new_customers
 from cemlab.data.perceived_value import perceived_value
+from cemlab.data.survey_responses import survey_responses
 from cemlab.data.tenure_counts import tenure_counts
 from cemlab.linkage.elasticities import Elasticities, elasticities
+from cemlab.linkage.errors_beside import ErrorsBeside, errors_beside
+from cemlab.linkage.influence import Influence, slope_without_each
 from cemlab.linkage.intent import IntentAgainstBehaviour, intent_against_behaviour
 from cemlab.linkage.kpi_blocks import KpiBlocks, kpi_blocks
 from cemlab.linkage.lifetime import Lifetime, lifetime, rate_a_month
@@ -13,10 +16,17 @@ from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
 from cemlab.linkage.mediation import Mediation, mediation
 from cemlab.linkage.mediation_sensitivity import MediationSensitivity
 from cemlab.linkage.moderation import SegmentSlopes, slope_by_segment
+from cemlab.linkage.non_response import non_response
+from cemlab.linkage.non_response_result import NonResponse
+from cemlab.linkage.omitted import omitted_confounder
+from cemlab.linkage.omitted_result import OmittedConfounder
 from cemlab.linkage.penalty_reward import PenaltyReward, penalty_reward
+from cemlab.linkage.placebo_leads import PlaceboLeads, placebo_leads
 from cemlab.linkage.referral import ReferralValue, referral_value
 from cemlab.linkage.segments import segments_of
 from cemlab.linkage.shape import ShapeOfReturns, shape_of_returns
+from cemlab.linkage.survivors import lasting_units, survivor_bias
+from cemlab.linkage.survivors_result import SurvivorBias
 from cemlab.linkage.value import PricedPoints, customers_lately, priced_points
 from cemlab.linkage.way_columns import BEHAVIOURS, with_behaviours
 from cemlab.linkage.ways import Ways, ways
@@ -24,36 +34,50 @@ from cemlab.linkage.ways import Ways, ways
 __all__ = [
     "BEHAVIOURS",
     "Elasticities",
+    "ErrorsBeside",
+    "Influence",
     "IntentAgainstBehaviour",
     "KpiBlocks",
     "Lifetime",
     "LinkedPanel",
     "Mediation",
     "MediationSensitivity",
+    "NonResponse",
+    "OmittedConfounder",
     "PenaltyReward",
+    "PlaceboLeads",
     "PricedPoints",
     "ReferralValue",
     "SegmentSlopes",
     "ShapeOfReturns",
+    "SurvivorBias",
     "Ways",
     "customers_lately",
     "elasticities",
+    "errors_beside",
     "intent_against_behaviour",
     "intent_behaviour",
     "kpi_blocks",
+    "lasting_units",
     "lifetime",
     "linked_months",
     "linked_panel",
     "mediation",
     "new_customers",
+    "non_response",
+    "omitted_confounder",
     "penalty_reward",
     "perceived_value",
+    "placebo_leads",
     "priced_points",
     "rate_a_month",
     "referral_value",
     "segments_of",
     "shape_of_returns",
     "slope_by_segment",
+    "slope_without_each",
+    "survey_responses",
+    "survivor_bias",
     "tenure_counts",
     "ways",
     "with_behaviours",
