@@ -191,6 +191,22 @@ def check_condition(
     )
 
 
+def check_products(scaled: Floats, *, names: Sequence[str]) -> float:
+    """Return the condition number of columns of length one from their products (k, k); refuse as above.
+
+    Products square the condition: columns are refused from 1e6 on, and coefficients have to be solved again
+    on what is left, which brings the lost digits back.
+
+    Raises
+    ------
+    DesignError
+        If columns depend on each other, by name.
+    """
+    values, directions = np.linalg.eigh(scaled)
+    root = np.sqrt(np.maximum(values, 1e-40))[:, None] * directions.T
+    return check_condition(root, names=names, worst=1e6)
+
+
 def _arrays(
     outcome: npt.ArrayLike, design: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[Floats, Floats, Floats]:

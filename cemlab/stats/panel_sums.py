@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cemlab.errors import DesignError
-from cemlab.stats.least_squares import check_condition
+from cemlab.stats.least_squares import check_products
 from cemlab.stats.two_way import period_system
 
 Floats = npt.NDArray[np.float64]
@@ -18,8 +18,6 @@ Bools = npt.NDArray[np.bool_]
 
 # share of a column's size below which what levels leave over is rounding
 _NOTHING_LEFT = 1e-12
-# condition that sums of products bear: solving again on what is left brings the lost digits back
-_WORST_OF_PRODUCTS = 1e6
 # what a last step may move, as a share of what is left, and of the outcome where nothing is left
 _SETTLED = 1e-11
 _ROUNDING = 1e-14
@@ -274,9 +272,7 @@ def _solve(
             f"{', '.join(still)}: constant within units and periods; beside their levels no slope can be told"
         )
     scaled = gram / np.outer(size, size)
-    values, directions = np.linalg.eigh(scaled)
-    root = np.sqrt(np.maximum(values, 1e-40))[:, None] * directions.T
-    condition = check_condition(root, names=names, worst=_WORST_OF_PRODUCTS)
+    condition = check_products(scaled, names=names)
     inverse = np.linalg.inv(scaled) / np.outer(size, size)
     return inverse @ cross, inverse, condition
 
