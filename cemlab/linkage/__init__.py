@@ -9,8 +9,12 @@ from cemlab.data.tenure_counts import tenure_counts
 from cemlab.linkage.elasticities import Elasticities, elasticities
 from cemlab.linkage.errors_beside import ErrorsBeside, errors_beside
 from cemlab.linkage.influence import Influence, slope_without_each
+from cemlab.linkage.instrument import InstrumentValue, instrument_value
 from cemlab.linkage.intent import IntentAgainstBehaviour, intent_against_behaviour
 from cemlab.linkage.kpi_blocks import KpiBlocks, kpi_blocks
+from cemlab.linkage.ladder import value_of_a_point
+from cemlab.linkage.ladder_result import Ladder
+from cemlab.linkage.lags import LagProfile, lag_profile
 from cemlab.linkage.lifetime import Lifetime, lifetime, rate_a_month
 from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
 from cemlab.linkage.mediation import Mediation, mediation
@@ -23,6 +27,7 @@ from cemlab.linkage.omitted_result import OmittedConfounder
 from cemlab.linkage.penalty_reward import PenaltyReward, penalty_reward
 from cemlab.linkage.placebo_leads import PlaceboLeads, placebo_leads
 from cemlab.linkage.referral import ReferralValue, referral_value
+from cemlab.linkage.rungs import LadderRung
 from cemlab.linkage.segments import segments_of
 from cemlab.linkage.shape import ShapeOfReturns, shape_of_returns
 from cemlab.linkage.survivors import lasting_units, survivor_bias
@@ -36,8 +41,12 @@ __all__ = [
     "Elasticities",
     "ErrorsBeside",
     "Influence",
+    "InstrumentValue",
     "IntentAgainstBehaviour",
     "KpiBlocks",
+    "Ladder",
+    "LadderRung",
+    "LagProfile",
     "Lifetime",
     "LinkedPanel",
     "Mediation",
@@ -55,9 +64,11 @@ __all__ = [
     "customers_lately",
     "elasticities",
     "errors_beside",
+    "instrument_value",
     "intent_against_behaviour",
     "intent_behaviour",
     "kpi_blocks",
+    "lag_profile",
     "lasting_units",
     "lifetime",
     "linked_months",
@@ -79,6 +90,7 @@ __all__ = [
     "survey_responses",
     "survivor_bias",
     "tenure_counts",
+    "value_of_a_point",
     "ways",
     "with_behaviours",
 ]
