@@ -133,9 +133,7 @@ def employee_contacts(
     )  # fmt: skip
 
 
-def contact_lines(
-    company: Company, *, outcome: str, controls: Sequence[str] = ()
-) -> tuple[ir.Table, int]:
+def contact_lines(company: Company, *, outcome: str, controls: Sequence[str] = ()) -> tuple[ir.Table, int]:
     """Return one row a contact with a known branch and outcome (employee, branch, month, score, controls).
 
     The second value is the number of contacts in the table. A control that is blank is a level of its own.
@@ -192,7 +190,9 @@ def _sum(value: ir.Value) -> ir.Value:
     return value.sum().cast("float64")
 
 
-def discretion_months(company: Company, *, outcome: str = "resolved", trait: str = "discretion") -> pd.DataFrame:
+def discretion_months(
+    company: Company, *, outcome: str = "resolved", trait: str = "discretion"
+) -> pd.DataFrame:
     """Count contacts by branch, month and whether who served was trained, with sums of a trait of persons.
 
     Parameters

@@ -86,7 +86,9 @@ def _refuse(counted: EmployeeContacts) -> None:
     persons = len(counted.levels["employee"])
     branches = len(counted.levels["branch"])
     if branches < 2:
-        raise DesignError("all contacts are of one branch: what is the branch's and what is the brand's is one")
+        raise DesignError(
+            "all contacts are of one branch: what is the branch's and what is the brand's is one"
+        )
     if len(counted.levels["month"]) < 2:
         raise DesignError("all contacts are of one month; two or more are needed")
     several = int(((pair_table(counted, "branch", "employee") > 0).sum(axis=1) >= 2).sum())

@@ -73,7 +73,8 @@ class LeavingWith(Result):
                 "branch": [row["branch"] for row in rows],
                 "persons": [row["persons"] for row in rows],
                 "change": [
-                    f"{row['estimate']:+.3f} ({row['conf_low']:+.3f} to {row['conf_high']:+.3f})" for row in rows
+                    f"{row['estimate']:+.3f} ({row['conf_low']:+.3f} to {row['conf_high']:+.3f})"
+                    for row in rows
                 ],
                 "in_persons": [percent(row["in_persons"], digits=0) for row in rows],
             }

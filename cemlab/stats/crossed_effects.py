@@ -229,13 +229,17 @@ class _Equations:
         ratio = np.exp(theta)
         first = bool(free.size) and free[0] == 0
         ends = np.cumsum((0, *sums.sizes))
-        self.slices = [np.arange(ends[k - 1], ends[k]) for k in free[int(first):]]
+        self.slices = [np.arange(ends[k - 1], ends[k]) for k in free[int(first) :]]
         kept = np.concatenate([*self.slices, np.arange(ends[-1], len(sums.moment))])
         penalty = np.zeros(len(sums.moment))
-        for own, value in zip(self.slices, ratio[int(first):], strict=True):
+        for own, value in zip(self.slices, ratio[int(first) :], strict=True):
             penalty[own] = 1 / value
         self.kept, self.ratio, self.first = kept, ratio, first
-        schur, moment, square = sums.gram[np.ix_(kept, kept)] + np.diag(penalty[kept]), sums.moment[kept], sums.square
+        schur, moment, square = (
+            sums.gram[np.ix_(kept, kept)] + np.diag(penalty[kept]),
+            sums.moment[kept],
+            sums.square,
+        )
         log_det = 0.0
         if first:
             self.weight = 1 / (sums.count + 1 / ratio[0])
@@ -252,7 +256,9 @@ class _Equations:
         self.square = square - float(moment @ self.solution)
         self.df = sums.n - sums.fixed
         log_det += 2 * float(np.log(np.diag(root)).sum())
-        log_det += sum(len(own) * np.log(value) for own, value in zip(self.slices, ratio[int(first):], strict=True))
+        log_det += sum(
+            len(own) * np.log(value) for own, value in zip(self.slices, ratio[int(first) :], strict=True)
+        )
         self.log_likelihood = -0.5 * (self.df * float(np.log(self.square / self.df)) + log_det)
         self._solve_first(sums)
 

@@ -97,8 +97,8 @@ class Drift:
     Parameters
     ----------
     divergence
-        Jensen–Shannon divergence, each mix weighted by its counts, less what chance makes; with interval.
-        0 or a little below: no drift. [nats]
+        Jensen–Shannon divergence, each mix weighted by its counts, less what chance makes and 0 at the
+        least; with interval [nats].
     p_value
         Of no drift.
     """
@@ -169,7 +169,7 @@ def drift(
     for chance in (1 - tail, tail):
         # the central distribution is the least drift there is
         ends.append(np.array([_noncentral(x, df, chance, chndtrinc) for x in scaled]) * dispersion / (2 * n))
-    estimate = (scaled - df) * dispersion / (2 * n)
+    estimate = np.maximum(scaled - df, 0.0) * dispersion / (2 * n)
     return Drift(divergence=Interval(estimate, *ends), p_value=np.asarray(p_value))
 
 

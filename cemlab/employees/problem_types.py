@@ -1,0 +1,381 @@
+"""How varied the problems are that the front line meets, by branch and over time, and whether they drift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cemlab.chart import Chart
+from cemlab.data.problem_types import ProblemPeriod, problem_counts
+from cemlab.errors import ColumnError, DesignError, OptionError, one_of
+from cemlab.evidence import Check, Evidence
+from cemlab.markup import label, number, p_value
+from cemlab.result import Result, check_conf_level
+from cemlab.stats.discoveries import adjusted_p_values
+from cemlab.stats.entropies import EntropyMethod, dispersion_within, drift, entropy
+
+if TYPE_CHECKING:
+    from cemlab.data.company import Company
+
+    Floats = npt.NDArray[np.float64]
+
+VarietyBy = Literal["branch", "period"]
+
+_LEVEL = 0.05
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ProblemVariety(Result):
+    """How many problem types there are in effect.
+
+    Parameters
+    ----------
+    table
+        One row a branch or period: group, n (contacts), types (seen), estimate (types in effect: so many
+        equally frequent ones would be as varied), conf_low, conf_high, entropy [nats].
+    by
+        ``"branch"`` or ``"period"``.
+    dispersion
+        By how much counts vary more than those of a multinomial sample.
+    """
+
+    by: VarietyBy
+    dispersion: float
+
+    title: ClassVar[str] = "Variety of problem types"
+    labels: ClassVar[dict[str, str]] = {"group": "", "types": "Types in effect (interval)"}
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a branch or period, the most varied first among branches."""
+        table = self.table.sort_values("estimate", ascending=False) if self.by == "branch" else self.table
+        rows = table.to_dict("records")
+        return pd.DataFrame(
+            {
+                "group": [label(row["group"]) for row in rows],
+                "n": [number(row["n"]) for row in rows],
+                "types": [
+                    f"{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f})" for row in rows
+                ],
+            }
+        )
+
+    def narrative(self) -> str:
+        """Tell the range."""
+        least, most = (self.table.loc[getattr(self.table["estimate"], end)()] for end in ("idxmin", "idxmax"))
+        return (
+            f"The most varied {self.by}, {label(most['group'])}, meets {most['estimate']:.2f} types in effect "
+            f"({most['conf_low']:.2f} to {most['conf_high']:.2f}), the least varied, {label(least['group'])}, "
+            f"{least['estimate']:.2f} ({least['conf_low']:.2f} to {least['conf_high']:.2f}); both are picked "
+            f"as extremes. ({self.evidence.n_used:,} contacts, {100 * self.conf_level:g} % intervals.)"
+        )
+
+    @property
+    def chart(self) -> Chart:
+        """Forest of branches, or a line over time."""
+        frame = self.table.assign(group=self.table["group"].map(label))
+        over_time = self.by == "period"
+        common = {"low": "conf_low", "high": "conf_high", "grade": self.evidence.grade, "note": self.caption}
+        axis = "Problem types in effect"
+        if over_time:
+            return Chart(
+                kind="line", frame=self.table, x="group", y="estimate", x_label="Period", y_label=axis,
+                claim="How varied problems are over time", **common,
+            )  # fmt: skip
+        return Chart(
+            kind="forest", frame=frame.sort_values("estimate", ascending=False).head(20), x="estimate",
+            y="group", x_label=axis, y_label="Branch", claim="Branches with the most varied problems", **common,
+        )  # fmt: skip
+
+
+def problem_variety(
+    contacts: Company | pd.DataFrame,
+    *,
+    by: VarietyBy = "branch",
+    period: ProblemPeriod = "quarter",
+    method: EntropyMethod = "miller_madow",
+    conf_level: float = 0.95,
+    source: str = "",
+) -> ProblemVariety:
+    """Answer how varied the problems are that branches meet, or the company over time.
+
+    Parameters
+    ----------
+    contacts
+        A company with ``contacts`` (reason) and ``employees``; or a frame of counts (branch, period, reason,
+        n), as :func:`cemlab.data.problem_types.problem_counts` makes it.
+    by
+        ``"branch"`` or ``"period"``.
+    period
+        Of the counts, where a company is given.
+    method
+        Of the entropy; see :func:`cemlab.stats.entropies.entropy`.
+    conf_level
+        Of the intervals.
+    source
+        The line that stands under every figure; the company's own if not given.
+
+    Returns
+    -------
+    ProblemVariety
+        Its table has one row a branch or period.
+
+    Raises
+    ------
+    ColumnError
+        If the counts lack a column, above all n.
+    DesignError
+        If there is one type of problem only.
+    OptionError, DataError
+        As the functions named.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"branch": ["a", "a", "b", "b"], "period": pd.Timestamp("2024-01-01"),
+    ...                        "reason": ["bill", "delivery"] * 2, "n": [50, 50, 95, 5]})
+    >>> problem_variety(counts).table["estimate"].round(2).tolist()
+    [2.01, 1.23]
+    """
+    check_conf_level(conf_level)
+    if by not in get_args(VarietyBy):
+        raise OptionError(one_of(by, get_args(VarietyBy), what="grouping of problem types"))
+    counted, source = _counted(contacts, period, source)
+    rows = counted[counted["branch"].notna()] if by == "branch" else counted
+    dispersion = _cube(counted)[1]
+    table = rows.pivot_table(index=by, columns="reason", values="n", aggfunc="sum", fill_value=0)
+    if table.shape[1] < 2:
+        raise DesignError("all contacts have the same reason: one problem type has no variety")
+    found = entropy(
+        table.to_numpy(), method=method, dispersion=dispersion,
+        conf_level=conf_level,
+    )  # fmt: skip
+    effective = [np.exp(end) for end in found]
+    return ProblemVariety(
+        table=pd.DataFrame(
+            {
+                "group": table.index,
+                "n": table.sum(axis=1).to_numpy(),
+                "types": (table > 0).sum(axis=1).to_numpy(),
+                "estimate": effective[0], "conf_low": effective[1], "conf_high": effective[2],
+                "entropy": found.estimate,
+            }
+        ),
+        evidence=_evidence(counted, int(rows["n"].sum()), source, dispersion),
+        conf_level=conf_level,
+        by=by,
+        dispersion=dispersion,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ProblemDrift(Result):
+    """How far the mix of problem types is from that of the base period.
+
+    Parameters
+    ----------
+    table
+        One row a later period: period, n (contacts), estimate (Jensen–Shannon divergence from the base, less
+        what chance makes, 0 at the least [nats]), conf_low, conf_high, p_value (of no drift), q_value (with the share of
+        false alarms controlled over all periods), drifted (q under 0.05), moved (the type whose share changed
+        most), change (by how much).
+    base
+        The base period's first day.
+    dispersion
+        By how much counts vary more than those of a multinomial sample.
+    """
+
+    base: pd.Timestamp
+    dispersion: float
+
+    title: ClassVar[str] = "Drift of problem types"
+    labels: ClassVar[dict[str, str]] = {"period": "Period", "divergence": "Divergence (interval)", "q": "q"}
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row a period."""
+        rows = self.table.to_dict("records")
+        return pd.DataFrame(
+            {
+                "period": [label(row["period"]) for row in rows],
+                "n": [number(row["n"]) for row in rows],
+                "divergence": [
+                    f"{row['estimate']:.5f} ({row['conf_low']:.5f} to {row['conf_high']:.5f})" for row in rows
+                ],
+                "q": [p_value(row["q_value"]).replace("p", "q", 1) for row in rows],
+                "moved": [f"{row['moved']} {100 * row['change']:+.1f} points" for row in rows],
+            }
+        )
+
+    def narrative(self) -> str:
+        """Tell in which periods problems were other than at first."""
+        seen = self.table[self.table["drifted"]]
+        lead = f"Against the period from {label(self.base)}, "
+        if seen.empty:
+            lead += "the mix of problem types has not changed by more than chance would."
+        else:
+            most = seen.loc[seen["estimate"].idxmax()]
+            lead += (
+                f"the mix of problem types was another in {len(seen)} of {len(self.table)} later periods, most "
+                f"so in that from {label(most['period'])}: {most['moved']} by {100 * most['change']:+.1f} points."
+            )
+        return (
+            f"{lead} ({self.evidence.n_used:,} contacts; counts vary {self.dispersion:.2f} times as much as by "
+            "lot alone, which is allowed for.)"
+        )
+
+    @property
+    def chart(self) -> Chart:
+        """Divergence over time, with intervals."""
+        drifted = bool(self.table["drifted"].any())
+        return Chart(
+            kind="line",
+            frame=self.table,
+            x="period",
+            y="estimate",
+            low="conf_low",
+            high="conf_high",
+            x_label="Period",
+            y_label="Divergence from the base period [nats]",
+            claim="Problems are no longer those of the beginning"
+            if drifted
+            else "Problems are still those of the beginning",
+            grade=self.evidence.grade,
+            note=self.caption,
+            reference=0.0,
+        )
+
+
+def problem_drift(
+    contacts: Company | pd.DataFrame,
+    *,
+    period: ProblemPeriod = "quarter",
+    conf_level: float = 0.95,
+    source: str = "",
+) -> ProblemDrift:
+    """Answer whether the front line meets other problems than in the first period.
+
+    Parameters
+    ----------
+    contacts, period, conf_level, source
+        As in :func:`problem_variety`.
+
+    Returns
+    -------
+    ProblemDrift
+        Its table has one row a later period.
+
+    Raises
+    ------
+    ColumnError
+        If the counts lack a column, above all n.
+    DesignError
+        If there is one type of problem or one period only.
+    OptionError, DataError
+        As :func:`cemlab.data.problem_types.problem_counts`.
+
+    Notes
+    -----
+    See :func:`cemlab.stats.entropies.drift`. Counts vary more than a sample's where unresolved matters come
+    back under the same reason; by how much is taken from the branches' departures from the company's drift.
+    False alarms are controlled by Benjamini & Hochberg (1995), valid for periods compared with one base.
+
+    Examples
+    --------
+    >>> rows = [(b, pd.Timestamp(2024, m, 1), r, 50 + 150 * (m == 3) * (r == "bill"))
+    ...         for b in "abc" for m in (1, 2, 3) for r in ("bill", "delivery")]
+    >>> found = problem_drift(pd.DataFrame(rows, columns=["branch", "period", "reason", "n"]))
+    >>> found.table["drifted"].tolist()
+    [False, True]
+    """
+    check_conf_level(conf_level)
+    counted, source = _counted(contacts, period, source)
+    table = counted.pivot_table(index="period", columns="reason", values="n", aggfunc="sum", fill_value=0)
+    if table.shape[1] < 2:
+        raise DesignError("all contacts have the same reason: one problem type cannot drift")
+    if len(table) < 2:
+        raise DesignError("all contacts are of one period: drift needs a base and a later period")
+    _, dispersion, df = _cube(counted)
+    later = table.iloc[1:]
+    seen = drift(
+        later.to_numpy(), base=table.iloc[0].to_numpy(), dispersion=dispersion, dispersion_df=df,
+        conf_level=conf_level,
+    )  # fmt: skip
+    shares = table.div(table.sum(axis=1), axis=0)
+    change = shares.iloc[1:] - shares.iloc[0]
+    q = adjusted_p_values(seen.p_value)
+    moved = change.abs().idxmax(axis=1)
+    return ProblemDrift(
+        table=pd.DataFrame(
+            {
+                "period": later.index,
+                "n": later.sum(axis=1).to_numpy(),
+                "estimate": seen.divergence.estimate,
+                "conf_low": seen.divergence.conf_low,
+                "conf_high": seen.divergence.conf_high,
+                "p_value": seen.p_value,
+                "q_value": q,
+                "drifted": q < _LEVEL,
+                "moved": moved.to_numpy(),
+                "change": [float(change.loc[when, kind]) for when, kind in moved.items()],
+            }
+        ),
+        evidence=_evidence(counted, int(counted["n"].sum()), source, dispersion),
+        conf_level=conf_level,
+        base=table.index[0],
+        dispersion=dispersion,
+    )
+
+
+def _counted(
+    contacts: Company | pd.DataFrame, period: ProblemPeriod, source: str
+) -> tuple[pd.DataFrame, str]:
+    """Return counts by branch, period and reason, and the source."""
+    if not isinstance(contacts, pd.DataFrame):
+        return problem_counts(contacts, period=period), source or contacts.info.source
+    for name in ("branch", "period", "reason", "n"):
+        if name not in contacts.columns:
+            why = "; a share without its n tells no uncertainty" if name == "n" else ""
+            raise ColumnError(f"counts: {one_of(name, map(str, contacts.columns), what='column')}{why}")
+    counts = contacts["n"]
+    if not pd.api.types.is_numeric_dtype(counts) or counts.isna().any() or (counts < 0).any():
+        raise ColumnError("counts, column 'n': counts from 0 on are needed in every row")
+    if (counts % 1 != 0).any():
+        raise ColumnError("counts, column 'n': whole numbers are needed; shares without their n are refused")
+    return contacts, source
+
+
+def _cube(counted: pd.DataFrame) -> tuple[Floats, float, float]:
+    """Return counts of branches, periods and reasons, their dispersion, and its degrees of freedom."""
+    known = counted[counted["branch"].notna()]
+    if known.empty:
+        return np.zeros((0, 0, 0)), 1.0, np.inf
+    codes = [pd.factorize(known[name], sort=True)[0] for name in ("branch", "period", "reason")]
+    cube = np.zeros([int(code.max()) + 1 for code in codes])
+    np.add.at(cube, tuple(codes), known["n"].to_numpy(dtype=float))
+    dispersion, df = dispersion_within(cube)
+    return cube, dispersion, df
+
+
+def _evidence(counted: pd.DataFrame, used: int, source: str, dispersion: float) -> Evidence:
+    return Evidence(
+        grade="descriptive",
+        design="Contacts counted by the reason that was recorded.",
+        unit="contacts",
+        n_used=used,
+        n_given=int(counted.attrs.get("n_given", counted["n"].sum())),
+        source=source,
+        assumptions=("Reasons are recorded alike in all branches and periods.",),
+        checks=(
+            Check(
+                name="contacts that hang together",
+                null="contacts vary as a sample by lot",
+                passed=dispersion < 1.5,
+                detail=f"Counts of branches vary {dispersion:.2f} times as much; intervals allow for it.",
+                remedy="Count first contacts, or customers.",
+            ),
+        ),
+    )
