@@ -6,6 +6,7 @@ from cemlab.data.new_customers import new_customers
 from cemlab.data.perceived_value import perceived_value
 from cemlab.data.survey_responses import survey_responses
 from cemlab.data.tenure_counts import tenure_counts
+from cemlab.linkage.at_scale import ValueAtScale, value_at_scale
 from cemlab.linkage.elasticities import Elasticities, elasticities
 from cemlab.linkage.errors_beside import ErrorsBeside, errors_beside
 from cemlab.linkage.influence import Influence, slope_without_each
@@ -60,6 +61,7 @@ __all__ = [
     "SegmentSlopes",
     "ShapeOfReturns",
     "SurvivorBias",
+    "ValueAtScale",
     "Ways",
     "customers_lately",
     "elasticities",
@@ -90,6 +92,7 @@ __all__ = [
     "survey_responses",
     "survivor_bias",
     "tenure_counts",
+    "value_at_scale",
     "value_of_a_point",
     "ways",
     "with_behaviours",

@@ -76,8 +76,8 @@ class ValueAtScale(Result):
         return (
             f"{where}, one more of {self.score} goes with {number(slope['estimate'])} "
             f"({number(slope['conf_low'])} to {number(slope['conf_high'])}) more of {self.outcome}{beside} "
-            f"({100 * self.conf_level:g} % interval, {self.evidence.n_used:,} rows, {self.n_clusters:,} clusters). "
-            "An error in the score draws the slope towards nought; what was not recorded may stand behind it."
+            f"({100 * self.conf_level:g} % interval, {self.evidence.n_used:,} rows, {self.n_clusters:,} "
+            "clusters). An error in the score draws the slope towards nought; what was not recorded may stand behind it."
         )
 
     @property
@@ -122,14 +122,14 @@ def value_at_scale(
 ) -> ValueAtScale:
     """Answer what goes with a point of experience, from a panel of any size.
 
-    Rows stay on the engine and pass by in blocks; what is kept are sums. The figures are those of a regression
-    on the rows.
+    Rows stay on the engine and pass by in blocks; what is kept are sums. The figures are those of a
+    regression on the rows.
 
     Parameters
     ----------
     table
         One row a unit in a period (with ``fixed_effects="none"`` any rows), in any order, gaps allowed: a
-        table of the engine, e.g. of Parquet, or a frame. Rows with something missing are left out and counted.
+        table of the engine, e.g. of Parquet, or a frame. Rows with something missing are left out, counted.
     outcome, score, controls, weights
         Columns with numbers; weights above nought.
     unit, time
@@ -168,7 +168,8 @@ def value_at_scale(
     Examples
     --------
     >>> rng = np.random.default_rng(1)
-    >>> frame = pd.DataFrame({"customer": np.repeat(np.arange(300), 12), "month": np.tile(np.arange(12), 300)})
+    >>> customer, month = np.divmod(np.arange(3600), 12)
+    >>> frame = pd.DataFrame({"customer": customer, "month": month})
     >>> frame["cx"] = rng.normal(size=3600)
     >>> frame["spend"] = frame["customer"] + 2 * frame["cx"] + rng.normal(size=3600)
     >>> found = value_at_scale(frame, outcome="spend", score="cx", unit="customer", time="month")
@@ -240,8 +241,8 @@ def _left_out(incomplete: int, single: int) -> Check:
         null="no row was left out",
         passed=None if incomplete else True,
         detail=(
-            f"{incomplete:,} rows with something missing, and {single:,} alone in their unit or period, which "
-            "say nothing."
+            f"{incomplete:,} rows with something missing, and {single:,} alone in their unit or period, "
+            "which say nothing."
         ),
         remedy="Whether those missing are like the others cannot be told from here." if incomplete else "",
     )
