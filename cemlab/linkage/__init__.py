@@ -1,5 +1,6 @@
 """Is a point of experience worth money: the vocabulary of notebook 11."""
 
+from cemlab.data.fees_due import FeesDue, fees_due
 from cemlab.data.intent_behaviour import intent_behaviour
 from cemlab.data.linked_months import linked_months
 from cemlab.data.new_customers import new_customers
@@ -9,6 +10,7 @@ from cemlab.data.tenure_counts import tenure_counts
 from cemlab.linkage.at_scale import ValueAtScale, value_at_scale
 from cemlab.linkage.elasticities import Elasticities, elasticities
 from cemlab.linkage.errors_beside import ErrorsBeside, errors_beside
+from cemlab.linkage.fees import FeeEffect, NetOfFees, fee_effect, net_of_fees
 from cemlab.linkage.influence import Influence, slope_without_each
 from cemlab.linkage.instrument import InstrumentValue, instrument_value
 from cemlab.linkage.intent import IntentAgainstBehaviour, intent_against_behaviour
@@ -41,6 +43,8 @@ __all__ = [
     "BEHAVIOURS",
     "Elasticities",
     "ErrorsBeside",
+    "FeeEffect",
+    "FeesDue",
     "Influence",
     "InstrumentValue",
     "IntentAgainstBehaviour",
@@ -52,6 +56,7 @@ __all__ = [
     "LinkedPanel",
     "Mediation",
     "MediationSensitivity",
+    "NetOfFees",
     "NonResponse",
     "OmittedConfounder",
     "PenaltyReward",
@@ -66,6 +71,8 @@ __all__ = [
     "customers_lately",
     "elasticities",
     "errors_beside",
+    "fee_effect",
+    "fees_due",
     "instrument_value",
     "intent_against_behaviour",
     "intent_behaviour",
@@ -76,6 +83,7 @@ __all__ = [
     "linked_months",
     "linked_panel",
     "mediation",
+    "net_of_fees",
     "new_customers",
     "non_response",
     "omitted_confounder",

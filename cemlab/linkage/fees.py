@@ -170,8 +170,8 @@ class NetOfFees(Result):
             pays = "No more of those charged left than of those waived, so any fee pays."
         return (
             f"A fee of {self._money(self.fee)} stands against {self._told(even)} of margin that goes with "
-            f"customers who leave, at {self._money(self.value)} each: {self._told(net)} for each fee charged. "
-            f"{pays}{proviso} ({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % "
+            f"customers who leave, at {self._money(self.value)} each: {self._told(net)} for each fee "
+            f"charged. {pays}{proviso} ({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % "
             "intervals.)"
         )
 
