@@ -76,8 +76,8 @@ class ReplacementCost(Result):
             f"Replacing one of the {self.leavers:,} who left costs {_money(self.row('a leaver'))} "
             f"{self.currency}, as stated; {number(round(self.a_year, 1))} a year make "
             f"{_money(self.row('all leavers, a year'))} {self.currency}. If "
-            f"{percent(self.lower_by)} of them stayed, {_money(self.row('a year with fewer'))} {self.currency} a year "
-            "would not be spent, before what keeping them costs. "
+            f"{percent(self.lower_by)} of them stayed, {_money(self.row('a year with fewer'))} "
+            f"{self.currency} a year would not be spent, before what keeping them costs. "
             f"({100 * self.conf_level:g} % intervals of the stated ranges and of chance.)"
         )
 

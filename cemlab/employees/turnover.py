@@ -46,8 +46,8 @@ class TurnoverAndExperience(Result):
         """Tell both slopes."""
         same, after = self.table.to_dict("records")
         return (
-            f"Within branches and months, one SD more experience {self.evidence.relation} {told(same)} points "
-            f"of turnover in the same month and {told(after)} in the next. "
+            f"Within branches and months, one SD more experience {self.evidence.relation} {told(same)} "
+            f"points of turnover in the same month and {told(after)} in the next. "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
         )
 
@@ -118,7 +118,7 @@ def turnover_and_experience(
     Examples
     --------
     >>> rng = np.random.default_rng(1)
-    >>> score = rng.standard_interval((40, 30))
+    >>> score = rng.standard_normal((40, 200))
     >>> gone = np.clip(0.05 - 0.01 * score, 0, 1)
     >>> names = ["branch", "month", "turnover", "cx", "cx_a", "cx_b"]
     >>> rows = [(b, t, gone[b, t], *[score[b, t]] * 3) for b in range(40) for t in range(200)]
