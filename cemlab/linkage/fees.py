@@ -171,8 +171,8 @@ class NetOfFees(Result):
         return (
             f"A fee of {self._money(self.fee)} stands against {self._told(even)} of margin that goes with "
             f"customers who leave, at {self._money(self.value)} each: {self._told(net)} for each fee "
-            f"charged. {pays}{proviso} ({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % "
-            "intervals.)"
+            f"charged. {pays}{proviso} ({self.evidence.n_used:,} {self.evidence.unit}, "
+            f"{100 * self.conf_level:g} % intervals.)"
         )
 
     @property
