@@ -118,7 +118,7 @@ def employee_contacts(
         ones[key] = counted[["n", "total"]].astype(float)
     if not len(ones["employee"]):
         raise DesignError(
-            f"{company.info.name}: no contact with {outcome!r} was served by an employee whose branch is known"
+            f"{company.info.name}: no contact with {outcome!r} was served by an employee of a known branch"
         )
     pairs = {
         (first, second): _pair(lines, first, second, levels)

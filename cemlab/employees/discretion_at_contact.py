@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -254,7 +255,7 @@ def _table(estimate: Floats, error: Floats, df: int, conf_level: float) -> pd.Da
     )
 
 
-def _told(row: dict[str, float]) -> str:
+def _told(row: Mapping[Any, Any]) -> str:
     return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
 
 
@@ -262,7 +263,7 @@ def _evidence(rows: pd.DataFrame, source: str) -> Evidence:
     trained = int(rows.loc[rows["trained"], "n"].sum())
     return Evidence(
         grade="adjusted",
-        design="Contacts with trained and untrained persons of more and less discretion, within branch and month.",
+        design="Contacts with persons trained or not, of more and less discretion, within branch and month.",
         unit="contacts",
         n_used=int(rows.attrs["n_used"]),
         n_given=int(rows.attrs["n_given"]),
@@ -278,8 +279,8 @@ def _evidence(rows: pd.DataFrame, source: str) -> Evidence:
                 null="trained and untrained persons are both met often",
                 passed=bool(min(trained, rows["n"].sum() - trained) >= 1000),
                 detail=(
-                    f"{trained:,} contacts with trained persons, {int(rows['n'].sum()) - trained:,} with others; "
-                    f"{rows.attrs['persons']:,} persons."
+                    f"{trained:,} contacts with trained persons, {int(rows['n'].sum()) - trained:,} with "
+                    f"others; {rows.attrs['persons']:,} persons."
                 ),
                 remedy="The interval says how little can be told.",
             ),

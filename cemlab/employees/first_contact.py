@@ -87,7 +87,7 @@ class FirstContact(Result):
     @property
     def chart(self) -> Chart:
         """Forest of the shares resolved."""
-        left = self.table[self.table["left_to_discretion"]]
+        left = self.table[self.table["left_to_discretion"]].sort_values("estimate")
         return Chart(
             kind="forest",
             frame=self.table[["reason", "estimate", "conf_low", "conf_high"]],
@@ -100,7 +100,7 @@ class FirstContact(Result):
             claim=(
                 "No problem type is resolved less often than the others"
                 if left.empty
-                else f"Least is resolved at once where the matter is: {left.loc[left['estimate'].idxmin(), 'reason']}"
+                else f"Least is resolved at once where the matter is: {left['reason'].iloc[0]}"
             ),
             grade=self.evidence.grade,
             note=self.caption,
@@ -182,7 +182,7 @@ def first_contact(
             source=source,
             assumptions=(
                 "Whether a matter is resolved is recorded alike for all types.",
-                "What is not resolved at once is what procedures do not cover; some of it may need time only.",
+                "What is not resolved at once is not covered by procedures; some of it may need time only.",
             ),
         ),
         conf_level=conf_level,

@@ -82,20 +82,20 @@ class LeavingWith(Result):
 
     def narrative(self) -> str:
         """Tell what leaves, and how far a ranking of persons can be trusted."""
-        worst = self.table.loc[self.table["estimate"].idxmin()]
+        worst = self.table.nsmallest(1, "estimate").iloc[0]
         ranking = (
             "A ranking of persons is fit for use, with care"
             if self.reliability >= _RELIABLE
             else "A ranking of persons would largely be chance and is not shown"
         )
         return (
-            f"When the person with the largest part goes and a newcomer of the usual kind follows, a branch's "
-            f"mean experience is expected to change by {number(self.table['estimate'].median())} "
+            "When the person with the largest part goes and a newcomer of the usual kind follows, a "
+            f"branch's mean experience is expected to change by {number(self.table['estimate'].median())} "
             f"{self._unit} in the median branch, and by {number(worst['estimate'])} "
-            f"({number(worst['conf_low'])} to {number(worst['conf_high'])}) where most hangs on one. An average "
-            f"person's leaving changes nothing that can be expected. Persons differ by {number(self.person_sd)} "
-            f"{self._unit} (standard deviation); {percent(self.table['in_persons'].median(), digits=0)} of "
-            f"what sets a median branch apart is in its persons. {ranking}: its reliability is "
+            f"({number(worst['conf_low'])} to {number(worst['conf_high'])}) where most hangs on one. "
+            "An average person's leaving changes nothing that can be expected. Persons differ by "
+            f"{number(self.person_sd)} {self._unit} (standard deviation); "
+            f"{percent(self.table['in_persons'].median(), digits=0)} of what sets a median branch apart is in its persons. {ranking}: its reliability is "
             f"{self.reliability:.2f}, and {self.needed:,.0f} contacts a person make it {_RELIABLE:.1f}; "
             f"{int(self.persons['few'].sum()):,} of {len(self.persons):,} persons have under {_FEW}."
         )
@@ -239,7 +239,7 @@ def _branches(found: WhoMakesIt, persons: pd.DataFrame) -> pd.DataFrame:
     between, within = found.fit.variances[1], found.fit.variances[0]
     rows = []
     for branch, own in persons.groupby("branch", sort=True):
-        strongest = own.loc[own["part"].idxmax()]
+        strongest = own.nlargest(1, "part").iloc[0]
         by_persons = within * float((own["weight"] ** 2).sum())
         rows.append(
             {
@@ -274,7 +274,7 @@ def _evidence(found: WhoMakesIt, persons: pd.DataFrame, months: int) -> Evidence
     )
     return Evidence(
         grade="association",
-        design=f"Shrunken parts of persons in the contacts, weighted by the contacts of the last {months} months.",
+        design=f"Shrunken parts of persons in contacts, weighted by those of the last {months} months.",
         unit="contacts",
         n_used=found.evidence.n_used,
         n_given=found.evidence.n_given,

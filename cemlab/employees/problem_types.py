@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -66,12 +66,13 @@ class ProblemVariety(Result):
 
     def narrative(self) -> str:
         """Tell the range."""
-        least, most = (self.table.loc[getattr(self.table["estimate"], end)()] for end in ("idxmin", "idxmax"))
+        ordered = self.table.sort_values("estimate")
+        least, most = ordered.iloc[0], ordered.iloc[-1]
         return (
-            f"The most varied {self.by}, {label(most['group'])}, meets {most['estimate']:.2f} types in effect "
-            f"({most['conf_low']:.2f} to {most['conf_high']:.2f}), the least varied, {label(least['group'])}, "
-            f"{least['estimate']:.2f} ({least['conf_low']:.2f} to {least['conf_high']:.2f}); both are picked "
-            f"as extremes. ({self.evidence.n_used:,} contacts, {100 * self.conf_level:g} % intervals.)"
+            f"The most varied {self.by}, {label(most['group'])}, meets {most['estimate']:.2f} types in "
+            f"effect ({most['conf_low']:.2f} to {most['conf_high']:.2f}), the least varied, "
+            f"{label(least['group'])}, {least['estimate']:.2f} ({least['conf_low']:.2f} to "
+            f"{least['conf_high']:.2f}); both are picked as extremes. ({self.evidence.n_used:,} contacts, {100 * self.conf_level:g} % intervals.)"
         )
 
     @property
@@ -79,7 +80,12 @@ class ProblemVariety(Result):
         """Forest of branches, or a line over time."""
         frame = self.table.assign(group=self.table["group"].map(label))
         over_time = self.by == "period"
-        common = {"low": "conf_low", "high": "conf_high", "grade": self.evidence.grade, "note": self.caption}
+        common: dict[str, Any] = {
+            "low": "conf_low",
+            "high": "conf_high",
+            "grade": self.evidence.grade,
+            "note": self.caption,
+        }
         axis = "Problem types in effect"
         if over_time:
             return Chart(
@@ -88,7 +94,8 @@ class ProblemVariety(Result):
             )  # fmt: skip
         return Chart(
             kind="forest", frame=frame.sort_values("estimate", ascending=False).head(20), x="estimate",
-            y="group", x_label=axis, y_label="Branch", claim="Branches with the most varied problems", **common,
+            y="group", x_label=axis, y_label="Branch", claim="Branches with the most varied problems",
+            **common,
         )  # fmt: skip
 
 
@@ -179,9 +186,9 @@ class ProblemDrift(Result):
     ----------
     table
         One row a later period: period, n (contacts), estimate (Jensen–Shannon divergence from the base, less
-        what chance makes, 0 at the least [nats]), conf_low, conf_high, p_value (of no drift), q_value (with the share of
-        false alarms controlled over all periods), drifted (q under 0.05), moved (the type whose share changed
-        most), change (by how much).
+        what chance makes, 0 at the least [nats]), conf_low, conf_high, p_value (of no drift), q_value
+        (with the share of false alarms controlled over all periods), drifted (q under 0.05), moved (the
+        type whose share changed most), change (by how much).
     base
         The base period's first day.
     dispersion
@@ -217,14 +224,15 @@ class ProblemDrift(Result):
         if seen.empty:
             lead += "the mix of problem types has not changed by more than chance would."
         else:
-            most = seen.loc[seen["estimate"].idxmax()]
+            most = seen.nlargest(1, "estimate").iloc[0]
             lead += (
-                f"the mix of problem types was another in {len(seen)} of {len(self.table)} later periods, most "
-                f"so in that from {label(most['period'])}: {most['moved']} by {100 * most['change']:+.1f} points."
+                f"the mix of problem types was another in {len(seen)} of {len(self.table)} later "
+                f"periods, most so in that from {label(most['period'])}: {most['moved']} by "
+                f"{100 * most['change']:+.1f} points."
             )
         return (
-            f"{lead} ({self.evidence.n_used:,} contacts; counts vary {self.dispersion:.2f} times as much as by "
-            "lot alone, which is allowed for.)"
+            f"{lead} ({self.evidence.n_used:,} contacts; counts vary {self.dispersion:.2f} times as much "
+            "as by lot alone, which is allowed for.)"
         )
 
     @property
@@ -320,7 +328,7 @@ def problem_drift(
                 "q_value": q,
                 "drifted": q < _LEVEL,
                 "moved": moved.to_numpy(),
-                "change": [float(change.loc[when, kind]) for when, kind in moved.items()],
+                "change": change.to_numpy()[np.arange(len(change)), change.abs().to_numpy().argmax(axis=1)],
             }
         ),
         evidence=_evidence(counted, int(counted["n"].sum()), source, dispersion),

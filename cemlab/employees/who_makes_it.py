@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -230,7 +230,7 @@ def _table(fit: CrossedFit, conf_level: float) -> pd.DataFrame:
     )
 
 
-def _share(row: dict[str, float]) -> str:
+def _share(row: Mapping[Any, Any]) -> str:
     if np.isnan(row["estimate"]):
         return "not estimable"
     return f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])})"

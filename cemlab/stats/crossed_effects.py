@@ -7,8 +7,9 @@ mixed-model equations is diagonal and is eliminated; the levels of the other fac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -142,7 +143,8 @@ def crossed_sums(
     >>> sums.count.tolist(), sums.total.tolist(), sums.levels, sums.n
     ([2.0, 1.0], [3.0, 4.0], (2, 2), 3)
     """
-    y, codes = np.asarray(outcome, dtype=np.float64), np.asarray(levels, dtype=np.int64)
+    y: Floats = np.asarray(outcome, dtype=np.float64)
+    codes = np.asarray(levels, dtype=np.int64)
     fixed = np.ones((len(y), 1)) if design is None else np.asarray(design, dtype=np.float64)
     if y.ndim != 1 or codes.shape[:1] != y.shape or codes.ndim != 2 or fixed.shape[:1] != y.shape:
         raise DataError(
@@ -158,7 +160,7 @@ def crossed_sums(
     np.add.at(cross, codes[:, 0], others)
     return CrossedSums(
         count=np.bincount(codes[:, 0], minlength=size).astype(np.float64),
-        total=np.bincount(codes[:, 0], y, size), cross=cross, gram=others.T @ others,
+        total=np.bincount(codes[:, 0], y, size).astype(np.float64), cross=cross, gram=others.T @ others,
         moment=others.T @ y, square=float(y @ y), sizes=tuple(c.shape[1] for c in columns),
     )  # fmt: skip
 
@@ -217,7 +219,7 @@ def crossed_effects(sums: CrossedSums) -> CrossedFit:
 
 
 def deviance_and_slope(sums: CrossedSums, ratio: Floats) -> tuple[float, Floats]:
-    """Return twice the negative restricted log-likelihood, and its slope (K) in the logs of the ratios (K)."""
+    """Return twice the negative restricted log-likelihood and its slope in the logs of ratios, (K)."""
     here = _Equations(sums, np.arange(len(ratio)), np.log(ratio))
     return -2 * here.log_likelihood, -2 * here.slope
 
@@ -293,7 +295,7 @@ class _Equations:
         return -0.5 * (np.array(traces) + self.df * self.pull)
 
 
-def _function(sums: CrossedSums, free: Ints):  # type: ignore[no-untyped-def]
+def _function(sums: CrossedSums, free: Ints) -> Callable[[Floats], Derivatives]:
     def function(theta: Floats) -> Derivatives:
         here = _Equations(sums, free, theta)
         return here.log_likelihood, here.slope, _hessian(sums, free, theta)
@@ -354,8 +356,7 @@ def _refuse(sums: CrossedSums) -> None:
 
 def _refuse_copies(sums: CrossedSums) -> None:
     """Refuse a further factor whose every level holds one level of the first, and the other way round."""
-    ends: Sequence[int] = np.cumsum((0, *sums.sizes)).tolist()
-    for low, high in zip(ends, ends[1:], strict=False):
+    for low, high in pairwise(np.cumsum((0, *sums.sizes))):
         met = sums.cross[:, low:high] > 0
         if (met.sum(axis=0) <= 1).all() and (met.sum(axis=1) <= 1).all():
             raise DesignError(

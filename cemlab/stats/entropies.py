@@ -71,11 +71,11 @@ def entropy(
         # the next term of the expansion, which counts where all kinds are alike and the first is nought
         variance = dispersion * np.maximum(spread, 0.0) / n
         variance += dispersion**2 * ((seen > 0).sum(axis=-1) - 1) / (2 * n**2)
-        estimate = {
-            "plug_in": lambda: plug_in,
-            "miller_madow": lambda: plug_in + dispersion * ((seen > 0).sum(axis=-1) - 1) / (2 * n),
-            "chao_shen": lambda: _chao_shen(seen, n),
-        }[method]()
+        seen_kinds = (seen > 0).sum(axis=-1)
+        if method == "chao_shen":
+            estimate = _chao_shen(seen, n)
+        else:
+            estimate = plug_in + (method == "miller_madow") * dispersion * (seen_kinds - 1) / (2 * n)
     reach = float(ndtri(0.5 + conf_level / 2)) * np.sqrt(variance)
     most = float(np.log(seen.shape[-1]))
     return Interval(estimate, np.clip(estimate - reach, 0.0, most), np.clip(estimate + reach, 0.0, most))
