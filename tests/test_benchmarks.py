@@ -12,6 +12,7 @@ LITTLE = {
     "bg_nbd.py": ["--customers", "3000"],
     "intake.py": ["--rows", "3000", "--repeats", "1"],
     "simulate.py": ["--customers", "500", "1000"],
+    "linkage.py": ["--rows", "3000", "--repeats", "1"],
     # smaller companies hold too few ratings of rivals for the picture of loyalty
     "sliders.py": ["--customers", "10000", "12000", "--moves", "2"],
     "counts.py": ["--rows", "3000", "--customers", "200", "--repeats", "1"],
@@ -27,9 +28,10 @@ LITTLE = {
 
 
 def test_every_runnable_benchmark_is_known_here():
-    # transactions.py is the generator that counts.py reads from, processes.py runs the peers, and
-    # survival_peers.py and training_peers.py hold those of survival.py and training.py
-    parts = {"transactions.py", "processes.py", "survival_peers.py", "training_peers.py"}
+    # transactions.py is the generator that counts.py reads from, processes.py runs the peers, and the others
+    # hold those of the benchmark they are named after
+    parts = {"transactions.py", "processes.py"}
+    parts |= {f"{name}_peers.py" for name in ("linkage", "survival", "training")}
     assert {path.name for path in BENCHMARKS.glob("*.py")} == {*LITTLE, *parts}
 
 

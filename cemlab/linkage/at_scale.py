@@ -77,7 +77,8 @@ class ValueAtScale(Result):
             f"{where}, one more of {self.score} goes with {number(slope['estimate'])} "
             f"({number(slope['conf_low'])} to {number(slope['conf_high'])}) more of {self.outcome}{beside} "
             f"({100 * self.conf_level:g} % interval, {self.evidence.n_used:,} rows, {self.n_clusters:,} "
-            "clusters). An error in the score draws the slope towards nought; what was not recorded may stand behind it."
+            "clusters). An error in the score draws the slope towards nought; what was not recorded may "
+            "stand behind it."
         )
 
     @property
