@@ -258,7 +258,8 @@ def by_cluster(values: Floats, grid: Grid) -> Floats:
 def slopes_from(coefficient: Floats, scores: Floats, products: Floats, grid: Grid) -> WithinSlopes:
     """Return what each cluster moves the coefficients by, to first order and by leaving it out.
 
-    The levels of periods are not found anew without the cluster, which matters by one over the clusters.
+    Without the cluster periods have other levels: what is left of a row is that of the others. That is
+    exact in a balanced panel; with gaps, each cluster's weight in a period is taken to be its weight in all.
     """
     m, periods = len(scores), int(grid.period.max()) + 1
     # the levels of units lie within clusters and cost nothing, as in Stata and pyfixest
@@ -269,7 +270,8 @@ def slopes_from(coefficient: Floats, scores: Floats, products: Floats, grid: Gri
     g = len(sums)
     plain = np.linalg.solve(whole, sums.T).T * np.sqrt((m - 1) / rest)
     try:
-        without = np.linalg.solve(whole - products, sums[:, :, None])[:, :, 0]
+        kept = np.ones(g) if periods == 1 else 1 - by_cluster(grid.weights, grid) / grid.weights.sum()
+        without = np.linalg.solve(kept[:, None, None] * whole - products, sums[:, :, None])[:, :, 0]
     except np.linalg.LinAlgError:
         raise DesignError(
             "one cluster alone carries a coefficient; without it there is none to tell"
