@@ -25,6 +25,8 @@ Error = Literal["halves", "ignored"]
 _FEWEST_CLUSTERS = 10
 # standard errors from nought that are found four times in five at 5 %
 _FOUND = 2.8
+# part of a sum of squares below which it is rounding
+_SAME = 1e-18
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -285,6 +287,7 @@ def _fit(panel: LinkedPanel, rows: Ints, *, now: int, halves: bool) -> tuple[Flo
     )
     stack = np.column_stack([panel.outcome[here], first[rows].T, second[rows].T, panel.controls[here]])
     weights = panel.weights[here]
+    length = np.square(stack[:, 1 : 2 * k + 1]).sum(axis=0)
     stack = within_two_ways(stack, unit=unit, period=period, weights=weights) * np.sqrt(weights)[:, None]
     beside, stack = stack[:, 2 * k + 1 :], stack[:, : 2 * k + 1]
     if beside.shape[1]:
@@ -293,9 +296,10 @@ def _fit(panel: LinkedPanel, rows: Ints, *, now: int, halves: bool) -> tuple[Flo
     cross = a.T @ b
     both = cross + cross.T
     size = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
-    scaled = both / np.sqrt(np.outer(size, size))
-    # halves that agree by little more than chance, or months that repeat each other, tell no slopes apart
-    if not size.all() or np.linalg.eigvalsh(scaled).min() < 1e-3:
+    # halves that agree by little more than chance, or months that repeat each other, tell no slopes apart;
+    # what is left of a score that never moves within its unit is rounding
+    rounding = size <= _SAME * np.sqrt(length[:k] * length[k:])
+    if rounding.any() or np.linalg.eigvalsh(both / np.sqrt(np.outer(size, size))).min() < 1e-3:
         raise DesignError("scores of neighbouring months cannot be told apart; ask for fewer leads and lags")
     bread = np.linalg.inv(both)
     estimate = bread @ ((a + b).T @ y)
