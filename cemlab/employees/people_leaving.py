@@ -13,12 +13,13 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.data.leaving_months import leaving_months, staff_spells
+from cemlab.employees.leaving_ratio import FEWEST as _EVENTS
+from cemlab.employees.leaving_ratio import log_hazard_ratio
 from cemlab.employees.telling import told
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import number, percent, percent_range
 from cemlab.result import Result, check_conf_level
-from cemlab.stats.grouped_hazard import fit_grouped_hazard
 from cemlab.stats.intervals import wilson
 from cemlab.stats.lifetable import LifeTable, life_table
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _MONTH = 365.25 / 12  # days
 _TERCILES = ("lowest third", "middle third", "highest third")
-_EVENTS = 10  # leavers a stretch of months needs for a level of its own, and a ratio for its interval
 _AT_RISK = 10  # persons watched, below which a curve is not told
 
 
@@ -180,10 +180,17 @@ def people_leaving(
 
     Examples
     --------
-    >>> from cemlab import simulate
-    >>> found = people_leaving(simulate.company(customers=500))
+    >>> import ibis
+    >>> from cemlab.data.company import Company, CompanyInfo
+    >>> who, first = list(range(90)), date(2024, 1, 1)
+    >>> left = [date(2024, 1, 9) if p % (4 + p // 30) == 0 else None for p in who]
+    >>> staff = ibis.memtable({"employee": who, "hired": [first] * 90, "left": left})
+    >>> read = ibis.memtable({"employee": who, "month": [first] * 90, "score": [p // 30 for p in who]})
+    >>> info = CompanyInfo(name="Small", source="Small", as_of=date(2024, 1, 31))
+    >>> small = Company(info=info, tables={"employees": staff, "engagement": read})
+    >>> found = people_leaving(small, by=None)
     >>> found.ratio["estimate"] < 1, round(found.share["estimate"], 2)
-    (True, 0.02)
+    (True, 0.21)
     """
     check_conf_level(conf_level)
     if isinstance(per, bool) or not isinstance(per, Real) or not 0 < per < np.inf:
@@ -194,7 +201,7 @@ def people_leaving(
         raise DesignError(
             f"{left:,} people left in the months with readings; what goes with it needs {_EVENTS}"
         )
-    slope, error = _log_ratio(cells, per)
+    slope, error = log_hazard_ratio(cells, per=per)
     life = _curves(company, by, observed_from, conf_level)
     return PeopleLeaving(
         table=_table(cells, slope, error, conf_level),
@@ -204,47 +211,6 @@ def people_leaving(
         life=life,
         log_ratio=(slope, error),
     )
-
-
-def _log_ratio(cells: pd.DataFrame, per: float) -> tuple[float, float]:
-    """Return the logarithm of the hazard ratio per so much engagement, and its standard error."""
-    score = cells["score"].to_numpy()
-    centre = float(np.average(score, weights=cells["n"]))
-    if float(np.ptp(score)) <= 0:
-        raise DesignError("engagement: everybody has the same score; nothing can go with it")
-    role = np.unique(cells["role"].to_numpy().astype(str), return_inverse=True)[1]
-    role = _merged(role, cells)
-    pattern, x = np.unique(np.column_stack([role, score]), axis=0, return_inverse=True)
-    stretch = _stretches(cells)
-    events = np.zeros((len(pattern), int(stretch.max()) + 1), dtype=np.int64)
-    stayed = np.zeros(events.shape)
-    np.add.at(events, (x.ravel(), stretch), cells["left"].to_numpy())
-    np.add.at(stayed, (x.ravel(), stretch), (cells["n"] - cells["left"]).to_numpy(dtype=float))
-    kinds = np.unique(pattern[:, 0])[1:]
-    design = np.column_stack([(pattern[:, 1] - centre) / per, *(pattern[:, 0] == kind for kind in kinds)])
-    fit = fit_grouped_hazard(events, stayed=stayed, design=design.astype(float))
-    j = events.shape[1]
-    return float(fit.coefficient[0]), float(np.sqrt(fit.covariance[j, j]))
-
-
-def _merged(role: npt.NDArray[np.int64], cells: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return roles with those of which nobody left put together with the first of which somebody did."""
-    left = np.bincount(role, weights=cells["left"])
-    some = np.flatnonzero(left > 0)
-    return np.asarray(np.where(left[role] > 0, role, some[0]), dtype=np.int64)
-
-
-def _stretches(cells: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return the number of each cell's stretch of months: as short as ten leavers each allow."""
-    months, at = np.unique(cells["month"].to_numpy(), return_inverse=True)
-    left = np.bincount(at, weights=cells["left"], minlength=len(months))
-    number_of, count, stretch = np.zeros(len(months), dtype=np.int64), 0.0, 0
-    for i, here in enumerate(left):
-        number_of[i] = stretch
-        count += here
-        if count >= _EVENTS and left[i + 1 :].sum() >= _EVENTS:
-            count, stretch = 0.0, stretch + 1
-    return number_of[at]
 
 
 def _table(cells: pd.DataFrame, slope: float, error: float, conf_level: float) -> pd.DataFrame:
