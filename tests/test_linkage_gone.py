@@ -9,7 +9,7 @@ import pytest
 
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
-from cemlab.linkage import linked_panel, lasting_units, non_response, survey_responses, survivor_bias
+from cemlab.linkage import lasting_units, linked_panel, non_response, survey_responses, survivor_bias
 from cemlab.stats.selected import bounds_interval, lee_bounds, propensity, weighted_mean, worst_case
 
 
@@ -40,7 +40,8 @@ def test_weights_repair_what_traits_tell_and_bounds_hold_what_they_do_not():
     # of 40 repetitions 0.95 has a standard error of 0.034; three of them
     assert held["weighted"] >= 0.85 * repetitions
     assert held["worst"] == held["worst by outcome"] == repetitions
-    assert held["alone"] < 0.85 * repetitions and held["alone by outcome"] < 0.85 * repetitions
+    assert held["alone"] < 0.85 * repetitions
+    assert held["alone by outcome"] < 0.85 * repetitions
 
 
 def test_lee_bounds_hold_those_who_survive_either_way():
@@ -66,16 +67,16 @@ def test_lee_bounds_hold_those_who_survive_either_way():
 
 def test_the_error_of_the_weighted_mean_is_its_spread():
     rng = np.random.default_rng(2)
-    trait = np.repeat([0.0, 1.0], 150)
-    x = np.column_stack([np.ones(300), trait])
     estimates, errors = [], []
     for _ in range(300):
+        trait = rng.integers(0, 2, 300).astype(float)
+        x = np.column_stack([np.ones(300), trait])
         y = 2 * trait + rng.standard_normal(300)
         known = rng.uniform(size=300) < np.where(trait > 0, 0.3, 0.8)
         mean, error = weighted_mean(y, known=known, traits=x)
-        # with one trait of two classes, weighting is the mean of the class means
-        classes = [y[known & (trait == c)].mean() for c in (0, 1)]
-        assert mean == pytest.approx(np.mean(classes), abs=1e-8)
+        # with one trait of two classes, weighting is the mean of the class means by the classes' sizes
+        zero, one = (y[known & (trait == c)].mean() for c in (0, 1))
+        assert mean == pytest.approx(zero + (one - zero) * trait.mean(), abs=1e-8)
         estimates.append(mean)
         errors.append(error)
     assert np.mean(estimates) == pytest.approx(1.0, abs=0.02)  # three standard errors of 300 means
@@ -90,7 +91,8 @@ def test_survivors_are_told_with_what_is_gone_and_refusals():
     found = survivor_bias(frame, **given)
     assert found.table["way"].tolist() == ["survivors alone", "bounds: survivors either way"]
     assert found.groups["survived"].sum() == frame["profit"].notna().sum()
-    assert "would survive either way" in found.narrative() and found.chart.kind == "forest"
+    assert "would survive either way" in found.narrative()
+    assert found.chart.kind == "forest"
     assert "Weighted" in survivor_bias(frame, traits=["trait"], low=-9, high=9, **given).narrative()
     for change, error, match in [
         ({"score": "nps"}, ColumnError, "no column named 'nps'"),
@@ -117,11 +119,17 @@ def test_survivors_are_told_with_what_is_gone_and_refusals():
 
 
 def test_a_closed_branch_is_one_without_a_row_in_the_last_month():
-    rows = [(b, m, 10.0 * b + m, b / 10 + m / 100) for b in range(1, 7) for m in range(1, 9) if not (b == 2 and m > 5)]
+    rows = [
+        (b, m, 10.0 * b + m, b / 10 + m / 100)
+        for b in range(1, 7)
+        for m in range(1, 9)
+        if not (b == 2 and m > 5)
+    ]
     linked = linked_panel(pd.DataFrame(rows, columns=["branch", "month", "profit", "cx"]), outcome="profit")
     found = lasting_units(linked, first=2, last=2)
     assert found.loc[found["outcome"].isna(), "unit"].tolist() == ["2"]
-    assert found["outcome"].iloc[0] == pytest.approx(17.5) and found["score"].iloc[1] == pytest.approx(0.215)
+    assert found["outcome"].iloc[0] == pytest.approx(17.5)
+    assert found["score"].iloc[1] == pytest.approx(0.215)
     with pytest.raises(OptionError, match="first=0"):
         lasting_units(linked, first=0)
 
@@ -153,14 +161,20 @@ def test_questionnaires_are_counted_by_what_is_recorded_of_all():
     ]  # fmt: skip
     assert (found.attrs["low"], found.attrs["high"], found.attrs["n_given"]) == (1, 5, 6)
     by_channel = survey_responses(shop(), by=["channel"])
-    assert by_channel["channel"].isna().sum() == 1 and by_channel["sent"].sum() == 6
+    assert by_channel["channel"].isna().sum() == 1
+    assert by_channel["sent"].sum() == 6
     assert survey_responses(shop(), by=[])["answered"].tolist() == [3]
     for company, options, error, match in [
         (shop(surveys=None), {}, DesignError, "no table 'surveys'"),
         (shop(), {"score": "stars"}, ColumnError, "no column named 'stars'"),
         (shop(), {"by": ["nps"]}, OptionError, "by='nps' is an answer"),
         (shop(), {"by": ["colour"]}, ColumnError, "no recorded trait named 'colour'"),
-        (shop(customers=pd.DataFrame({"customer": ["a", "a"], "branch": ["x", "y"]})), {}, DataError, "customer"),
+        (
+            shop(customers=pd.DataFrame({"customer": ["a", "a"], "branch": ["x", "y"]})),
+            {},
+            DataError,
+            "customer",
+        ),
     ]:
         with pytest.raises(error, match=match):
             survey_responses(company, **options)
@@ -174,20 +188,22 @@ def answers(rng, n, chance):
     frame = pd.DataFrame({"channel": channel, "branch": rng.integers(0, 4, n), "came": came, "score": score})
     frame = frame.assign(total=score * came, squares=score**2 * came)
     groups = frame.groupby(["channel", "branch"])
-    counted = groups.agg(sent=("came", "size"), answered=("came", "sum"), total=("total", "sum"), squares=("squares", "sum"))
+    counted = groups.agg(
+        sent=("came", "size"), answered=("came", "sum"), total=("total", "sum"), squares=("squares", "sum")
+    )
     return counted.reset_index(), float(score.mean())
 
 
 def test_weights_see_the_channel_and_never_anger_and_delight():
     rng = np.random.default_rng(8)
     held = np.zeros(4)
+    extremes = np.array([0.6, 0.3, 0.15, 0.2, 0.6])
     shifts = []
     repetitions = 25
     for _ in range(repetitions):
         counted, truth = answers(rng, 4_000, lambda s, c: np.where(c > 0, 0.6, 0.2))
         rows = non_response(counted, low=1, high=5, group="branch").table
         held[:2] += (rows["conf_low"].iloc[:2] <= truth) & (truth <= rows["conf_high"].iloc[:2])
-        extremes = np.array([0.6, 0.3, 0.15, 0.2, 0.6])
         counted, truth = answers(rng, 4_000, lambda s, c: extremes[s.astype(int) - 1])
         rows = non_response(counted, low=1, high=5, group="branch", apart=0.6).table
         held[2:] += (rows["bound_low"].iloc[2:] <= truth) & (truth <= rows["bound_high"].iloc[2:])
@@ -203,9 +219,12 @@ def test_weights_see_the_channel_and_never_anger_and_delight():
 def test_small_cells_are_taken_together_and_impossible_counts_refused():
     counted, _ = answers(np.random.default_rng(1), 400, lambda s, c: np.where(c > 0, 0.6, 0.05))
     found = non_response(counted, low=1, high=5, traits=["channel", "branch"], group="branch")
-    assert found.together == 4 and len(found.groups) == 4
-    assert found.groups["moved"].abs().max() > 0 and found.groups_chart.kind == "scatter"
-    assert "moves the score of a group" in found.narrative() and found.chart.kind == "forest"
+    assert found.together == 4
+    assert len(found.groups) == 4
+    assert found.groups["moved"].abs().max() > 0
+    assert found.groups_chart.kind == "scatter"
+    assert "moves the score of a group" in found.narrative()
+    assert found.chart.kind == "forest"
     plain = non_response(counted, low=1, high=5, traits=[])
     assert plain.table["estimate"].iloc[0] == pytest.approx(plain.table["estimate"].iloc[1])
     with pytest.raises(DesignError, match="no group was named"):
@@ -215,7 +234,7 @@ def test_small_cells_are_taken_together_and_impossible_counts_refused():
         ({}, {"low": 4}, DesignError, "outside the scale"),
         ({}, {"apart": 9}, OptionError, "apart is 9"),
         ({}, {"traits": ["colour"]}, ColumnError, "no trait named 'colour'"),
-        ({"answered": counted["sent"]}, {}, DesignError, "nothing to weigh"),
+        ({"answered": counted["sent"], "total": 3.0 * counted["sent"]}, {}, DesignError, "nothing to weigh"),
     ]:
         with pytest.raises(error, match=match):
             non_response(counted.assign(**change), **({"low": 1, "high": 5} | options))

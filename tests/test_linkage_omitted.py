@@ -22,7 +22,9 @@ def panel(n=30, t=8, seed=3, controls=2):
     rng = np.random.default_rng(seed)
     unit, period = np.repeat(np.arange(n), t), np.tile(np.arange(t), n)
     beside = rng.standard_normal((n * t, controls))
-    score = rng.standard_normal(n * t) + beside @ np.linspace(0.8, 0.3, controls) + rng.standard_normal(n)[unit]
+    score = (
+        rng.standard_normal(n * t) + beside @ np.linspace(0.8, 0.3, controls) + rng.standard_normal(n)[unit]
+    )
     outcome = score + beside.sum(axis=1) + rng.standard_normal(n * t)
     return LinkedPanel(
         units=tuple(f"u{i}" for i in range(n)), periods=tuple(range(t)), unit=unit, period=period,
@@ -56,7 +58,9 @@ def partial(linked, hidden, rung):
 
     d, y, h = linked.score * root, linked.outcome * root, hidden * root
     known = np.column_stack([z, d])
-    r2_outcome = (rest(y, known) @ rest(h, known)) ** 2 / (rest(y, known) ** 2).sum() / (rest(h, known) ** 2).sum()
+    r2_outcome = (
+        (rest(y, known) @ rest(h, known)) ** 2 / (rest(y, known) ** 2).sum() / (rest(h, known) ** 2).sum()
+    )
     full = np.column_stack([z, h, d])
     beta = np.linalg.lstsq(full, y, rcond=None)[0]
     left = y - full @ beta
@@ -90,7 +94,9 @@ def test_a_confounder_of_the_robustness_value_brings_the_interval_there(t, df, q
 
     def nearest(most):
         """Return how near to the remaining slope the interval comes with confounders up to that strength."""
-        beside = adjusted_slope(t, classical_error=1, std_error=ratio, df=df, r2_score=most, r2_outcome=grid * most)
+        beside = adjusted_slope(
+            t, classical_error=1, std_error=ratio, df=df, r2_score=most, r2_outcome=grid * most
+        )
         return (beside.estimate - critical * beside.std_error).min() - (1 - q) * t
 
     if r == 0:
@@ -117,19 +123,23 @@ def test_beside_a_confounder_that_is_then_recorded_the_formula_is_the_regression
     assert float(beside.estimate) == pytest.approx(slope, abs=1e-10)
     assert float(beside.std_error) == pytest.approx(error, rel=1e-9)
     chosen = found.at(r2_score=r2_score, r2_outcome=r2_outcome, name="hidden").table.iloc[-1]
-    assert chosen["confounder"] == "hidden" and chosen["estimate"] == pytest.approx(slope, abs=1e-10)
+    assert chosen["confounder"] == "hidden"
+    assert chosen["estimate"] == pytest.approx(slope, abs=1e-10)
 
 
 def test_benchmarks_are_the_partial_r2_of_recorded_controls_alone_and_together():
     linked = panel()
-    found = omitted_confounder(linked, benchmarks={"one": ["control 0"], "both": ["control 0", "control 1"]}, multiples=(0.1,))
+    found = omitted_confounder(
+        linked, benchmarks={"one": ["control 0"], "both": ["control 0", "control 1"]}, multiples=(0.1,)
+    )
     fewer, hidden = without(linked, 0)
     r2_score, r2_outcome, _, _ = partial(fewer, hidden, "controlled")
     row = found.benchmarks.iloc[0]
     assert row["r2_score"] == pytest.approx(r2_score, rel=1e-9)
     assert row["r2_outcome"] == pytest.approx(r2_outcome, rel=1e-9)
     both = found.benchmarks.iloc[1]
-    assert both["r2_score"] > row["r2_score"] and len(found.extreme) == 6
+    assert both["r2_score"] > row["r2_score"]
+    assert len(found.extreme) == 6
     d, y = times_as_strong([0.1], r2_score=row["r2_score"], r2_outcome=row["r2_outcome"])
     once = found.table[found.table["confounder"] == "0.1 x one"].iloc[0]
     assert (once["r2_score"], once["r2_outcome"]) == pytest.approx((d[0], y[0]))
@@ -144,8 +154,10 @@ def test_contours_fall_from_the_slope_and_the_charts_say_so():
     grid = found.contours(steps=5)
     assert grid["estimate"].iloc[0] == found.robustness["estimate"].iloc[0]
     cells = grid.pivot(index="r2_outcome", columns="r2_score", values="estimate").to_numpy()
-    assert (np.diff(cells, axis=0) <= 0).all() and (np.diff(cells, axis=1) <= 0).all()
-    assert found.chart.kind == "forest" and found.contour_chart.kind == "heatmap"
+    assert (np.diff(cells, axis=0) <= 0).all()
+    assert (np.diff(cells, axis=1) <= 0).all()
+    assert found.chart.kind == "forest"
+    assert found.contour_chart.kind == "heatmap"
     assert "by 50.0 %" in found.narrative()
     assert omitted_confounder(panel(), rung="pooled").evidence.grade == "association"
 

@@ -37,20 +37,21 @@ def panel(outcome, score, halves=None, **changes):
     """Return (n, t) arrays as a panel."""
     n, t = score.shape
     unit = np.repeat(np.arange(n), t)
-    given = dict(
-        units=tuple(f"u{i}" for i in range(n)), periods=tuple(range(t)), unit=unit,
-        period=np.tile(np.arange(t), n), outcome=outcome.ravel(), score=score.ravel(),
-        halves=None if halves is None else np.column_stack([h.ravel() for h in halves]),
-        controls=np.empty((n * t, 0)), control_names=(), weights=np.ones(n * t), cluster=unit,
-        outcome_name="profit", score_name="cx", outcome_unit="EUR", n_given=n * t,
-    )  # fmt: skip
+    given = {
+        "units": tuple(f"u{i}" for i in range(n)), "periods": tuple(range(t)), "unit": unit,
+        "period": np.tile(np.arange(t), n), "outcome": outcome.ravel(), "score": score.ravel(),
+        "halves": None if halves is None else np.column_stack([h.ravel() for h in halves]),
+        "controls": np.empty((n * t, 0)), "control_names": (), "weights": np.ones(n * t), "cluster": unit,
+        "outcome_name": "profit", "score_name": "cx", "outcome_unit": "EUR", "n_given": n * t,
+    }  # fmt: skip
     return LinkedPanel(**(given | changes))
 
 
 def test_on_halden_affluence_explains_what_the_slope_loses_beside_it(company, months):
     months = months.assign(affluence=np.repeat(halden_of(company).network().affluence, 48))
     # affluence is drawn by branch, in the order of their names
-    assert months["branch"].is_monotonic_increasing and months["branch"].nunique() == 60
+    assert months["branch"].is_monotonic_increasing
+    assert months["branch"].nunique() == 60
     given = {"outcome": "margin_per_customer", "halves": ("cx_a", "cx_b")}
     found = omitted_confounder(linked_panel(months, controls=["headcount"], **given))
     beside = omitted_confounder(linked_panel(months, controls=["headcount", "affluence"], **given))
@@ -68,13 +69,16 @@ def test_on_halden_affluence_explains_what_the_slope_loses_beside_it(company, mo
 def test_on_halden_tomorrow_does_not_explain_today(months):
     linked = linked_panel(months, outcome="margin_per_customer", halves=("cx_a", "cx_b"))
     found = placebo_leads(linked)
-    assert found.error == "halves" and found.check.passed is not False
-    assert found.table["shift"].tolist() == [-3, -2, -1, 0, 1, 2, 3] and found.table["tested"].sum() == 3
+    assert found.error == "halves"
+    assert found.check.passed is not False
+    assert found.table["shift"].tolist() == [-3, -2, -1, 0, 1, 2, 3]
+    assert found.table["tested"].sum() == 3
     # beside its own noise, the same month carries it: its halves give more than the noisy score does
     noisy = placebo_leads(linked, error="ignored")
     now = [r.table.set_index("shift").loc[0, "estimate"] for r in (found, noisy)]
     assert now[0] > now[1] > 0
-    assert found.chart.kind == "event" and "later ones jointly" in found.narrative()
+    assert found.chart.kind == "event"
+    assert "later ones jointly" in found.narrative()
 
 
 def test_on_halden_traits_move_the_mean_little_and_do_not_see_who_is_silent(company):
@@ -85,7 +89,8 @@ def test_on_halden_traits_move_the_mean_little_and_do_not_see_who_is_silent(comp
     assert counted["total"].sum() == lines["csat"].sum()
     assert counted["squares"].sum() == (lines["csat"].astype(float) ** 2).sum()
     found = non_response(counted, group="branch")
-    assert found.evidence.checks[0].passed is None and len(found.groups) == 60
+    assert found.evidence.checks[0].passed is None
+    assert len(found.groups) == 60
     rows = found.table.set_index("way")["estimate"]
     assert abs(rows.iloc[1] - rows.iloc[0]) < 0.1
     assert (found.groups["bound_low"] <= found.groups["weighted_mean"].dropna()).all()
@@ -127,7 +132,10 @@ def test_leads_of_a_panel_with_a_gap_are_those_of_regressions_on_dummies():
     whole = panel(money, score, weights=rng.uniform(0.5, 2, 108), controls=rng.standard_normal((108, 1)),
                   control_names=("size",))  # fmt: skip
     kept = np.delete(np.arange(108), [13, 50])
-    rows = {name: getattr(whole, name)[kept] for name in ("unit", "period", "outcome", "score", "weights", "cluster")}
+    rows = {
+        name: getattr(whole, name)[kept]
+        for name in ("unit", "period", "outcome", "score", "weights", "cluster")
+    }
     found = placebo_leads(replace(whole, **rows, controls=whole.controls[kept]), leads=1, lags=1)
     # by hand: rows whose neighbours are there
     at = {(u, p): i for i, (u, p) in enumerate(zip(rows["unit"], rows["period"], strict=True))}
@@ -155,7 +163,12 @@ def test_leads_of_a_panel_with_a_gap_are_those_of_regressions_on_dummies():
         ({}, {"error": "halves"}, DesignError, "no halves"),
         ({"cluster": np.repeat(np.arange(20) // 5, 12)}, {}, DesignError, "4 clusters"),
         ({"score": np.repeat(np.arange(20.0), 12)}, {}, DesignError, "cannot be told apart"),
-        ({"period": np.tile(np.arange(0, 24, 2), 20), "periods": tuple(range(24))}, {}, DesignError, "0 rows"),
+        (
+            {"period": np.tile(np.arange(0, 24, 2), 20), "periods": tuple(range(24))},
+            {},
+            DesignError,
+            "0 rows",
+        ),
     ],
 )
 def test_leads_that_cannot_be_tested_are_refused(change, options, error, match):
@@ -173,8 +186,12 @@ def test_without_each_unit_the_slope_is_that_of_the_panel_without_it(rung):
     found = slope_without_each(whole, rung=rung)
     for number in range(12):
         kept = whole.unit != number
-        rows = {name: getattr(whole, name)[kept] for name in ("period", "outcome", "score", "weights", "controls")}
-        unit, cluster = (np.unique(codes[kept], return_inverse=True)[1] for codes in (whole.unit, whole.cluster))
+        rows = {
+            name: getattr(whole, name)[kept] for name in ("period", "outcome", "score", "weights", "controls")
+        }
+        unit, cluster = (
+            np.unique(codes[kept], return_inverse=True)[1] for codes in (whole.unit, whole.cluster)
+        )
         fewer = replace(
             whole, **rows, unit=unit, cluster=cluster, units=tuple(np.delete(whole.units, number).tolist())
         )
@@ -190,8 +207,10 @@ def test_one_branch_that_makes_the_slope_is_named():
     money, score = rng.standard_normal((2, 20, 12))
     money[6] += 25 * score[6]
     found = slope_without_each(panel(money, score))
-    assert found.table["left_out"].iloc[0] == "u6" and "u6 moves it most" in found.narrative()
-    assert found.chart.frame["left_out"].iloc[0] == "(none)" and len(found.summary) == 8
+    assert found.table["left_out"].iloc[0] == "u6"
+    assert "u6 moves it most" in found.narrative()
+    assert found.chart.frame["left_out"].iloc[0] == "(none)"
+    assert len(found.summary) == 8
     with pytest.raises(DesignError, match="2 units"):
         slope_without_each(panel(money[:2], score[:2]))
     only = np.zeros((5, 6))

@@ -56,7 +56,9 @@ def test_cr2_and_its_degrees_of_freedom_are_those_of_clubsandwich(data, referenc
 
 
 def test_errors_beside_are_those_of_sandwich(data, reference):
-    found = errors_beside(linked_panel(data, outcome="profit", controls=["size"]), rung="controlled", draws=99)
+    found = errors_beside(
+        linked_panel(data, outcome="profit", controls=["size"]), rung="controlled", draws=99
+    )
     rows = found.table.set_index("way")
     expected = reference["controlled"]
     for way, name in [
@@ -67,7 +69,8 @@ def test_errors_beside_are_those_of_sandwich(data, reference):
     assert rows["estimate"].to_numpy() == pytest.approx(expected["estimate"], rel=EXACT)
     assert rows.loc["CR2 by cluster", "df"] == pytest.approx(expected["cr2_branch"]["df"], rel=1e-8)
     # twelve branches: the usual error is not to be told, and the remedy names what is
-    assert found.recommended == "CR2 by cluster" and not rows.loc["by cluster", "usable"]
+    assert found.recommended == "CR2 by cluster"
+    assert not rows.loc["by cluster", "usable"]
     assert found.evidence.failed[0].name == "clusters enough"
     within = errors_beside(linked_panel(data, outcome="profit", controls=["size"]), draws=99).table
     assert within["std_error"].iloc[0] == pytest.approx(reference["within"]["classical"], rel=EXACT)
@@ -125,21 +128,23 @@ def test_with_six_uneven_clusters_cr2_holds_where_the_usual_error_does_not():
 def small(clusters, **changes):
     rng = np.random.default_rng(2)
     unit = np.repeat(np.arange(clusters), 8)
-    given = dict(
-        units=tuple(f"u{i}" for i in range(clusters)), periods=tuple(range(8)), unit=unit,
-        period=np.tile(np.arange(8), clusters), outcome=rng.standard_normal(8 * clusters),
-        score=rng.standard_normal(8 * clusters), halves=None, controls=np.empty((8 * clusters, 0)),
-        control_names=(), weights=np.ones(8 * clusters), cluster=unit, outcome_name="profit", score_name="cx",
-        outcome_unit="EUR", n_given=8 * clusters,
-    )  # fmt: skip
+    given = {
+        "units": tuple(f"u{i}" for i in range(clusters)), "periods": tuple(range(8)), "unit": unit,
+        "period": np.tile(np.arange(8), clusters), "outcome": rng.standard_normal(8 * clusters),
+        "score": rng.standard_normal(8 * clusters), "halves": None, "controls": np.empty((8 * clusters, 0)),
+        "control_names": (), "weights": np.ones(8 * clusters), "cluster": unit, "outcome_name": "profit", "score_name": "cx",
+        "outcome_unit": "EUR", "n_given": 8 * clusters,
+    }  # fmt: skip
     return LinkedPanel(**(given | changes))
 
 
 def test_the_rule_names_what_is_told_and_refuses_four_clusters():
     assert errors_beside(small(8), draws=199).recommended == "wild bootstrap by cluster"
     many = errors_beside(small(60), draws=99)
-    assert many.recommended == "by cluster" and not many.evidence.failed
-    assert "by cluster, 60 clusters" in many.narrative() and len(many.summary) == 8
+    assert many.recommended == "by cluster"
+    assert not many.evidence.failed
+    assert "by cluster, 60 clusters" in many.narrative()
+    assert len(many.summary) == 8
     assert many.chart.kind == "forest"
     with pytest.raises(DesignError, match="4 clusters; no error of a slope"):
         errors_beside(small(4))

@@ -309,8 +309,8 @@ def _evidence(
                 null="the silent feel as those like them who answered",
                 passed=None,
                 detail=(
-                    f"Recorded traits move the mean by {number(second - first)}; what they do not tell, anger "
-                    f"and delight above all, cannot be seen. If the silent are {number(tenth)} points lower, "
+                    f"Recorded traits move the mean by {number(second - first)}; what they do not tell, "
+                    f"anger and delight above all, cannot be seen. If the silent are {number(tenth)} points lower, "
                     "the mean is 0.1 lower."
                 ),
                 remedy="Ask a drawn sample of the silent again, by telephone, and compare.",
