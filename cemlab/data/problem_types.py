@@ -75,14 +75,15 @@ def problem_counts(
     if isinstance(gap_days, bool) or not isinstance(gap_days, int) or gap_days < 0:
         raise OptionError(f"gap_days is {gap_days!r}; allowed: a whole number from 0 on, e.g. 14")
     contacts = needed(company, "contacts", ("customer", "employee", "time", "reason"), for_what=_WHAT)
-    if not contacts["reason"].type().is_string():
-        raise DataError(f"contacts, column 'reason': texts are needed, not {contacts['reason'].type()}")
+    kind = contacts["reason"].type()
+    if not (kind.is_string() or kind.is_null()):
+        raise DataError(f"contacts, column 'reason': texts are needed, not {kind}")
     staff = needed(company, "employees", ("employee", "branch"), for_what=_WHAT)
     refuse_twice(staff, "employees", ("employee",))
     given = int(contacts.count().to_pyarrow().as_py())
     has = "resolved" in contacts.columns
     lines = contacts.select(
-        "customer", "employee", "time", "reason",
+        "customer", "employee", "time", reason=contacts["reason"].cast("string"),
         resolved=contacts["resolved"].cast("boolean") if has else ibis.null("boolean"),
     )  # fmt: skip
     lines = lines.filter(lines["reason"].notnull() & lines["time"].notnull())

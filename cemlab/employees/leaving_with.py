@@ -95,7 +95,8 @@ class LeavingWith(Result):
             f"({number(worst['conf_low'])} to {number(worst['conf_high'])}) where most hangs on one. "
             "An average person's leaving changes nothing that can be expected. Persons differ by "
             f"{number(self.person_sd)} {self._unit} (standard deviation); "
-            f"{percent(self.table['in_persons'].median(), digits=0)} of what sets a median branch apart is in its persons. {ranking}: its reliability is "
+            f"{percent(self.table['in_persons'].median(), digits=0)} of what sets a median "
+            f"branch apart is in its persons. {ranking}: its reliability is "
             f"{self.reliability:.2f}, and {self.needed:,.0f} contacts a person make it {_RELIABLE:.1f}; "
             f"{int(self.persons['few'].sum()):,} of {len(self.persons):,} persons have under {_FEW}."
         )

@@ -72,7 +72,8 @@ class ProblemVariety(Result):
             f"The most varied {self.by}, {label(most['group'])}, meets {most['estimate']:.2f} types in "
             f"effect ({most['conf_low']:.2f} to {most['conf_high']:.2f}), the least varied, "
             f"{label(least['group'])}, {least['estimate']:.2f} ({least['conf_low']:.2f} to "
-            f"{least['conf_high']:.2f}); both are picked as extremes. ({self.evidence.n_used:,} contacts, {100 * self.conf_level:g} % intervals.)"
+            f"{least['conf_high']:.2f}); both are picked as extremes. "
+            f"({self.evidence.n_used:,} contacts, {100 * self.conf_level:g} % intervals.)"
         )
 
     @property

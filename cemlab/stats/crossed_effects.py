@@ -332,6 +332,11 @@ def _fitted(sums: CrossedSums, free: Ints, theta: Floats) -> CrossedFit:
 
 
 def _refuse(sums: CrossedSums) -> None:
+    if sum(sums.sizes) > _MOST_LEVELS:
+        raise DesignError(
+            f"{sum(sums.sizes):,} levels of further factors; up to {_MOST_LEVELS:,} are allowed: put the "
+            "factor with most levels first, or leave one out"
+        )
     fixed = slice(sum(sums.sizes), None)
     gram = sums.gram[fixed, fixed]
     scale = np.sqrt(np.maximum(np.diag(gram), 1e-300))
@@ -343,11 +348,6 @@ def _refuse(sums: CrossedSums) -> None:
         )
     if min(sums.levels) < 2:
         raise DesignError("a factor has one level: it does not vary, so its variance cannot be told")
-    if sum(sums.sizes) > _MOST_LEVELS:
-        raise DesignError(
-            f"{sum(sums.sizes):,} levels of further factors; up to {_MOST_LEVELS:,} are allowed: put the "
-            "factor with most levels first, or leave one out"
-        )
     _refuse_copies(sums)
     within = sums.square - float(sums.moment[fixed] @ np.linalg.solve(gram, sums.moment[fixed]))
     if not within > 1e-12 * max(sums.square, 1e-300):

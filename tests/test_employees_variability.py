@@ -1,0 +1,351 @@
+"""Who makes the experience, what leaves with whom, problem types, discretion: planted, refused."""
+
+from datetime import datetime, timedelta
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from cemlab import simulate
+from cemlab.data.company import Company, CompanyInfo
+from cemlab.data.employee_contacts import employee_contacts
+from cemlab.employees import (
+    discretion_at_contact,
+    first_contact,
+    leaving_with,
+    problem_counts,
+    problem_drift,
+    problem_variety,
+    who_makes_it,
+)
+from cemlab.employees.contact_sums import contact_sums
+from cemlab.errors import ColumnError, DataError, DesignError, OptionError
+from cemlab.simulate.truths import Network, Service
+from cemlab.stats.crossed_effects import crossed_sums
+
+
+@pytest.fixture(scope="module")
+def halden():
+    return simulate.company(customers=8000)
+
+
+@pytest.fixture(scope="module")
+def found(halden):
+    return who_makes_it(halden)
+
+
+def company(contacts, staff, **tables):
+    frames = {"contacts": contacts, "employees": staff, **tables}
+    return Company(
+        info=CompanyInfo(name="Small", source="Small"),
+        tables={name: ibis.memtable(pd.DataFrame(frame)) for name, frame in frames.items()},
+    )
+
+
+def drawn(seed=1, persons=24, each=20, branches=6, sd=0.6):
+    """Draw contacts of persons who serve in one branch each; the planted SD between persons is `sd`."""
+    rng = np.random.default_rng(seed)
+    who = np.repeat(np.arange(persons), each)
+    part = sd * rng.normal(size=persons)
+    contacts = pd.DataFrame(
+        {
+            "employee": [f"e{k:03d}" for k in who],
+            "customer": [f"c{k}" for k in range(len(who))],
+            "time": [datetime(2024, 1 + k % 10, 9) for k in range(len(who))],
+            "mean_affect": np.round(part[who] + rng.normal(size=len(who)), 3),
+            "reason": rng.choice(["bill", "delivery"], len(who)),
+            "channel": "telephone",
+            "resolved": rng.random(len(who)) < 0.7,
+        }
+    )
+    staff = pd.DataFrame(
+        {
+            "employee": [f"e{k:03d}" for k in range(persons)],
+            "branch": [f"b{k % branches}" for k in range(persons)],
+            "discretion": rng.normal(size=persons).round(3),
+        }
+    )
+    return contacts, staff
+
+
+def test_counts_on_the_engine_are_those_of_the_rows():
+    contacts, staff = drawn()
+    contacts.loc[0, ["employee"]] = None
+    counted = employee_contacts(company(contacts, staff))
+    sums = contact_sums(counted)
+    rows = contacts.iloc[1:].merge(staff, on="employee")
+    keys = (rows["employee"], rows["branch"], rows["time"].dt.month)
+    levels = np.column_stack([pd.factorize(column, sort=True)[0] for column in keys])
+    design = np.column_stack([np.ones(len(rows)), rows["reason"] == "delivery"])
+    score = rows["mean_affect"] - rows["mean_affect"].mean()
+    plain = crossed_sums(score, levels=levels, design=design)
+    for name in ("count", "total", "cross", "gram", "moment", "square"):
+        # sums are exact on the engine; the rows' own are rounded in the last digits
+        np.testing.assert_allclose(getattr(sums, name), getattr(plain, name), atol=1e-9, err_msg=name)
+    assert sums.sizes == plain.sizes
+    assert (counted.n_used, counted.n_given) == (479, 480)
+
+
+def test_persons_and_branches_of_halden_are_found(found):
+    table = found.table.set_index("part")
+    planted = Network()
+    # skill, and the usual engagement of a person beside the branch's; training of some adds a little
+    person = planted.skill_sd**2 + (planted.engagement_experience * planted.engagement_person_sd) ** 2
+    total = table["variance"].sum()
+    assert table.loc["person", "conf_low"] < person / total < table.loc["person", "conf_high"] + 0.02
+    # what branches of unequal affluence and level differ by, halved on its way into a contact
+    branch = (planted.branch_sd**2 + planted.affluence_experience**2) * Service().contact_experience ** 2
+    assert table.loc["branch", "conf_low"] < branch / total < table.loc["branch", "conf_high"]
+    assert found.same_person == pytest.approx(found.same_branch + table.loc["person", "estimate"])
+    assert "not settled" in found.narrative()
+    assert found.chart.percent
+    assert len(found.summary) == 5
+    assert found.evidence.failed[0].name == "contacts a person"
+
+
+def test_controls_csat_and_moves_are_read(halden):
+    asked = employee_contacts(halden, outcome="csat", controls=("channel",))
+    assert asked.n_used < asked.n_given / 10
+    assert asked.keys[-1] == "channel"
+    contacts, staff = drawn(each=30)
+    contacts["branch"] = [f"b{k % 6}" for k in np.random.default_rng(2).integers(0, 6, len(contacts))]
+    moved = who_makes_it(company(contacts, staff))
+    assert "24 of 24 persons served in more" in moved.evidence.checks[0].detail
+    low, high = moved.table.loc[0, ["conf_low", "conf_high"]]
+    assert low < 0.36 / 1.36 < high
+    assert "one person's more" in moved.narrative()
+    assert leaving_with(moved).table["weight"].between(0, 1).all()
+
+
+def test_what_leaves_is_shrunken_and_nobody_is_named(found):
+    lost = leaving_with(found)
+    persons, branches = lost.persons, lost.table
+    assert (branches["estimate"] < 0).all()
+    assert branches["in_persons"].between(0, 0.5).all()
+    assert persons.groupby("branch")["weight"].sum().to_numpy() == pytest.approx(1)
+    assert not set(persons["person"]) & set(found.counted.levels["employee"])
+    assert (persons["part_high"] > persons["part_low"]).all()
+    assert persons["reliability"].between(0, 1).all()
+    assert (persons["few"] == (persons["n"] < 30)).all()
+    assert "chance and is not shown" in lost.narrative()
+    few, many = (persons[persons["few"] == yes]["reliability"].mean() for yes in (True, False))
+    assert few < many
+    # 4 × variance of a contact over that of persons: Spearman & Brown at 0.8
+    assert lost.needed == np.ceil(4 * found.fit.rest / found.fit.variances[0])
+    assert lost.chart.alt_text()
+    assert len(lost.summary) == 10
+    pd.testing.assert_frame_equal(leaving_with(found).persons, persons)
+    with pytest.raises(OptionError, match="months"):
+        leaving_with(found, months=0)
+
+
+def test_parts_of_persons_hold_what_was_planted():
+    contacts, staff = drawn(seed=4, persons=120, each=12, branches=12)
+    rng = np.random.default_rng(4)
+    planted = 0.6 * rng.normal(size=120)
+    lost = who_makes_it(company(contacts, staff), controls=())
+    reach = 1.96 * np.sqrt(lost.fit.error_variance)
+    held = (np.abs(lost.fit.effects - planted) <= reach).mean()
+    assert 0.88 < held <= 1  # 120 persons: 0.95 is known to 0.02
+
+
+def test_persons_alike_lose_nothing():
+    contacts, staff = drawn()
+    contacts["mean_affect"] -= contacts.groupby("employee")["mean_affect"].transform("mean")
+    contacts["mean_affect"] = contacts["mean_affect"].round(4)
+    with pytest.raises(DesignError, match="more than chance"):
+        leaving_with(company(contacts, staff))
+    assert "Neither persons nor branches" in who_makes_it(company(contacts, staff)).narrative()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        (lambda c, s: s.update({"branch": ["b"] * len(s)}), DesignError, "one branch"),
+        (lambda c, s: s.update({"branch": s["employee"]}), DesignError, "cannot be told from the branch"),
+        (lambda c, s: c.update({"mean_affect": [1.0] * len(c)}), DesignError, "nothing varies"),
+        (lambda c, s: c.update({"time": [datetime(2024, 1, 9)] * len(c)}), DesignError, "one month"),
+        (lambda c, s: c.drop(columns="mean_affect", inplace=True), ColumnError, "mean_affect"),
+        (lambda c, s: c.drop(columns="reason", inplace=True), ColumnError, "reason"),
+        (lambda c, s: c.drop(c.index[c.index % 20 >= 2], inplace=True), DesignError, "10 persons"),
+        (lambda c, s: c.update({"employee": ["x"] * len(c)}), DesignError, "known branch"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(change, error, says):
+    contacts, staff = drawn()
+    change(contacts, staff)
+    with pytest.raises(error, match=says):
+        who_makes_it(company(contacts, staff))
+
+
+def test_bad_columns_and_options_are_refused():
+    contacts, staff = drawn()
+    small = company(contacts, staff)
+    with pytest.raises(OptionError, match="outcome of a contact"):
+        who_makes_it(small, outcome="nps")
+    with pytest.raises(OptionError, match="each once"):
+        who_makes_it(small, controls=("reason", "reason"))
+    with pytest.raises(DesignError, match="surveys"):
+        who_makes_it(small, outcome="csat")
+    with pytest.raises(DataError, match="numbers are needed"):
+        who_makes_it(company(contacts.assign(mean_affect="good"), staff))
+    with pytest.raises(DataError, match="more than one row"):
+        who_makes_it(company(contacts, pd.concat([staff, staff])))
+
+
+def test_first_contacts_are_counted_by_hand():
+    days = [0, 10, 40, 41]
+    contacts = pd.DataFrame(
+        {
+            "customer": ["c", "c", "c", "d"], "employee": ["e", "e", None, "e"],
+            "time": [datetime(2024, 1, 1) + timedelta(days=day) for day in days],
+            "reason": ["bill", "bill", "bill", None], "resolved": [False, True, None, True],
+        }
+    )  # fmt: skip
+    counted = problem_counts(company(contacts, {"employee": ["e"], "branch": ["b"]}))
+    # the second comes back after 10 days, the third's end is not known, the last has no type
+    assert counted[["n", "first", "known", "resolved"]].sum().tolist() == [3, 2, 1, 0]
+    assert counted.attrs["n_given"] == 4
+
+
+def test_shares_resolved_by_type_are_haldens(halden):
+    shares = first_contact(halden)
+    table = shares.table.set_index("reason")
+    assert table.index[table["left_to_discretion"]].tolist()[0] in ("complaint", "delivery")
+    # planted: 0.12 below the mean share for complaints, 0.06 above for advice
+    gap = table.loc["product advice", "estimate"] - table.loc["complaint", "estimate"]
+    assert gap == pytest.approx(0.18, abs=0.05)  # √(0.2 / 4,000 + 0.24 / 3,700) = 0.011, and channels
+    assert table["of_all"].sum() == pytest.approx(1)
+    assert "complaint" in shares.chart.claim
+    assert "complaint" in shares.narrative()
+    assert len(shares.summary) == 6
+
+
+def test_types_by_branch_and_over_time(halden):
+    counted = problem_counts(halden)
+    variety = problem_variety(counted)
+    assert len(variety.table) == 60
+    assert variety.table["estimate"].between(1, 6).all()
+    assert variety.dispersion == pytest.approx(1.2, abs=0.15)  # matters that come back come twice
+    assert "extremes" in variety.narrative()
+    assert variety.chart.kind == "forest"
+    assert len(variety.summary) == 60
+    over_time = problem_variety(counted, by="period", method="chao_shen")
+    assert over_time.chart.kind == "line"
+    assert len(over_time.table) == 16
+    still = problem_drift(counted)
+    assert len(still.table) == 15
+    assert (still.table["q_value"] >= still.table["p_value"]).all()
+    late = counted["period"] >= "2025-01-01"
+    shifted = counted.assign(n=counted["n"] * np.where(late & (counted["reason"] == "invoice"), 2, 1))
+    moved = problem_drift(shifted).table.set_index("period")
+    assert moved.loc["2025-01-01":, "drifted"].all()
+    assert set(moved.loc["2025-01-01":, "moved"]) == {"invoice"}
+    assert "invoice" in problem_drift(shifted).narrative()
+    assert "no longer" in problem_drift(shifted).chart.claim
+
+
+def test_shares_without_their_n_and_single_types_are_refused():
+    counts = pd.DataFrame({"branch": "a", "period": [1, 2], "reason": "bill", "n": [3, 4]})
+    with pytest.raises(ColumnError, match="without its n"):
+        problem_variety(counts.drop(columns="n").assign(share=0.5))
+    with pytest.raises(ColumnError, match="without their n"):
+        problem_drift(counts.assign(n=[0.3, 0.7]))
+    with pytest.raises(ColumnError, match="in every row"):
+        problem_drift(counts.assign(n=[None, 3]))
+    with pytest.raises(ColumnError, match="without its n"):
+        first_contact(pd.DataFrame({"reason": ["bill"], "share": [0.7]}))
+    for analysis in (problem_variety, problem_drift):
+        with pytest.raises(DesignError, match="same reason"):
+            analysis(counts)
+    with pytest.raises(DesignError, match="one period"):
+        problem_drift(counts.assign(period=1, reason=["bill", "order"]))
+    with pytest.raises(DesignError, match="known whether"):
+        first_contact(pd.DataFrame({"reason": ["bill"], "known": [0], "resolved": [0]}))
+    with pytest.raises(OptionError, match="grouping"):
+        problem_variety(counts, by="region")
+    contacts, staff = drawn()
+    small = company(contacts, staff)
+    for options, says in (({"period": "day"}, "period"), ({"gap_days": -1}, "gap_days")):
+        with pytest.raises(OptionError, match=says):
+            problem_counts(small, **options)
+    with pytest.raises(ColumnError, match="resolved"):
+        first_contact(company(contacts.drop(columns="resolved"), staff))
+    with pytest.raises(DataError, match="texts"):
+        problem_counts(company(contacts.assign(reason=1), staff))
+    with pytest.raises(DesignError, match="no contact has a reason"):
+        problem_counts(company(contacts.assign(reason=None), staff))
+
+
+def trained_company(seed=6, **changes):
+    contacts, staff = drawn(seed=seed, persons=40, each=30, branches=8)
+    staff = staff.assign(**changes)
+    dates = {"employee": staff["employee"][:20], "date": [datetime(2024, 5, 1)] * 20}
+    return contacts, staff, dates
+
+
+def test_discretion_from_sums_is_what_the_rows_give():
+    contacts, staff, dates = trained_company()
+    found = discretion_at_contact(company(contacts, staff, training=dates), outcome="mean_affect")
+    rows = contacts.merge(staff, on="employee")
+    early = rows["employee"].isin(dates["employee"])
+    rows["trained"] = (early & (rows["time"] > datetime(2024, 5, 2))).astype(float)
+    rows["z"] = (rows["discretion"] - rows["discretion"].mean()) / rows["discretion"].std(ddof=0)
+    rows["both"], rows["month"] = rows["trained"] * rows["z"], rows["time"].dt.month
+    dummies = pd.get_dummies(rows[["branch", "month"]].astype(str), drop_first=True).to_numpy(dtype=float)
+    design = np.column_stack([rows[["trained", "z", "both"]], np.ones(len(rows)), dummies])
+    plain = sm.OLS(rows["mean_affect"].to_numpy(), design).fit(
+        cov_type="cluster", cov_kwds={"groups": pd.factorize(rows["branch"])[0]}
+    )
+    # both solve the same normal equations; numbers have three digits, so nothing is lost before the solution
+    np.testing.assert_allclose(found.table["estimate"], plain.params[:3], rtol=1e-8)
+    # statsmodels' errors also have (n - 1) / (n - k), which ours leave out as branches are absorbed
+    n, k = design.shape
+    np.testing.assert_allclose(
+        found.table["std_error"], plain.bse[:3] / np.sqrt((n - 1) / (n - k)), rtol=1e-7
+    )
+
+
+def test_training_and_discretion_of_halden_are_found(halden):
+    resolved = discretion_at_contact(halden)
+    planted = [Network().first_contact, Service().resolved_discretion, 0.0]
+    table = resolved.table
+    # 99.9 % intervals, so that a true one fails once in a thousand
+    assert (np.abs(table["estimate"] - planted) < 3.5 * table["std_error"]).all()
+    assert "not settled" in resolved.narrative()
+    assert "not settled" in resolved.chart.claim
+    affect = discretion_at_contact(halden, outcome="mean_affect").table
+    assert affect.loc[0, "conf_low"] > 0
+    assert (
+        abs(affect.loc[2, "estimate"] - Network().discretion_training * 0.21)
+        < 3.5 * affect.loc[2, "std_error"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"discretion": 1.0}, DesignError, "the same for all"),
+        ({"discretion": "much"}, DataError, "numbers are needed"),
+        ({"branch": "b"}, DesignError, "need 5"),
+    ],
+)
+def test_discretion_that_cannot_be_told_is_refused(change, error, says):
+    contacts, staff, dates = trained_company(**change)
+    with pytest.raises(error, match=says):
+        discretion_at_contact(company(contacts, staff, training=dates))
+
+
+def test_training_of_nobody_and_constant_outcomes_are_refused():
+    contacts, staff, dates = trained_company()
+    late = {**dates, "date": [datetime(2030, 1, 1)] * 20}
+    with pytest.raises(DesignError, match="nobody"):
+        discretion_at_contact(company(contacts, staff, training=late))
+    with pytest.raises(DesignError, match="same in all"):
+        discretion_at_contact(company(contacts.assign(resolved=True), staff, training=dates))
+    with pytest.raises(OptionError, match="outcome"):
+        discretion_at_contact(company(contacts, staff, training=dates), outcome="csat")
+    with pytest.raises(ColumnError, match="trait"):
+        discretion_at_contact(company(contacts, staff, training=dates), trait="trait")
