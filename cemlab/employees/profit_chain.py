@@ -198,7 +198,7 @@ def profit_chain(
     conf_level
         Confidence level.
     seed
-        Intervals come from so many draws that theirs is the seed.
+        The interval of the whole comes from 20,000 draws from this seed.
     source
         The line that stands under every figure.
 
