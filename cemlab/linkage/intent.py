@@ -199,13 +199,15 @@ def intent_against_behaviour(cells: pd.DataFrame, *, conf_level: float = 0.95) -
     """
     check_conf_level(conf_level)
     found = answers(cells)
+    # first, as it refuses what never differs
+    related = correlations(found.said, conf_level=conf_level)
     apart = response(found, conf_level=conf_level)
     return IntentAgainstBehaviour(
         table=shapes(found.said, conf_level=conf_level),
         evidence=_evidence(cells, found.said, apart),
         conf_level=conf_level,
         levels=levels(found.said, conf_level=conf_level),
-        correlations=correlations(found.said, conf_level=conf_level),
+        correlations=related,
         calibration=calibration(found.said, conf_level=conf_level),
         response=apart,
         score=str(cells.attrs.get("score", "the score")),

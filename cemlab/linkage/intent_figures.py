@@ -27,6 +27,8 @@ NEEDED = (
     "branch", "score", "tenth", "n", "intent", "intent_sq", "lines", "lines_sq", "revenue", "revenue_sq",
     "stayed", "intent_lines", "intent_revenue", "intent_stayed",
 )  # fmt: skip
+# of the squares, below which what differs within branches is rounding
+_NOTHING = 1e-12
 # of a standard normal: a bend of (1.96 + 0.84) errors is found four times in five
 _POWER = 0.8
 
@@ -107,11 +109,12 @@ def _upper_share(
 
     Without bounds where the rise itself may be nought.
     """
+    from scipy.special import stdtrit
+
     centre, half = (low + high) / 2, (high - low) / 2
     total = np.array([2 * half, 4 * half * (centre - middle)])
     upper = np.array([half, 2 * half * (centre - middle) + half**2])
-    spread = errors(fit.influence @ np.eye(2), np.zeros(len(fit.influence), dtype=np.int64))
-    t = float(spread.margin(conf_level)[0] / spread.std_error[0])
+    t = float(stdtrit(len(fit.influence) - 1, 0.5 + conf_level / 2))
     a, b = float(upper @ fit.coefficient), float(total @ fit.coefficient)
     aa, ab, bb = (float(u @ fit.covariance @ v) for u, v in ((upper, upper), (upper, total), (total, total)))
     ratio = a / b
@@ -162,7 +165,9 @@ def correlations(said: pd.DataFrame, *, conf_level: float) -> pd.DataFrame:
         # of noughts and ones the square is the thing itself
         square = "stayed" if outcome == "stayed" else f"{outcome}_sq"
         both, other = apart(f"intent_{outcome}", "intent", outcome), apart(square, outcome, outcome)
-        if not (own.sum() > 0 and other.sum() > 0):
+        if not (
+            own.sum() > _NOTHING * sums["intent_sq"].sum() and other.sum() > _NOTHING * sums[square].sum()
+        ):
             raise DesignError(
                 f"intention or {outcome} is the same in all answers of each branch: no correlation"
             )
