@@ -32,7 +32,7 @@ NUMBERS = [e.number for notebook in checking.notebooks_with_exercises() for e in
 def halden(tmp_path_factory):
     """Open a small Halden; what the exercises ask does not depend on its size."""
     folder = tmp_path_factory.mktemp("marking") / "halden"
-    return cemlab.Company.open(write(folder, Halden(customers=3000, seed=1)))
+    return cemlab.Company.open(write(folder, Halden(customers=5000, seed=1)))
 
 
 @pytest.fixture

@@ -168,13 +168,14 @@ def test_fees_bring_what_was_charged_and_cost_the_margin_of_those_who_go(oracle)
     assert np.allclose(seen, was.by_customer("margin")[rows], atol=0.005)
     left = (was.cause[rows] < 2) & (was.exit[rows] <= fees["date"] + 182)
     assert (np.where(fees["charged"], fees["left_with"], fees["left_without"]) == left).all()
-    both = {on: oracle.effect("fees", on=on).total for on in ("revenue", "cost", "profit", "margin")}
+    both = {on: oracle.effect("fees", on=on).total for on in ("revenue", "cost", "profit", "margin", "fees")}
     lost = (fees["margin_without"] - fees["margin_with"]).sum()
     assert both["margin"] == pytest.approx(-lost, abs=0.01)
     assert lost > 0
     assert both["profit"] == pytest.approx(both["revenue"] - both["cost"], abs=0.01)
+    assert both["fees"] == pytest.approx(fees["amount"].sum(), abs=0.01)
     # those gone are in fewer campaigns; nothing else stands between margin, fees and profit
-    saved = both["profit"] - (fees["amount"].sum() - lost)
+    saved = both["profit"] - (both["fees"] - lost)
     assert 0 <= saved < 0.02 * lost
 
 

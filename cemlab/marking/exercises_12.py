@@ -41,9 +41,10 @@ _ROUNDED = Tolerance(size=0.002)
 
 
 def _true_cost(company: Company) -> float:
-    """Return what the training changed in margin and not in profit: what was paid for it, talks included."""
+    """Return what training changed in margin and fees and not in profit: what was paid, talks included."""
     oracle = Oracle.of(company)
-    return true_present_value(oracle, "margin") - true_present_value(oracle, "profit")
+    gained = true_present_value(oracle, "margin") + true_present_value(oracle, "fees")
+    return gained - true_present_value(oracle, "profit")
 
 
 def _invoices(company: Company) -> float:

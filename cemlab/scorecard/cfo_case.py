@@ -152,7 +152,7 @@ def recorded_and_spent(company: Company) -> tuple[float, float, float]:
     return recorded, fees, hours * measured(company).ledger["Time covered by others"].mean
 
 
-def true_present_value(oracle: Oracle, outcome: Literal["profit", "margin"]) -> float:
+def true_present_value(oracle: Oracle, outcome: Literal["profit", "margin", "fees"]) -> float:
     """Return what training truly changed in an outcome, discounted to the month of the first wave, EUR."""
     effect = oracle.effect("training", on=outcome, by="branch_month").table
     by_month = effect.groupby("month")["effect"].sum().sort_index().to_numpy()

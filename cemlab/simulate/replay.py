@@ -63,6 +63,7 @@ BRANCH_OUTCOMES = {
     "profit": "EUR",
     "revenue": "EUR",
     "margin": "EUR",
+    "fees": "EUR",
     "cost": "EUR",
     "members": "members, mean of the month",
     "experience": "SD",

@@ -38,6 +38,7 @@ class Books:
 
     revenue: Ints  #: of goods, and fees
     margin: Ints  #: of goods
+    fees: Ints  #: charged
     cost: Ints
     profit: Ints  #: revenue - cost, exactly
     members: Floats  #: mean number of members in the month
@@ -145,7 +146,7 @@ def keep_books(
         + programmes
     )
     taken = revenue + fees
-    return Books(revenue=taken, margin=margin, cost=cost, profit=taken - cost, members=active)
+    return Books(revenue=taken, margin=margin, fees=fees, cost=cost, profit=taken - cost, members=active)
 
 
 def service_overtime(world: World, network: NetworkState, pay: Ints) -> Ints:
