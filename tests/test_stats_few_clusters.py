@@ -132,8 +132,8 @@ def small(clusters, **changes):
         "units": tuple(f"u{i}" for i in range(clusters)), "periods": tuple(range(8)), "unit": unit,
         "period": np.tile(np.arange(8), clusters), "outcome": rng.standard_normal(8 * clusters),
         "score": rng.standard_normal(8 * clusters), "halves": None, "controls": np.empty((8 * clusters, 0)),
-        "control_names": (), "weights": np.ones(8 * clusters), "cluster": unit, "outcome_name": "profit", "score_name": "cx",
-        "outcome_unit": "EUR", "n_given": 8 * clusters,
+        "control_names": (), "weights": np.ones(8 * clusters), "cluster": unit, "outcome_name": "profit",
+        "score_name": "cx", "outcome_unit": "EUR", "n_given": 8 * clusters,
     }  # fmt: skip
     return LinkedPanel(**(given | changes))
 

@@ -310,8 +310,8 @@ def _evidence(
                 passed=None,
                 detail=(
                     f"Recorded traits move the mean by {number(second - first)}; what they do not tell, "
-                    f"anger and delight above all, cannot be seen. If the silent are {number(tenth)} points lower, "
-                    "the mean is 0.1 lower."
+                    "anger and delight above all, cannot be seen. If the silent are "
+                    f"{number(tenth)} points lower, the mean is 0.1 lower."
                 ),
                 remedy="Ask a drawn sample of the silent again, by telephone, and compare.",
             ),
