@@ -57,7 +57,7 @@ def missing_checks(
 
 def _by(values: Floats, gone: Floats, unit: npt.NDArray[np.object_], told: str) -> tuple[float | None, str]:
     """Return the p-value of the difference in a column between rows left out and used, and its words."""
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     code = np.unique(unit, return_inverse=True)[1]
     touched = len(np.unique(code[gone > 0]))
@@ -69,7 +69,7 @@ def _by(values: Floats, gone: Floats, unit: npt.NDArray[np.object_], told: str) 
     if error == 0:
         return None, f"Too few to tell whether by {told}."
     # whoever has gaps may be few: degrees of freedom are those of the fewer side
-    p = float(2 * t.sf(abs(difference / error), min(touched, int(code.max()) + 1) - 1))
+    p = float(2 * stdtr(min(touched, int(code.max()) + 1) - 1, -abs(difference / error)))
     return p, f"Their {told}, where known, differs by {number(difference)} ({p_value(p)})."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -174,6 +174,10 @@ def instrumented(
     slope = np.array([float(foretold @ y) / float(foretold @ x)])
     scores = (foretold * (y - x * slope[0]))[:, None]
     told = slopes_from(slope, scores, by_cluster((foretold * x)[:, None, None], grid), grid)
+    # controls were taken out before: they use up rows too
+    periods = int(grid.period.max()) + 1
+    used = np.sqrt((len(y) - 1 - periods) / (len(y) - 1 - controls.shape[1] - periods))
+    told = replace(told, influence=told.influence * used, plain=told.plain * used)
     return Instrumented(slope=told, first=first, reduced=reduced, shared=shared)
 
 

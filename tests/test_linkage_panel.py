@@ -1,0 +1,198 @@
+"""The panel that links experience to money: what it holds, and every refusal by name."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+
+from cemlab import simulate
+from cemlab.data.company import Company, CompanyInfo
+from cemlab.errors import ColumnError, DataError, DesignError, OptionError
+from cemlab.linkage import linked_months, linked_panel
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(1)
+    rows = [(f"b{u}", pd.Timestamp(2024, 1 + t, 1)) for u in range(8) for t in range(6)]
+    panel = pd.DataFrame(rows, columns=["branch", "month"])
+    for name in ("cx", "profit", "size", "mood", "lot"):
+        panel[name] = rng.normal(size=len(panel))
+    kinds = {"b0": "mall", "b1": "mall", "b2": "mall", "b3": "shop"}
+    panel["kind"] = panel["branch"].map(kinds).fillna("street")
+    panel["region"] = panel["branch"].map(lambda name: int(name[1]) // 2)
+    panel["customers"] = np.exp(panel["size"])
+    return panel
+
+
+def read(frame, **options):
+    return linked_panel(frame, **{"outcome": "profit", **options})
+
+
+def test_rows_come_in_order_with_kinds_as_columns_and_gaps_kept_in_time(frame):
+    frame.attrs["source"] = "Books"
+    shuffled = frame[frame["month"] != "2024-03-01"].sample(frac=1, random_state=1)
+    before = shuffled.copy()
+    linked = read(
+        shuffled, controls=["kind", "mood"], weights="customers", cluster="region", instruments=["lot"]
+    )
+    pd.testing.assert_frame_equal(shuffled, before)
+    assert linked.units == tuple(f"b{u}" for u in range(8))
+    assert list(linked.periods) == list(pd.date_range("2024-01-01", periods=6, freq="MS"))
+    assert linked.period[:5].tolist() == [0, 1, 3, 4, 5]
+    ordered = shuffled.sort_values(["branch", "month"])
+    assert linked.outcome.tolist() == ordered["profit"].tolist()
+    # the street is commonest, so that the others are told from it
+    assert linked.control_names == ("kind: mall", "kind: shop", "mood")
+    assert linked.controls[:, 0].tolist() == (ordered["kind"] == "mall").astype(float).tolist()
+    assert (linked.n_clusters, linked.n_units, linked.source) == (4, 8, "Books")
+    assert linked.weights.tolist() == ordered["customers"].tolist()
+    assert linked.instruments[:, 0].tolist() == ordered["lot"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("month", "expected"),
+    [
+        (lambda m: m + pd.offsets.MonthEnd(0), ["2024-01-31", "2024-02-29", "2024-03-31"]),
+        (
+            lambda m: pd.Timestamp(2023, 12, 25) + pd.Timedelta(weeks=m.month),
+            ["2024-01-01", "2024-01-08"],
+        ),
+        (lambda m: 2 * m.month, [2, 4, 6]),
+    ],
+)
+def test_a_period_without_rows_is_still_a_period(frame, month, expected):
+    frame = frame[frame["month"] != "2024-02-01"].assign(month=frame["month"].map(month))
+    found = read(frame).periods
+    assert len(found) == 6
+    assert [str(value)[:10] for value in found[: len(expected)]] == [str(value) for value in expected]
+
+
+def test_rows_with_something_missing_are_left_out_counted_and_checked_for_being_missing_by_the_score(frame):
+    frame.loc[[0, 9, 20], "profit"] = None
+    frame.loc[30, "mood"] = np.nan
+    linked = read(frame, controls=["mood"])
+    check = linked.checks[0]
+    assert (len(linked.outcome), linked.n_given, check.passed) == (44, 48, True)
+    assert "4 of 48 rows are left out" in check.detail
+    assert "cx, where known, differs" in check.detail
+    # the unhappy months are missing
+    frame.loc[frame["cx"] < -0.6, "profit"] = None
+    assert read(frame).checks[0].passed is False
+    whole = read(frame.dropna())
+    assert whole.checks[0].passed
+
+
+def test_halves_that_are_not_of_the_score_are_told(frame):
+    frame["a"], frame["b"] = frame["cx"] + 0.1, frame["cx"] - 0.1
+    assert read(frame, halves=("a", "b")).checks[-1].passed
+    frame["a"] *= 10
+    assert read(frame, halves=("a", "b")).checks[-1].passed is False
+    for odd in ("ab", ("a",), ("a", "a")):
+        with pytest.raises(OptionError, match="two columns"):
+            read(frame, halves=odd)
+
+
+BROKEN = [
+    (lambda f: f.drop(columns="cx"), {}, ColumnError, "no column named 'cx'"),
+    (lambda f: pd.concat([f, f[:1]]), {}, DataError, "branch b0 stands twice in month 2024-01-01"),
+    (lambda f: f, {"scale": (-1, 1)}, DataError, "scores lie outside their scale, -1 to 1"),
+    (lambda f: f, {"scale": (1, 0)}, OptionError, "scale is"),
+    (lambda f: f[f["branch"] == "b1"], {}, DesignError, "all rows are of one branch, b1"),
+    (lambda f: f[f["branch"] < "b2"], {}, DesignError, "3 are the fewest"),
+    (lambda f: f[f["month"] == "2024-01-01"], {}, DesignError, "all rows are of one period"),
+    (lambda f: f.assign(cx=7.5), {}, DesignError, "column 'cx': experience is 7.5 everywhere"),
+    (lambda f: f.assign(profit=1), {}, DesignError, "column 'profit': the outcome is 1 everywhere"),
+    (
+        lambda f: f.assign(twin=2 * f["mood"] - f["size"] + 3),
+        {"controls": ["lot", "mood", "size", "twin"]},
+        DesignError,
+        "collinear controls: the control 'twin' is made up of 'mood' and 'size'",
+    ),
+    (
+        lambda f: f.assign(mood=f["cx"] * 10),
+        {"controls": ["mood"]},
+        DesignError,
+        "collinear controls: the score 'cx' is made up of 'mood'",
+    ),
+    (
+        lambda f: f.assign(mood=1e6),
+        {"controls": ["mood"]},
+        DesignError,
+        "control 'mood' is the same everywhere",
+    ),
+    (lambda f: f.assign(kind="mall"), {"controls": ["kind"]}, DesignError, "control 'kind' is the same"),
+    (lambda f: f.assign(currency=["EUR", "USD"] * 24), {}, DataError, "EUR and USD are mixed"),
+    (lambda f: f.assign(profit="much"), {}, DataError, "'much' is a str; allowed are numbers"),
+    (lambda f: f.assign(cx=[np.inf] + [0.0, 1.0] * 23 + [1.0]), {}, DataError, "1 values are infinite"),
+    (lambda f: f.assign(profit=np.nan), {}, DesignError, "no row has a value in every column"),
+    (lambda f: f.assign(branch=None), {}, DataError, "48 rows name no branch"),
+    (lambda f: f.assign(month="soon"), {}, DataError, "dates and whole numbers"),
+    (lambda f: f.assign(branch=[1, "1"] * 24), {}, DataError, "as number and text"),
+    (lambda f: f, {"weights": "size"}, DataError, "weights are 0 or less"),
+    (lambda f: f, {"cluster": "lot"}, DataError, "it differs within branch b0"),
+    (lambda f: f.assign(region=f["region"] // 2), {"cluster": "region"}, DesignError, "2 clusters; 3 are"),
+    (lambda f: f.assign(region=None), {"cluster": "region"}, DataError, "48 rows name no cluster"),
+    (lambda f: f, {"controls": "mood"}, OptionError, r"e.g. \['mood'\]"),
+    (lambda f: f, {"controls": ["cx"]}, OptionError, "'cx' is to be score and control"),
+    (
+        lambda f: f.assign(month=f["month"].dt.month.map({1: 0, 2: 2, 3: 5, 4: 7, 5: 9, 6: 11})),
+        {},
+        DesignError,
+        "from 2 to 5 is no whole number of the steps",
+    ),
+]
+
+
+@pytest.mark.parametrize(("broken", "options", "error", "told"), BROKEN)
+def test_what_cannot_be_linked_is_refused_by_name(frame, broken, options, error, told):
+    with pytest.raises(error, match=told):
+        read(broken(frame), **options)
+
+
+def test_currencies_named_beside_the_panel_and_names_that_are_no_kinds_are_refused(frame):
+    frame.attrs["currency"] = ["EUR", "USD"]
+    with pytest.raises(DataError, match="attrs 'currency': EUR and USD are mixed"):
+        read(frame)
+    frame.attrs["currency"] = "EUR"
+    many = pd.concat([frame.assign(branch=frame["branch"] + str(i)) for i in range(2)], ignore_index=True)
+    many["kind"] = [f"k{i}" for i in range(len(many))]
+    with pytest.raises(DataError, match="96 texts are no kinds"):
+        read(many, controls=["kind"])
+    with pytest.raises(DataError, match="a list is no table"):
+        read([1, 2])
+
+
+def test_haldens_months_hold_what_each_table_says_of_them():
+    company = simulate.company(customers=2_000)
+    panel = linked_months(company)
+    assert (len(panel), panel["branch"].nunique(), panel.attrs["not_there"]) == (2_880, 60, ())
+    sold = company.table("transactions")["revenue"].sum().to_pyarrow().as_py()
+    # every purchase is some branch's, to the cent
+    assert panel["spend"].sum() == pytest.approx(float(sold), rel=1e-12)
+    assert panel["margin_per_customer"].to_numpy() == pytest.approx(panel["margin"] / panel["customers"])
+    counted = company.table("contacts").filter(ibis._["employee"].notnull()).count().to_pyarrow().as_py()
+    assert panel["contacts"].sum() <= counted
+    assert (panel["staff"] >= panel["trained"]).all()
+    assert panel["engagement"].std() > 0
+    # nothing of training is needed
+    rest = {name: table for name, table in company.tables.items() if name != "training"}
+    bare = linked_months(Company(info=company.info, tables=rest))
+    assert bare.attrs["not_there"] == ("training",)
+    assert bare["margin"].tolist() == panel["margin"].tolist()
+
+
+def test_of_training_by_branch_alone_the_first_month_is_known():
+    days = [date(2024, m, 1) for m in (1, 2)]
+    books = ibis.memtable({"branch": ["a", "a"], "month": days, "cx": [0.1, 0.3], "profit": [1.0, 2.0]})
+    trained = ibis.memtable({"branch": ["a"], "date": [date(2024, 2, 9)]})
+    company = Company(
+        info=CompanyInfo(name="Small", source="Small"), tables={"branch_month": books, "training": trained}
+    )
+    panel = linked_months(company)
+    assert panel["first_trained"].tolist() == [pd.Timestamp(2024, 2, 1)] * 2
+    assert "training" in panel.attrs["not_there"]
