@@ -375,7 +375,7 @@ def _evidence(counted: pd.DataFrame, used: int, source: str, dispersion: float) 
         design="Contacts counted by the reason that was recorded.",
         unit="contacts",
         n_used=used,
-        n_given=int(counted.attrs.get("n_given", counted["n"].sum())),
+        n_given=max(used, int(counted.attrs.get("n_given", counted["n"].sum()))),
         source=source,
         assumptions=("Reasons are recorded alike in all branches and periods.",),
         checks=(
