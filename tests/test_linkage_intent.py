@@ -176,12 +176,12 @@ def test_calibration_has_wilsons_interval_widened_where_branches_differ():
 
 
 def test_on_halden_intention_is_concave_and_says_nothing_of_behaviour():
-    found = intent_against_behaviour(intent_behaviour(simulate.company(customers=2000)))
+    found = intent_against_behaviour(intent_behaviour(simulate.company(customers=1_500)))
     assert found.shape("intent") == -1
     related = found.correlations
     # planted: satisfaction of a day moves intention, experience moves behaviour; they share little
     assert (related["conf_low"] < 0.1).all()
-    # a rise of a tenth of a year's purchases could not be seen bent by 2,000 customers
+    # a rise of a tenth of a year's purchases could not be seen bent by 1,500 customers
     assert found.shape("lines") == 0
 
 

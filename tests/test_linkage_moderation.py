@@ -64,16 +64,16 @@ def test_slopes_agree_with_r_and_welchs_test_with_its_formula():
 
 def test_intervals_hold_at_once_and_false_alarms_stay_rare():
     held, alarms, welch = [], [], []
-    for seed in range(40):
+    for seed in range(30):
         panel, segments = planted(seed)
         found = slope_by_segment(panel, segments=segments)
         held.append(bool(found.table["conf_low"].le(1).all() and found.table["conf_high"].ge(1).all()))
         alarms.append(bool(found.apart))
         welch.append(found.interaction["p_value"].iloc[0] < 0.05)
-    # of 40 panels, four standard errors of a share of .05 are .14
-    assert np.mean(held) > 0.81
-    assert np.mean(alarms) < 0.19
-    assert np.mean(welch) < 0.19
+    # of 30 panels, four standard errors of a share of .05 are .16
+    assert np.mean(held) > 0.79
+    assert np.mean(alarms) < 0.21
+    assert np.mean(welch) < 0.21
 
 
 def test_a_segment_that_differs_is_found_and_named():
@@ -152,13 +152,13 @@ def test_holm_steps_down():
 
 def test_losses_and_gains_have_their_planted_slopes():
     more = []
-    for seed in range(40):
+    for seed in range(30):
         panel, _ = planted(seed, gain=1.5)
         table = penalty_reward(panel, reference=0).table
         more.append(bool(table.loc[2, "conf_low"] <= 0.5 <= table.loc[2, "conf_high"]))
         assert table.loc[2, "estimate"] == pytest.approx(table.loc[1, "estimate"] - table.loc[0, "estimate"])
-    # of 40 panels, four standard errors of a share of .95 are .14
-    assert np.mean(more) > 0.81
+    # of 30 panels, four standard errors of a share of .95 are .16
+    assert np.mean(more) > 0.79
 
 
 def test_a_kink_is_told_by_hand_and_verdicts_follow_the_interval():

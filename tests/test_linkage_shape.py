@@ -77,7 +77,7 @@ def test_a_weighted_quadratic_agrees_with_r():
 
 def test_bands_hold_the_whole_curve_and_its_slope_as_often_as_they_say():
     curve_held, slope_held, straight = [], [], []
-    for seed in range(40):
+    for seed in range(30):
         panel = planted(seed, bend=0.0)
         found = fitted(panel, curve="spline", knots=4, score_error="left in")
         table = curve_table(found, panel.score, conf_level=0.95, seed=1)
@@ -85,16 +85,16 @@ def test_bands_hold_the_whole_curve_and_its_slope_as_often_as_they_say():
         curve_held.append(bool(((table["band_low"] <= truth) & (truth <= table["band_high"])).all()))
         slope_held.append(bool(((table["slope_band_low"] <= 1) & (table["slope_band_high"] >= 1)).all()))
         straight.append(found.fit.wald(np.eye(3)[1:])[3] < 0.05)
-    # of 40 panels, four standard errors of a share of .95 are .14
-    assert np.mean(curve_held) > 0.81
-    assert np.mean(slope_held) > 0.81
-    assert np.mean(straight) < 0.19
+    # of 30 panels, four standard errors of a share of .95 are .16
+    assert np.mean(curve_held) > 0.79
+    assert np.mean(slope_held) > 0.79
+    assert np.mean(straight) < 0.21
 
 
 def test_halves_take_the_error_out_of_slope_and_bend():
     found = {"taken out": [], "left in": []}
     held = []
-    for seed in range(40):
+    for seed in range(30):
         panel = planted(seed, error=0.35)
         for way, kept in found.items():
             fit = fitted(panel, curve="quadratic", knots=4, score_error=way)
@@ -111,7 +111,7 @@ def test_halves_take_the_error_out_of_slope_and_bend():
     # .25 of the variance within is the score's, .12 the error's: two thirds of a slope are left
     assert raw[:, 0].mean() < 0.8
     assert raw[:, 1].mean() < 0.4
-    assert np.mean(held) > 0.81
+    assert np.mean(held) > 0.79
 
 
 def test_a_corrected_line_is_that_of_split_slopes_in_a_balanced_panel():
