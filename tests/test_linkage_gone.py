@@ -46,7 +46,7 @@ def test_weights_repair_what_traits_tell_and_bounds_hold_what_they_do_not():
 
 def test_lee_bounds_hold_those_who_survive_either_way():
     rng = np.random.default_rng(9)
-    repetitions, n, held = 300, 400, 0
+    repetitions, n, held = 200, 400, 0
     for _ in range(repetitions):
         frailty, noise = rng.standard_normal((2, n))
         treated = np.arange(n) < n // 2
@@ -59,7 +59,7 @@ def test_lee_bounds_hold_those_who_survive_either_way():
         # the effect is 0.5 for everybody, so for those who survive either way too
         held += low <= 0.5 <= high
         assert found.low < found.high
-    assert held >= 0.91 * repetitions  # 0.95 less three standard errors of 0.013
+    assert held >= 0.905 * repetitions  # 0.95 less three standard errors of 0.015
     # turned round, the same bounds with the other sign
     turned = lee_bounds(b, n_first=n // 2, second=a, n_second=n // 2)
     assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))

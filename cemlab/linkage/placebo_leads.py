@@ -110,7 +110,7 @@ class PlaceboLeads(Result):
     def chart(self) -> Chart:
         """The slopes by month of the score."""
         words = {
-            True: "Experience of later months says nothing of today's money",
+            True: "Later experience was not seen to go with today's money, and could have been",
             False: "Experience of later months goes with today's money: the slope is not one way",
             None: "Whether later experience goes with today's money is not settled",
         }
