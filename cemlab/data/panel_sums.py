@@ -161,8 +161,8 @@ class _Reader:
     def _refuse_twice(self) -> None:
         from cemlab.data.engine import rows
 
-        called, table = self.data.called, self.data.table
-        counted = table.drop_null().group_by("u", "t").aggregate(n=table.count())
+        called, table = self.data.called, self.data.table.drop_null()
+        counted = table.group_by("u", "t").aggregate(n=table.count())
         found = rows(counted.filter(counted["n"] > 1).order_by("u", "t").limit(1))[0]
         raise DataError(
             f"table: {called['u']} {found['u']} has {found['n']} rows in {called['t']} {found['t']}; make "
