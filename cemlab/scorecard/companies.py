@@ -79,6 +79,7 @@ def _pieces(halden: Halden) -> Iterator[tuple[str, pa.Table]]:
     yield from ((name, written[name]) for name in ("costs", "ledger"))
     yield "branches", network_tables.branches(world, streams, network)
     yield "employees", network_tables.employees(network, world)
+    yield "engagement", network_tables.engagement(network)
     yield "training", network_tables.training(world, streams, network)
     totals = Totals(halden, network)
     for block in halden.blocks():

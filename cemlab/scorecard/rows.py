@@ -13,6 +13,8 @@ from cemlab.markup import join_words
 from cemlab.scorecard.row import Row
 from cemlab.scorecard.rows_answers import ANSWERS
 from cemlab.scorecard.rows_business_case import BUSINESS_CASE
+from cemlab.scorecard.rows_employees import EMPLOYEES
+from cemlab.scorecard.rows_linkage import LINKAGE
 from cemlab.scorecard.rows_loyalty import LOYALTY
 from cemlab.scorecard.rows_onboarding import ONBOARDING
 from cemlab.scorecard.rows_panel import PANEL
@@ -31,6 +33,8 @@ ROWS: tuple[Row, ...] = (
     *ONBOARDING,
     *SAVES,
     *TRAINING,
+    *EMPLOYEES,
+    *LINKAGE,
     *BUSINESS_CASE,
 )
 
