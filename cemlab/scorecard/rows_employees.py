@@ -19,11 +19,12 @@ from cemlab.employees.mirror_rows import (
     TRADITIONAL,
 )
 from cemlab.scorecard.row import Estimate, Kind, Row, Target, planted
+from cemlab.simulate.oracle import Oracle
 from cemlab.simulate.worlds import WORLDS
 
 if TYPE_CHECKING:
     from cemlab.data.company import Company
-    from cemlab.simulate.oracle import Oracle
+    from cemlab.simulate.halden import Halden
 
 _PLAN = WORLDS["default"].network
 _SERVICE = WORLDS["default"].service
@@ -32,6 +33,7 @@ _PATHS = {
     CUSTOMERS_FIRST: _PLAN.experience_engagement,
     MEMORY: _PLAN.engagement_memory,
 }
+_LASTING = "the person's part of what lasts"
 
 
 # What several rows of one company share is made once; a company is told by its identity.
@@ -85,12 +87,15 @@ def _part(company: Company, *, at: int) -> Estimate:
     return Estimate.of(_made(company).table.iloc[[at]])
 
 
+@lru_cache(maxsize=1)
+def _true_shares(halden: Halden) -> dict[str, float]:
+    frame = Oracle(halden).variance_shares()
+    shares = dict(zip(frame["part"], frame["share"], strict=True))
+    return {**shares, _LASTING: shares["employee"] / (shares["employee"] + shares["branch"])}
+
+
 def _true_part(oracle: Oracle, *, part: str) -> float:
-    frame = oracle.variance_shares().set_index("part")
-    if part != "lasting":
-        return float(frame["share"][part])
-    person, branch = frame["variance"][["employee", "branch"]]
-    return float(person / (person + branch))
+    return _true_shares(oracle.halden)[part]
 
 
 def _mirror_row(name: str, path: str, why: str, *, way: str = CORRECTED) -> Row:
@@ -197,11 +202,11 @@ EMPLOYEES: tuple[Row, ...] = (
         target="population",
     ),
     _row(
-        "Contacts: the person's part of what lasts",
+        f"Contacts: {_LASTING}",
         f"{_SKILL}; {_LEVEL}",
         "share of persons and branches",
         partial(_part, at=4),
-        partial(_true_part, part="lasting"),
+        partial(_true_part, part=_LASTING),
         _PERSONS,
         target="population",
     ),
