@@ -37,7 +37,9 @@ def panel_of(halden: Halden, run: Replay) -> pd.DataFrame:
     willing = (run.cause[gone] >= 2).astype(np.int64)
     np.add.at(left, (willing, run.branch[gone], month_of(run.exit[gone])), 1)
     cells = {
-        "profit": run.by_branch_month("profit"), "revenue": run.by_branch_month("revenue"),
+        "profit": run.by_branch_month("profit"),
+        # the case takes what is bought; in the books fees are revenue, too
+        "revenue": run.by_branch_month("revenue") - run.by_branch_month("fees"),
         "margin": run.by_branch_month("margin"), "customers": run.by_branch_month("members"),
         "cx_a": half_a, "cx_b": half_b, "cx": (half_a + half_b) / 2,
         "left": left[0], "left_otherwise": left[1], "turnover": network_tables.turnover(network),
