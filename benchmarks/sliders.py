@@ -6,8 +6,9 @@ time must not grow by more than half from twenty thousand customers to a million
 
     python benchmarks/sliders.py [--customers 20000 1000000] [--moves 40] [--seed 1]
 
-Each size is a process of its own. A company that does not exist yet is simulated first, and kept. Of fewer
-than about 8,000 customers too few rate a rival for the picture of loyalty, which is refused then.
+Each size is a process of its own; one that is given twice is measured once. A company that does not exist yet
+is simulated first, and kept. Of fewer than about 8,000 customers too few rate a rival for the picture of
+loyalty, which is refused then.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 MARGINS = {"retain": 60.0, "cross-sell": 45.0, "referral": 80.0, "cheaper channel": 12.0}
 COSTS = {"retain": 3.0, "cross-sell": 0.8, "referral": 1.0, "cheaper channel": 0.5}
 NAMES = ("loyalty", "strategy", "margin", "saves", "plan", "event", "case")
+NAMES += ("lag", "curve", "confounder", "points", "fee")
 MOVES: dict[str, list[dict[str, Any]]] = {
     "loyalty": [{"threshold": share} for share in (0.6, 0.75, 0.9, 0.7, 0.85)],
     "strategy": [{"margin: retain": worth} for worth in (45.0, 75.0, 60.0, 90.0, 30.0)],
@@ -36,6 +38,11 @@ MOVES: dict[str, list[dict[str, Any]]] = {
     "plan": [{"branches": 30}, {"effect": 0.3}, {"trained": 0.6}, {"branches": 12}],
     "event": [{"anticipation": 1}, {"anticipation": 3}, {"controls": "never treated"}, {"anticipation": 0}],
     "case": [{"depth": 1.0}, {"turnover": 2.0}, {"unit_cost": 1200.0}, {"discount_rate": 0.12}],
+    "lag": [{"lags": 6}, {"lags": 12}, {"score_error": "left in"}, {"lags": 3}, {"score_error": "taken out"}],
+    "curve": [{"knots": 7}, {"curve": "quadratic"}, {"knots": 3}, {"curve": "spline"}, {"knots": 5}],
+    "confounder": [{"times": 3.0}, {"r2_score": 0.3}, {"times": 0.5}, {"r2_outcome": 0.3}, {"times": 2.0}],
+    "points": [{"points": 1.0}, {"margin": 0.6}, {"points": 0.2}, {"margin": 0.9}, {"months": 24}],
+    "fee": [{"fee": 20.0}, {"margin": 30.0}, {"months": 36}, {"fee": 45.0}],
 }
 YEARS = [(date(year, 1, 1), date(year, 12, 31)) for year in range(2022, 2026)]
 
@@ -52,7 +59,8 @@ def main() -> None:
     if asked.one:
         print(json.dumps(measure(asked.one, asked.moves, asked.seed)))
         return
-    few, many = (in_a_process(size, asked.moves, asked.seed) for size in asked.customers)
+    found = {size: in_a_process(size, asked.moves, asked.seed) for size in dict.fromkeys(asked.customers)}
+    few, many = (found[size] for size in asked.customers)
     figures = {
         "customers": asked.customers,
         **{f"{name}_ms": [round(one[name], 1) for one in (few, many)] for name in few if name != "peak_mb"},
@@ -85,6 +93,7 @@ def measure(customers: int, moves: int, seed: int) -> dict[str, float]:
     company = simulate.company(customers=customers, seed=seed)
     makers = [loyalty_picture, strategy_picture, margin_picture, saves_picture]
     makers += [plan_picture, event_picture, case_picture]
+    makers += [lag_picture, curve_picture, confounder_picture, points_picture, fee_picture]
     found = {}
     for name, maker in zip(NAMES, makers, strict=True):
         explorer = maker(company)
@@ -220,6 +229,63 @@ def case_picture(company: Any) -> Any:
         )
     ]
     return case_explorer(training_case(ledger_of(company).plus(*missing), months=48, draws=2_000))
+
+
+@functools.cache
+def months_of(company: Any) -> Any:
+    """Return the branch-months of notebook 11, counted once for all of its explorers."""
+    from cemlab import linkage
+
+    return linkage.linked_months(company)
+
+
+def linked(company: Any, *controls: str) -> Any:
+    """Return margin a customer linked to experience."""
+    from cemlab import linkage
+
+    halves, outcome = ("cx_a", "cx_b"), "margin_per_customer"
+    return linkage.linked_panel(months_of(company), outcome=outcome, halves=halves, controls=controls)
+
+
+def lag_picture(company: Any) -> Any:
+    """Return the explorer of lags in notebook 11."""
+    from cemlab.present.widgets import lag_explorer
+
+    return lag_explorer(linked(company))
+
+
+def curve_picture(company: Any) -> Any:
+    """Return the explorer of the curve in notebook 11."""
+    from cemlab.present.widgets import curve_explorer
+
+    return curve_explorer(linked(company))
+
+
+def confounder_picture(company: Any) -> Any:
+    """Return the explorer of unrecorded confounders in notebook 11."""
+    from cemlab import linkage
+    from cemlab.present.widgets import confounder_explorer
+
+    return confounder_explorer(linkage.omitted_confounder(linked(company, "headcount", "region", "format")))
+
+
+def points_picture(company: Any) -> Any:
+    """Return the explorer of points gained in notebook 11."""
+    from cemlab import linkage
+    from cemlab.present.widgets import points_explorer
+
+    ladder = linkage.value_of_a_point(linked(company))
+    return points_explorer(ladder, linkage.customers_lately(months_of(company)))
+
+
+def fee_picture(company: Any) -> Any:
+    """Return the explorer of fees in notebook 11."""
+    from cemlab import linkage
+    from cemlab.present.widgets import fee_explorer
+
+    contracts = company.table("subscriptions")
+    due = linkage.fees_due(company.table("fees"), subscriptions=contracts, as_of=company.as_of)
+    return fee_explorer(linkage.fee_effect(due), margin=25.0)
 
 
 if __name__ == "__main__":
