@@ -13,7 +13,7 @@ from PIL import Image
 from cemlab.errors import OptionError
 from cemlab.present import theme
 from cemlab.present.plots import KEYS, PAINTERS, house_style, key_of, series_of, size_of
-from cemlab.present.plots.frame import caption, dress, legend
+from cemlab.present.plots.frame import caption, dress, legend, settle
 from cemlab.present.plots.words import lines, note, title
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from cemlab.chart import Chart
 
 #: Kinds of charts that can be moved.
-MOVABLE = ("bar", "forest", "event", "fan", "tornado")
+MOVABLE = ("bar", "forest", "event", "fan", "tornado", "line", "step")
+# Of these the axes find their limits in what is drawn.
+_BY_DATA = ("line", "step")
 # Pixels per inch: sharp enough for a screen, and half the work of a picture to keep.
 _DPI = 130
 # Lines that claim and note may take without the axes moving.
@@ -81,6 +83,7 @@ class LivePicture:
             key = key_of(chart, series, PAINTERS[chart.kind](ax, chart, series))
             if key:
                 legend(ax, key)
+            settle(ax)
             self._figure.draw_without_rendering()
             # what was laid out stays where it is, and the data are painted as every move will paint them
             self._figure.set_layout_engine("none")
@@ -104,6 +107,10 @@ class LivePicture:
         for artist in self._data():
             artist.remove()
         self._ax.containers.clear()
+        if chart.kind in _BY_DATA:
+            # what was drawn before must not hold the limits, nor those that it was given
+            self._ax.relim()
+            self._ax.autoscale()
         PAINTERS[chart.kind](self._ax, chart, series_of(chart))
         self._shown = chart
 
