@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "step", "line", "bar", "heatmap", "forest", "histogram", "scatter", "bubble", "diagram", "verdict",
-    "event", "fan", "tornado",
+    "event", "fan", "tornado", "contour",
 ]  # fmt: skip
 
 # A picture of one of these kinds shows estimates, and an estimate is never shown without its interval.
@@ -79,8 +79,9 @@ class Chart:
         (marks whose area is a number, on a grid of classes or on axes of numbers), ``"diagram"`` (boxes in
         columns, joined by links) or ``"verdict"`` (a forest whose rows are judged: the verdict, "red",
         "green" or another word, stands in `group`), ``"event"`` (estimates over the time from an event on,
-        each with its interval), ``"fan"`` (quantiles of an amount over time, as nested bands) or
-        ``"tornado"`` (what an outcome becomes at both ends of each assumption, one a row).
+        each with its interval), ``"fan"`` (quantiles of an amount over time, as nested bands),
+        ``"tornado"`` (what an outcome becomes at both ends of each assumption, one a row) or ``"contour"``
+        (a number on a grid of numbers, with lines of equal height and points that are marked).
     frame
         The rows behind the picture, tidy.
     x, y
@@ -91,8 +92,8 @@ class Chart:
         median on `y`. A tornado has its assumptions on `y` and the outcome to start from, the same in all
         rows, on `x`.
     value
-        The column shown in the cells of a heat map; in a diagram, what stands at a link, or under a box
-        that is to be marked.
+        The column shown in the cells of a heat map, or the height of a contour; in a diagram, what stands at
+        a link, or under a box that is to be marked.
     size
         The column that the area of a bubble stands for, 0 or more; the picture shows its name.
     low, high
@@ -105,6 +106,8 @@ class Chart:
         Of a fan: columns of the inner band.
     low_label, high_label
         Of a tornado: columns with the lowest and the highest value of the assumption, written at the bars.
+    mark
+        Of a contour: the column with the names of points to be marked; missing in the rows of the grid.
     group
         The column that tells several series apart; in a diagram, the column of boxes in which `y` stands.
     x_label, y_label
@@ -158,6 +161,7 @@ class Chart:
     inner_high: str | None = None
     low_label: str | None = None
     high_label: str | None = None
+    mark: str | None = None
     group: str | None = None
     percent: bool = False
     log: bool = False
@@ -183,6 +187,10 @@ class Chart:
                 )
         if self.kind == "heatmap" and not self.value:
             raise OptionError("a heat map needs the column of its cells: value=…")
+        if self.kind == "contour" and (not self.value or self.group):
+            raise OptionError(
+                "a contour needs the column of its heights, value=…, and has one series: no group"
+            )
         if self.kind == "bubble" and not self.size:
             raise OptionError("a bubble chart needs the column that the areas stand for: size=…")
         if self.kind == "verdict" and not self.group:
@@ -194,7 +202,7 @@ class Chart:
         if not all(0 < level < 1 for level in self.levels):
             raise OptionError(f"levels={self.levels!r}: each is a share between 0 and 1, e.g. (0.9, 0.5)")
         pairs = (getattr(self, name) for pair in _PAIRS for name in pair)
-        for name in (self.x, self.y, self.value, self.size, *pairs, self.group):
+        for name in (self.x, self.y, self.value, self.size, self.mark, *pairs, self.group):
             if name is not None and name not in self.frame.columns:
                 raise ColumnError(one_of(name, map(str, self.frame.columns), what="column of the chart"))
         if self.frame.empty:

@@ -62,6 +62,24 @@ def _describe_heatmap(chart: Chart) -> str:
     return f"Table of {chart.y_label} (rows) by {chart.x_label} (columns): {'; '.join(parts)}."
 
 
+def _describe_contour(chart: Chart) -> str:
+    named = chart.frame.iloc[:0] if chart.mark is None else chart.frame.dropna(subset=[chart.mark])
+    points = chart.frame.drop(index=named.index)
+    ends = {name: (points[name].min(), points[name].max()) for name in (chart.x, chart.y, str(chart.value))}
+    along, up, high = (" to ".join(map(chart.show, ends[name])) for name in ends)
+    level = "" if chart.reference is None else f" A bold line lies where it is {chart.show(chart.reference)}."
+    marked = [
+        f"{label(row[str(chart.mark)])} {chart.show(row[str(chart.value)])} at "
+        f"{chart.show(row[chart.x])} and {chart.show(row[chart.y])}"
+        for row in _dicts(named)
+    ]
+    told = f" Marked: {'; '.join(marked)}." if marked else ""
+    return (
+        f"Map of {chart.value}, {high}, by {chart.x_label} (across, {along}) and {chart.y_label} (up, {up})."
+        f"{level}{told}"
+    )
+
+
 def _describe_histogram(chart: Chart) -> str:
     counts = chart.frame[chart.y]
     top = chart.frame.iloc[int(counts.argmax())]
@@ -226,6 +244,7 @@ DESCRIBERS: dict[str, Callable[[Chart], str]] = {
     "bar": _describe_bars,
     "forest": _describe_forest,
     "heatmap": _describe_heatmap,
+    "contour": _describe_contour,
     "histogram": _describe_histogram,
     "scatter": _describe_scatter,
     "bubble": _describe_bubbles,

@@ -157,7 +157,7 @@ def test_contours_fall_from_the_slope_and_the_charts_say_so():
     assert (np.diff(cells, axis=0) <= 0).all()
     assert (np.diff(cells, axis=1) <= 0).all()
     assert found.chart.kind == "forest"
-    assert found.contour_chart.kind == "heatmap"
+    assert found.contour_chart.kind == "contour"
     assert "by 50.0 %" in found.narrative()
     assert omitted_confounder(panel(), rung="pooled").evidence.grade == "association"
 

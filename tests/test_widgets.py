@@ -80,7 +80,7 @@ def test_a_kind_that_cannot_be_moved_is_refused():
     chart = Chart(
         kind="scatter", frame=frame, x="x", y="y", x_label="x", y_label="y", claim="c", grade="descriptive"
     )
-    match = "scatter chart cannot be moved; there are: bar, forest, event, fan, tornado"
+    match = "scatter chart cannot be moved; there are: bar, forest, event, fan, tornado, line, step"
     with pytest.raises(OptionError, match=match):
         LivePicture(chart)
 

@@ -195,21 +195,27 @@ class OmittedConfounder(Result):
 
     @property
     def contour_chart(self) -> Chart:
-        """Table of the slope by both strengths of the confounder."""
-        grid = self.contours(steps=9)
-        shown = grid.assign(
-            with_score=[percent(v) for v in grid["r2_score"]],
-            with_outcome=[percent(v) for v in grid["r2_outcome"]],
+        """Map of the slope by both strengths of the confounder, what is recorded marked on it."""
+        once = self.table[self.table["confounder"].str.startswith("1 x ") & self.table["estimate"].notna()]
+        shares = ["r2_score", "r2_outcome"]
+        most = min(
+            0.95, max(1.5 * float(self.robustness["rv"].iloc[0]) + 0.02, 1.05 * once[shares].max().max())
         )
+        parts = [self.contours(most=most, steps=41).assign(confounder=None), once]
+        columns = ["confounder", *shares, "estimate"]
+        shown = pd.concat([part[columns].astype({"confounder": object}) for part in parts], ignore_index=True)
+        shown[shares] *= 100
         return Chart(
-            kind="heatmap",
-            frame=shown,
-            x="with_score",
-            y="with_outcome",
-            value="estimate",
-            x_label="Share of the score's rest explained",
-            y_label="share of the outcome's rest explained",
+            kind="contour",
+            frame=shown.rename(columns={"estimate": "slope"}),
+            x="r2_score",
+            y="r2_outcome",
+            value="slope",
+            mark="confounder",
+            x_label="Explained of the score's rest [%]",
+            y_label="Explained of the outcome's rest [%]",
             claim=f"What is left of the slope on {self.score} beside a confounder of both strengths",
             grade=self.evidence.grade,
-            note=self.caption,
+            note=f"Bold line: nothing is left. {self.caption}",
+            reference=0.0,
         )

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from cemlab.present import theme
 from cemlab.present.plots.bars import paint_bars, upright
 from cemlab.present.plots.bubbles import bubble_height, paint_bubbles
+from cemlab.present.plots.contours import paint_contours
 from cemlab.present.plots.curves import paint_curves, paint_histogram, paint_scatter
 from cemlab.present.plots.diagram import diagram_height, paint_diagram
 from cemlab.present.plots.events import event_key, paint_events
@@ -51,6 +52,7 @@ PAINTERS: dict[str, Callable[[Axes, Chart, list[Series]], list[Any]]] = {
     "bar": paint_bars,
     "forest": paint_forest,
     "heatmap": paint_heatmap,
+    "contour": paint_contours,
     "histogram": paint_histogram,
     "scatter": paint_scatter,
     "bubble": paint_bubbles,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from cemlab.chart import Chart
 
 # From nothing to much; and from less through nothing to more. In grey, the second is read by its numbers.
-_SHARES = ["#F4F8FB", "#9CC7E2", "#3C8DC0", "#0B4F82"]
-_SIGNED = ["#A84300", "#EFA573", "#F7F7F7", "#7DB4D8", "#0B4F82"]
+SHARES = ["#F4F8FB", "#9CC7E2", "#3C8DC0", "#0B4F82"]
+SIGNED = ["#A84300", "#EFA573", "#F7F7F7", "#7DB4D8", "#0B4F82"]
 
 
 def paint_forest(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
@@ -133,7 +133,7 @@ def paint_heatmap(ax: Axes, chart: Chart, series: list[Series]) -> list[Any]:
         annot=np.array(texts, dtype=object) if size else None,
         fmt="",
         annot_kws={"size": size},
-        cmap=sns.blend_palette(_SIGNED if signed else _SHARES, as_cmap=True),
+        cmap=sns.blend_palette(SIGNED if signed else SHARES, as_cmap=True),
         vmin=-reach if signed else 0.0,
         vmax=reach,
         cbar=not size,

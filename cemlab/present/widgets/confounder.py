@@ -126,6 +126,6 @@ def _confounded(found: OmittedConfounder, frame: pd.DataFrame, times: float) -> 
         least = recorded.loc[(side * recorded["estimate"]).idxmin()]
         told += (
             f" Of those {number(times)} times as strong as a recorded variable, one like "
-            f"{least['confounder'].removesuffix('times ')} leaves least: {number(least['estimate'])}."
+            f"{least['confounder'].removesuffix(_TIMES)} leaves least: {number(least['estimate'])}."
         )
     return f"{told} How strong one is, nobody can tell from these data."
