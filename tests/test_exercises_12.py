@@ -12,7 +12,6 @@ from cemlab.scorecard import cfo_case
 from cemlab.scorecard.companies import company_of
 from cemlab.simulate import Halden
 from cemlab.simulate.oracle import Oracle
-from cemlab.simulate.replay import replay
 from cemlab.simulate.state import AS_IT_WAS, Scenario
 
 SMALL = Halden(customers=3000, seed=3)
@@ -21,6 +20,17 @@ SMALL = Halden(customers=3000, seed=3)
 @pytest.fixture(scope="module")
 def company():
     return company_of(SMALL)
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    return Oracle(SMALL)
+
+
+@pytest.fixture(scope="module")
+def runs(oracle):
+    """The company as it was, and without training."""
+    return tuple(oracle.replay(each) for each in (AS_IT_WAS, Scenario(training="none")))
 
 
 @pytest.fixture(scope="module")
@@ -33,24 +43,23 @@ def exercise(number):
     return checking.find(number)
 
 
-def test_the_true_value_is_the_discounted_difference_of_two_companies():
-    with_it, without = (replay(SMALL, each) for each in (AS_IT_WAS, Scenario(training="none")))
+def test_the_true_value_is_the_discounted_difference_of_two_companies(oracle, runs):
+    with_it, without = runs
     apart = with_it.by_branch_month("profit") - without.by_branch_month("profit")
     # the first wave came in month 13, from which on there are 35 months at 8 % a year
     by_hand = sum(apart[:, 13 + k].sum() / 1.08 ** (k / 12) for k in range(35))
-    assert cfo_case.true_present_value(Oracle(SMALL), "profit") == pytest.approx(by_hand)
+    assert cfo_case.true_present_value(oracle, "profit") == pytest.approx(by_hand)
     assert not apart[:, :13].any()
 
 
 def test_the_true_cost_is_what_the_books_call_cost_and_who_leaves_a_part_out_is_far_below(
-    company, monkeypatch
+    company, oracle, runs, monkeypatch
 ):
-    monkeypatch.setattr(exercises_12.Oracle, "of", lambda _: Oracle(SMALL))
-    with_it, without = (replay(SMALL, each) for each in (AS_IT_WAS, Scenario(training="none")))
+    monkeypatch.setattr(exercises_12.Oracle, "of", lambda _: oracle)
     # all that is no cost of goods: what the books call cost, less what was sold less its margin
     spent = [
         run.by_branch_month("cost") - run.by_branch_month("revenue") + run.by_branch_month("margin")
-        for run in (with_it, without)
+        for run in runs
     ]
     by_hand = sum((spent[0] - spent[1])[:, 13 + k].sum() / 1.08 ** (k / 12) for k in range(35))
     assert exercise("12.a").truth(company) == pytest.approx(by_hand)
@@ -76,6 +85,17 @@ def test_at_the_break_even_nothing_is_left(halden):
     at = case.npv(figures.at(cfo_case.EXPERIENCE, answer)).mean()
     # against the money that is at stake; the root is found to a ten-millionth of the spread
     assert abs(at) < 1e-3 * case.draws.cost.mean()
+
+
+def test_the_roads_that_miss_the_break_even_are_told_apart(halden):
+    asked = exercise("12.1")
+    truth = asked.truth(halden)
+    values = {trap.name: trap.value(halden) for trap in asked.traps}
+    assert all(map(math.isfinite, values.values()))
+    for trap in asked.traps:
+        mark = judge(asked, values[trap.name], truth=truth, traps=values)
+        assert mark.right is False
+        assert f"This looks like {trap.name}: {trap.hint}" in mark.message
 
 
 def test_a_pilot_is_worth_what_deciding_on_its_estimate_gains(halden):

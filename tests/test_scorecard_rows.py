@@ -33,9 +33,9 @@ BY_NAME = {row.name: row for row in ROWS}
 
 
 def answers_on(halden, rows):
-    """Return estimate and truth of each row on one company."""
-    made = company_of(halden)
-    return {row.name: (row.estimate(made), row.truth(Oracle(halden))) for row in rows}
+    """Return estimate and truth of each row on one company, whose replays serve all rows."""
+    made, oracle = company_of(halden), Oracle(halden)
+    return {row.name: (row.estimate(made), row.truth(oracle)) for row in rows}
 
 
 @pytest.fixture(scope="module")
