@@ -32,20 +32,27 @@ PARTS = "Excess of year 4 that goes with"
 BY_NAME = {row.name: row for row in ROWS}
 
 
-def answers_on(halden, rows):
-    """Return estimate and truth of each row on one company, whose replays serve all rows."""
-    made, oracle = company_of(halden), Oracle(halden)
+def answers_on(halden, rows, oracle):
+    """Return estimate and truth of each row on one company."""
+    made = company_of(halden)
     return {row.name: (row.estimate(made), row.truth(oracle)) for row in rows}
 
 
 @pytest.fixture(scope="module")
-def answers():
+def oracle():
+    """One, so that what it replays serves all who ask."""
+    return Oracle(SMALL)
+
+
+@pytest.fixture(scope="module")
+def answers(oracle):
     """Estimate and truth of each row, on a small company of its world where that is enough."""
     parts = [row for row in ROWS if row.name.startswith(PARTS)]
-    found = answers_on(LARGE, parts)
+    found = answers_on(LARGE, parts, Oracle(LARGE))
     for world in dict.fromkeys(row.world for row in ROWS):
         halden = replace(SMALL, world_name=world)
-        found |= answers_on(halden, [row for row in ROWS if row.world == world and row not in parts])
+        asked = [row for row in ROWS if row.world == world and row not in parts]
+        found |= answers_on(halden, asked, oracle if halden == SMALL else Oracle(halden))
     return found
 
 
@@ -103,8 +110,8 @@ def test_an_estimate_is_no_more_than_chance_off_its_truth(row, answers):
     assert abs(said.value - truth) < 5 * (said.high - said.low) / (2 * 1.96)
 
 
-def test_a_truth_that_was_planted_is_the_same_everywhere():
-    assert planted(Oracle(SMALL), value=1.2) == 1.2
+def test_a_truth_that_was_planted_is_the_same_everywhere(oracle):
+    assert planted(oracle, value=1.2) == 1.2
 
 
 def test_an_estimate_is_the_first_row_of_a_table():
@@ -138,16 +145,16 @@ def test_excess_of_the_panel_is_who_left_because_of_the_recession():
     assert true_panel_excess(Halden(customers=2000, seed=4, world_name="stationary")) == (0.0, 0.0, 0.0)
 
 
-def test_true_change_of_a_campaign_is_the_mean_over_those_who_took_part(company, answers):
+def test_true_change_of_a_campaign_is_the_mean_over_those_who_took_part(company, answers, oracle):
     sent = company.table("campaigns").to_pandas()
-    chances = Oracle(SMALL).campaigns().set_index(["customer", "kind"])
+    chances = oracle.campaigns().set_index(["customer", "kind"])
     for kind in ("retain", "referral"):
         rows = chances.loc[[(customer, kind) for customer in sent.loc[sent["kind"] == kind, "customer"]]]
         truth = (rows["chance_with"] - rows["chance_without"]).mean()
         assert answers[f"Campaign by lot: {kind}"][1] == pytest.approx(truth)
 
 
-def test_what_choices_are_worth_is_counted_customer_by_customer(company, answers):
+def test_what_choices_are_worth_is_counted_customer_by_customer(company, answers, oracle):
     known = {name: company.table(name) for name in ("customers", "subscriptions", "transactions")}
     cells = campaign_cells(company.table("campaigns"), **known)
     uplift = segmentation.uplift(cells)
@@ -156,7 +163,7 @@ def test_what_choices_are_worth_is_counted_customer_by_customer(company, answers
     costs = {"retain": 3, "cross-sell": 0.8, "referral": 1, "cheaper channel": 0.5}
     plan = segmentation.strategies(uplift, people, margins=margins, costs=costs)
     given = plan.customers(people).to_pandas()
-    truth = Oracle(SMALL).campaigns().pivot(index="customer", columns="kind", values="value")
+    truth = oracle.campaigns().pivot(index="customer", columns="kind", values="value")
     earned = [
         0.0 if primary == "leave alone" else truth.loc[customer, primary]
         for customer, primary in zip(given["customer"], given["primary"], strict=True)
@@ -212,8 +219,8 @@ def test_a_ratio_among_those_who_remain_is_nearer_to_one_than_was_planted(whom, 
     assert 0 < remain / one < 1
 
 
-def test_true_change_of_a_save_offer_is_the_mean_of_its_class(answers):
-    offers = Oracle(SMALL).save_offers()
+def test_true_change_of_a_save_offer_is_the_mean_of_its_class(answers, oracle):
+    offers = oracle.save_offers()
     for risk in RISKS:
         own = offers[offers["risk"] == risk]
         truth = (own["left_with"].astype(int) - own["left_without"].astype(int)).mean()
@@ -221,8 +228,8 @@ def test_true_change_of_a_save_offer_is_the_mean_of_its_class(answers):
     assert answers["Save offers by lot: high risk"][1] == 0
 
 
-def test_what_save_rules_are_worth_is_counted_class_by_class(company, answers):
-    offers = Oracle(SMALL).save_offers()
+def test_what_save_rules_are_worth_is_counted_class_by_class(company, answers, oracle):
+    offers = oracle.save_offers()
     left = offers.groupby("risk")[["left_with", "left_without"]].mean()
     worth = 3600 * (left["left_without"] - left["left_with"]) - 25
     cells = save_offer_cells(

@@ -31,8 +31,11 @@ def said(name, halden=HALDEN):
     return ROW[name].estimate(company_of(halden))
 
 
+oracle_of = cache(Oracle)  # what one replays serves all who ask
+
+
 def truth(name, halden=HALDEN):
-    return ROW[name].truth(Oracle(halden))
+    return ROW[name].truth(oracle_of(halden))
 
 
 def written(halden) -> Company:
@@ -50,7 +53,7 @@ def written(halden) -> Company:
 @cache
 def read(halden: Halden = HALDEN) -> pd.DataFrame:
     """The panel that a reader makes of it, with the oracle's effect on each branch and month."""
-    effect = Oracle(halden).effect("training", on="experience", by="branch_month").table
+    effect = oracle_of(halden).effect("training", on="experience", by="branch_month").table
     effect["month"] = pd.to_datetime(effect["month"])
     return training.branch_panel(written(halden)).merge(effect, on=["branch", "month"])
 
