@@ -83,8 +83,9 @@ def _made(company: Company) -> employees.WhoMakesIt:
     return employees.who_makes_it(company, controls=())
 
 
-def _part(company: Company, *, at: int) -> Estimate:
-    return Estimate.of(_made(company).table.iloc[[at]])
+def _part(company: Company, *, part: str) -> Estimate:
+    table = _made(company).table
+    return Estimate.of(table[table["part"] == part])
 
 
 @lru_cache(maxsize=1)
@@ -187,7 +188,7 @@ EMPLOYEES: tuple[Row, ...] = (
         "Contacts: share of the person who serves",
         _SKILL,
         "share of the variance",
-        partial(_part, at=0),
+        partial(_part, part="person"),
         partial(_true_part, part="employee"),
         _PERSONS,
         target="population",
@@ -196,7 +197,7 @@ EMPLOYEES: tuple[Row, ...] = (
         "Contacts: share of the branch",
         _LEVEL,
         "share of the variance",
-        partial(_part, at=1),
+        partial(_part, part="branch"),
         partial(_true_part, part="branch"),
         _PERSONS,
         target="population",
@@ -205,7 +206,7 @@ EMPLOYEES: tuple[Row, ...] = (
         f"Contacts: {_LASTING}",
         f"{_SKILL}; {_LEVEL}",
         "share of persons and branches",
-        partial(_part, at=4),
+        partial(_part, part="person, of what lasts"),
         partial(_true_part, part=_LASTING),
         _PERSONS,
         target="population",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _WORLD = WORLDS["default"]
 _HALVES = ("cx_a", "cx_b")
 _MARGIN, _PROFIT = "margin_per_customer", "profit_per_customer"
+_LEAVING, _SPENDING = "left_share", "spend_per_customer"
 _CONTROLS = ("format", "region", "conformance")
 _DISCOUNT, _HORIZON = 0.1, 120  # a year, months
 _POINT = (
@@ -70,12 +71,13 @@ def _true_worth(oracle: Oracle, *, quantity: str = "margin") -> float:
 @lru_cache(maxsize=1)
 def _behaviour(company: Company) -> pd.DataFrame:
     months = linkage.with_behaviours(_months(company))
-    found = linkage.ways(months, outcomes=["left_share", "spend_per_customer"], weights="customers")
+    found = linkage.ways(months, outcomes=[_LEAVING, _SPENDING], weights="customers")
     return found.table
 
 
-def _way(company: Company, *, at: int) -> Estimate:
-    return Estimate.of(_behaviour(company).iloc[[at]])
+def _way(company: Company, *, outcome: str) -> Estimate:
+    table = _behaviour(company)
+    return Estimate.of(table[table["outcome"] == linkage.BEHAVIOURS[outcome].label])
 
 
 def _true_leaving(oracle: Oracle) -> float:
@@ -211,7 +213,7 @@ LINKAGE: tuple[Row, ...] = (
         "A point of experience: spending",
         _POINT,
         "EUR a customer and month per SD",
-        partial(_way, at=1),
+        partial(_way, outcome=_SPENDING),
         partial(_true_worth, quantity="spend"),
         "On the way to the margin; error out by halves.",
     ),
@@ -219,7 +221,7 @@ LINKAGE: tuple[Row, ...] = (
         "A point of experience: leaving willingly",
         f"hazard ratios {_LEFT.experience:g} for a competitor and {_LEFT.experience_price:g} for the price",
         "points a month per SD",
-        partial(_way, at=0),
+        partial(_way, outcome=_LEAVING),
         _true_leaving,
         "Few leave a branch in a month, so that the interval is wide.",
     ),
