@@ -12,6 +12,7 @@ from PIL import Image
 from cemlab.chart import Chart
 from cemlab.errors import DataError, OptionError
 from cemlab.present import plots
+from cemlab.present.plots.scales import Plain
 
 
 def grid(rows: int = 5) -> pd.DataFrame:
@@ -76,3 +77,11 @@ def test_heights_that_are_all_alike_and_none_below_nought_are_drawn():
     for slope in (2.0, 0.0):
         ax = plots.draw(make(grid().assign(slope=slope), mark=None))
         assert not ax.lines
+
+
+def test_small_ticks_are_written_alike():
+    assert Plain().format_ticks([0.0, 0.0005, 0.001, 0.0015]) == ["0.0000", "0.0005", "0.0010", "0.0015"]
+    assert Plain()(-0.00025) == "-0.00025"
+    # none is smaller than four figures show, or too small for six decimals: as in tables
+    assert Plain().format_ticks([0.0, 0.5]) == ["0", "0.5"]
+    assert Plain().format_ticks([0.0, 1e-9]) == ["0", "1.00e-09"]

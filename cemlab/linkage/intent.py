@@ -136,7 +136,7 @@ class IntentAgainstBehaviour(Result):
             high="conf_high",
             group="outcome",
             x_label=f"{self.score} [points]",
-            y_label="multiple of the mean",
+            y_label="Multiple of the mean",
             claim=claim,
             grade=self.evidence.grade,
             note=self.caption,

@@ -120,7 +120,7 @@ class NonResponse(Result):
             x="answered_mean",
             y="weighted_mean",
             x_label=f"Mean {self.score} of those who answered",
-            y_label="weighted by recorded traits",
+            y_label=f"Mean {self.score}, weighted by recorded traits",
             claim=f"Weighting moves a group's score by {number(self.groups['moved'].abs().max())} at most",
             grade=self.evidence.grade,
             note=self.caption,

@@ -107,7 +107,7 @@ class Ways(Result):
             high="relative_high",
             x_label=f"Change for a point more of {self.score} [% of the mean]",
             y_label="behaviour",
-            claim=f"With a better experience within a branch moves: {names}"
+            claim=f"What differs with a better experience within a branch: {names}"
             if names
             else "Whether behaviour moves with experience within branches is not settled",
             grade=self.evidence.grade,

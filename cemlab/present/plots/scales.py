@@ -101,12 +101,23 @@ class Plain(Formatter):
 
     def format_ticks(self, values: list[float]) -> list[str]:
         """Write all ticks with the same number of decimals."""
-        if not self._percent:
-            return [number(round(float(value), 12)) for value in values]
-        steps = np.diff(np.unique(np.round(100 * np.asarray(values, dtype=float), 10)))
-        step = float(steps.min()) if steps.size else 1.0
-        digits = next((n for n in range(7) if abs(round(step, n) - step) < 1e-6 * step), 7)
-        return [f"{100 * value:z.{digits}f} %" for value in values]
+        if self._percent:
+            return [
+                f"{100 * value:z.{_decimals(100 * np.asarray(values, dtype=float))}f} %" for value in values
+            ]
+        texts = [number(round(float(value), 12)) for value in values]
+        if any("e-" in text for text in texts) and max(map(abs, values)) < 0.1:
+            # where one tick alone would be written with a power of ten, all show the same decimals
+            digits = _decimals(np.append(values, 0.0))
+            return [f"{value:z.{digits}f}" for value in values] if digits < 7 else texts
+        return texts
+
+
+def _decimals(values: NDArray[np.float64]) -> int:
+    """Return the decimals that the steps between ticks need; 7 where more would be needed."""
+    steps = np.diff(np.unique(np.round(values, 10)))
+    step = float(steps.min()) if steps.size else 1.0
+    return next((n for n in range(7) if abs(round(step, n) - step) < 1e-6 * step), 7)
 
 
 def scale(ax: Axes, chart: Chart, side: Literal["x", "y"], limits: tuple[float, float] | None = None) -> None:
