@@ -386,3 +386,17 @@ def test_a_moved_picture_shows_what_a_picture_drawn_at_once_shows(name):
     assert np.array_equal(pixels(before), pixels(again.png(moved(chart, 0.8))))
     assert (pixels(first) != pixels(before)).any()
     assert picture.png(chart) == first
+
+
+def test_a_moved_line_keeps_the_limits_that_it_once_had_and_grows_beyond_them():
+    rows = pd.DataFrame({"x": [0.0, 1.0, 2.0], "y": [0.0, 1.0, 2.0]})
+    labels = {"x_label": "Score", "y_label": "Money", "claim": "A line", "grade": "adjusted"}
+    chart = Chart(kind="line", frame=rows.assign(low=rows["y"] - 1, high=rows["y"] + 1), x="x", y="y",
+                  low="low", high="high", **labels)  # fmt: skip
+    picture, again = LivePicture(chart), LivePicture(chart)
+    first = picture.png(chart)
+    wide, narrow = (picture.png(moved(chart, factor)) for factor in (3.0, 0.5))
+    # the axis of the wide one stays: the narrow one is not that of a hand that went there at once
+    assert not np.array_equal(pixels(narrow), pixels(again.png(moved(chart, 0.5))))
+    assert picture.png(moved(chart, 3.0)) == wide
+    assert again.png(chart) == first
