@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 Kind = Literal["estimate", "naive", "decision"]
 Target = Literal["company", "population"]
 
+#: Why an interval that is right where branches are a sample of many covers too often here.
+BRANCHES_AS_PLANTED = (
+    "The interval allows for branches that happen to differ more or less; Halden's differ by just what was "
+    "planted, so that it covers too often."
+)
+
 
 class Estimate(NamedTuple):
     """What a method says of one company; a decision has no interval, only what it was worth."""

@@ -18,7 +18,7 @@ from cemlab.employees.mirror_rows import (
     STAFF_FIRST,
     TRADITIONAL,
 )
-from cemlab.scorecard.row import Estimate, Kind, Row, Target, planted
+from cemlab.scorecard.row import BRANCHES_AS_PLANTED, Estimate, Kind, Row, Target, planted
 from cemlab.simulate.oracle import Oracle
 from cemlab.simulate.worlds import WORLDS
 
@@ -147,7 +147,7 @@ _LEVEL = (
     f"{_SERVICE.contact_experience:g} times what branches differ by: SD {_PLAN.branch_sd:g}, and "
     f"{_PLAN.affluence_experience:g} per SD of affluence"
 )
-_PERSONS = "The interval allows for which persons and branches there happen to be."
+_PERSONS = "The interval allows for which persons there happen to be."
 
 #: Both paths and the memory, shares of persons and branches in contacts, who leaves, and what misleads.
 EMPLOYEES: tuple[Row, ...] = (
@@ -199,7 +199,7 @@ EMPLOYEES: tuple[Row, ...] = (
         "share of the variance",
         partial(_part, part="branch"),
         partial(_true_part, part="branch"),
-        _PERSONS,
+        BRANCHES_AS_PLANTED,
         target="population",
     ),
     _row(
@@ -208,7 +208,7 @@ EMPLOYEES: tuple[Row, ...] = (
         "share of persons and branches",
         partial(_part, part="person, of what lasts"),
         partial(_true_part, part=_LASTING),
-        _PERSONS,
+        BRANCHES_AS_PLANTED,
         target="population",
     ),
     _row(

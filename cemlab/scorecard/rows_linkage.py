@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cemlab import linkage
 from cemlab.linkage.rungs import RungName
-from cemlab.scorecard.row import Estimate, Kind, Row, Target
+from cemlab.scorecard.row import BRANCHES_AS_PLANTED, Estimate, Kind, Row, Target
 from cemlab.simulate.oracle import Oracle
 from cemlab.simulate.timeline import MONTH_DAYS
 from cemlab.simulate.worlds import WORLDS
@@ -197,17 +197,20 @@ LINKAGE: tuple[Row, ...] = (
     _point_row(
         "error out by halves",
         "error out, by halves",
-        "The ladder ends here. The truth moves the very same members by half an SD up and down.",
+        "The ladder ends here. The truth moves the very same members by half an SD up and down; the interval "
+        "also allows for which branches there are, of unequal slopes, and is a little wide.",
     ),
     _point_row(
         "error out by a stated reliability",
         "error out, by reliability",
-        f"The error planted, SD {_WORLD.network.measurement_sd:g}, is stated and taken for known.",
+        f"The error planted, SD {_WORLD.network.measurement_sd:g}, is stated, as a share. "
+        f"{BRANCHES_AS_PLANTED}",
     ),
     _point_row(
         "training as instrument",
         "instrument",
-        "The share trained moves experience little, so that intervals, Anderson and Rubin's, are wide.",
+        "The share trained moves experience little, so that intervals, Anderson and Rubin's, are wide; even "
+        "the mean of 100 companies is known to a sixth of the effect only.",
     ),
     _row(
         "A point of experience: spending",
