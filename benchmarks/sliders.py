@@ -4,7 +4,7 @@ A move is what happens in the kernel from a new value to the bytes of the new pi
 again from counts, and one persistent figure is moved. It must take under 100 ms on a default company, and its
 time must not grow by more than half from twenty thousand customers to a million.
 
-    python benchmarks/sliders.py [--customers 20000 1000000] [--moves 40] [--seed 1]
+    python benchmarks/sliders.py [--customers 20000 1000000] [--moves 40] [--seed 1] [--names lag points]
 
 Each size is a process of its own; one that is given twice is measured once. A company that does not exist yet
 is simulated first, and kept. Of fewer than about 8,000 customers too few rate a rival for the picture of
@@ -28,8 +28,8 @@ from typing import Any
 
 MARGINS = {"retain": 60.0, "cross-sell": 45.0, "referral": 80.0, "cheaper channel": 12.0}
 COSTS = {"retain": 3.0, "cross-sell": 0.8, "referral": 1.0, "cheaper channel": 0.5}
-NAMES = ("loyalty", "strategy", "margin", "saves", "plan", "event", "case")
-NAMES += ("lag", "curve", "confounder", "points", "fee")
+LINKED = ("lag", "curve", "confounder", "points", "fee")
+NAMES = ("loyalty", "strategy", "margin", "saves", "plan", "event", "case", *LINKED)
 MOVES: dict[str, list[dict[str, Any]]] = {
     "loyalty": [{"threshold": share} for share in (0.6, 0.75, 0.9, 0.7, 0.85)],
     "strategy": [{"margin: retain": worth} for worth in (45.0, 75.0, 60.0, 90.0, 30.0)],
@@ -54,29 +54,35 @@ def main() -> None:
     parser.add_argument("--customers", type=int, nargs=2, default=[20_000, 1_000_000])
     parser.add_argument("--moves", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--names", nargs="+", choices=NAMES, default=list(NAMES))
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
-        print(json.dumps(measure(asked.one, asked.moves, asked.seed)))
+        print(json.dumps(measure(asked.one, asked.moves, asked.seed, asked.names)))
         return
-    found = {size: in_a_process(size, asked.moves, asked.seed) for size in dict.fromkeys(asked.customers)}
+    found = {
+        size: in_a_process(size, asked.moves, asked.seed, asked.names)
+        for size in dict.fromkeys(asked.customers)
+    }
     few, many = (found[size] for size in asked.customers)
     figures = {
         "customers": asked.customers,
         **{f"{name}_ms": [round(one[name], 1) for one in (few, many)] for name in few if name != "peak_mb"},
-        **{f"ratio_{name}_many_to_few": round(many[name] / few[name], 2) for name in NAMES},
-        "ratio_new_picture_to_moved": round(few["loyalty_new_picture"] / few["loyalty"], 2),
+        **{f"ratio_{name}_many_to_few": round(many[name] / few[name], 2) for name in asked.names},
         "peak_mb": round(max(few["peak_mb"], many["peak_mb"])),
     }
+    if "loyalty" in asked.names:
+        figures["ratio_new_picture_to_moved"] = round(few["loyalty_new_picture"] / few["loyalty"], 2)
     small, large = (f"{size:,}" for size in asked.customers)
-    for name in NAMES:
+    for name in asked.names:
         print(f"{name}: {few[name]:.0f} ms with {small} customers, {many[name]:.0f} ms with {large}")
     print(json.dumps(figures))
 
 
-def in_a_process(customers: int, moves: int, seed: int) -> dict[str, float]:
+def in_a_process(customers: int, moves: int, seed: int, names: list[str]) -> dict[str, float]:
     """Measure one size in a process of its own."""
     command = [sys.executable, __file__, "--one", str(customers), "--moves", str(moves), "--seed", str(seed)]
+    command += ["--names", *names]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(
@@ -86,7 +92,7 @@ def in_a_process(customers: int, moves: int, seed: int) -> dict[str, float]:
     return found
 
 
-def measure(customers: int, moves: int, seed: int) -> dict[str, float]:
+def measure(customers: int, moves: int, seed: int, names: list[str]) -> dict[str, float]:
     """Return medians in milliseconds, and the peak memory with all that came before the first move."""
     from cemlab import simulate
 
@@ -96,6 +102,8 @@ def measure(customers: int, moves: int, seed: int) -> dict[str, float]:
     makers += [lag_picture, curve_picture, confounder_picture, points_picture, fee_picture]
     found = {}
     for name, maker in zip(NAMES, makers, strict=True):
+        if name not in names:
+            continue
         explorer = maker(company)
         found[name] = median(functools.partial(to_values, explorer), MOVES[name], moves)
         if name == "loyalty":

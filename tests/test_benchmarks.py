@@ -14,7 +14,10 @@ LITTLE = {
     "simulate.py": ["--customers", "500", "1000"],
     "linkage.py": ["--rows", "3000", "--repeats", "1"],
     # smaller companies hold too few ratings of rivals for the picture of loyalty; one size is measured once
-    "sliders.py": ["--customers", "10000", "10000", "--moves", "2"],
+    "sliders.py": [
+        *("--customers", "10000", "10000", "--moves", "2"),
+        *("--names", "loyalty", "margin", "event", "lag", "points"),
+    ],
     "counts.py": ["--rows", "3000", "--customers", "200", "--repeats", "1"],
     "survival.py": [
         *("--spells", "3000", "--person-months", "30000", "--sizes", "20000", "30000"),
