@@ -25,6 +25,11 @@ LagMethod = Literal["adjusted moments", "half-panel jackknife", "within", "no un
 _FEWEST_UNITS = 5  # from fewer, leaving one out tells nothing of the spread
 _ROUNDS = 500
 _NEAR = 1e-10
+_ROUNDING = 1e-12  # share of the largest value below which what varies is rounding
+_STILL = (
+    "a variable does not vary within units and periods, or what two measures of it share is no more than "
+    "chance; nothing that is carried over can be told"
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,8 +86,9 @@ def cross_lags(
         Two measures (n, t) of the second with independent errors; without them it counts as free of error.
     method
         ``"adjusted moments"``; ``"half-panel jackknife"`` (twice the estimate less the mean of those of both
-        halves of the periods); ``"within"`` takes the pull of short panels as it comes, and
-        ``"no unit levels"`` takes out periods only, as traditional cross-lagged models do.
+        halves of the periods; where the halves share a step, the weights of which the pull of so many steps
+        drops out); ``"within"`` takes the pull of short panels as it comes, and ``"no unit levels"`` takes
+        out periods only, as traditional cross-lagged models do.
 
     Raises
     ------
@@ -112,14 +118,20 @@ def cross_lags(
     >>> bool(abs(found.lags[0] - [0.4, 0.2]).max() < 0.05), round(found.same_period, 1)
     (True, 0.3)
     """
-    z = _checked(first, second, halves)
+    z, scale = _in_spreads(_checked(first, second, halves))
     whole, left_out, spread = _estimate(z, method)
     if method == "half-panel jackknife":
         t = z.shape[2]
         parts = [_estimate(z[:, :, : (t + 2) // 2], "within"), _estimate(z[:, :, (t - 1) // 2 :], "within")]
-        whole = 2 * whole - (parts[0][0] + parts[1][0]) / 2
-        left_out = 2 * left_out - (parts[0][1] + parts[1][1]) / 2
+        # the pull is as one over the steps: t − 1 of the whole, t // 2 of each part
+        weight = (t - 1) / (t - 1 - t // 2)
+        whole = weight * whole - (weight - 1) * (parts[0][0] + parts[1][0]) / 2
+        left_out = weight * left_out - (weight - 1) * (parts[0][1] + parts[1][1]) / 2
         whole[8:], left_out[:, 8:] = spread[0], spread[1]
+    root = float(np.abs(np.linalg.eigvals(whole[:4].reshape(2, 2))).max())
+    a, b = scale
+    back = np.array([1, a / b, b / a, 1, b / a, a * a, a * b, b * b, a, b])
+    whole, left_out = whole * back, left_out * back
     lags = whole[:4].reshape(2, 2)
     return CrossLags(
         lags=lags,
@@ -128,7 +140,7 @@ def cross_lags(
         spread=whole[8:10],
         reliability=_reliability(z),
         left_out=left_out[:, [0, 1, 2, 3, 4, 8, 9]],
-        root=float(np.abs(np.linalg.eigvals(lags)).max()),
+        root=root,
     )
 
 
@@ -149,6 +161,17 @@ def _checked(
     if not np.isfinite(z).all():
         raise DesignError("a value is missing in a period; leave out the units or the periods with gaps")
     return z
+
+
+def _in_spreads(z: Floats) -> tuple[Floats, tuple[float, float]]:
+    """Return both variables in standard deviations within units and periods, so no limit hangs on units."""
+    centred = z - z.mean(axis=(1, 2), keepdims=True)
+    within = _demeaned(z, True)
+    now = [float(np.sqrt(np.mean(part**2))) for part in (within[0], (within[1] + within[2]) / 2)]
+    largest = [float(np.abs(part).max()) for part in (z[0], (z[1] + z[2]) / 2)]
+    if any(not sd > _ROUNDING * most for sd, most in zip(now, largest, strict=True)):
+        raise DesignError(_STILL)
+    return centred / np.array([now[0], now[1], now[1]])[:, None, None], (now[0], now[1])
 
 
 def _estimate(z: Floats, method: LagMethod) -> tuple[Floats, Floats, Floats]:
@@ -191,11 +214,9 @@ def _moments(p: Floats, q: Floats) -> Floats:
 
 
 def _refuse_still(before: Floats) -> None:
-    if (np.diagonal(before, axis1=1, axis2=2) <= 1e-12).any() or (np.linalg.det(before) <= 0).any():
-        raise DesignError(
-            "a variable does not vary within units and periods, or what two measures of it share is no more "
-            "than chance; nothing that is carried over can be told"
-        )
+    own = np.diagonal(before, axis1=1, axis2=2)
+    if (own <= 1e-12).any() or (np.linalg.det(before) <= 1e-12 * own.prod(axis=1)).any():
+        raise DesignError(_STILL)
 
 
 def _solved(sums: list[Floats], units: Floats, t: int, method: LagMethod) -> tuple[Floats, Floats]:

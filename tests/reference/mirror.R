@@ -11,14 +11,16 @@ p <- pdata.frame(d2, index = c("unit", "period"))
 we <- plm(e ~ e1 + x1, p, model = "within", effect = "twoways")
 wx <- plm(x ~ e1 + x1, p, model = "within", effect = "twoways")
 ws <- plm(x ~ e + e1 + x1, p, model = "within", effect = "twoways")
-# the half-panel jackknife: 13 steps, so both halves share the one in the middle
+# the half-panel jackknife: 13 steps, so both halves, of 7 each, share the one in the middle; the pull is as one
+# over the steps, so it drops out of w times the whole less w - 1 times the halves if w / 13 = (w - 1) / 7
 part <- function(months) {
   h <- d[d$period %in% months, ]
   h$e1 <- lagged(h$e, h$unit); h$x1 <- lagged(h$x, h$unit)
   coef(plm(e ~ e1 + x1, pdata.frame(h[!is.na(h$e1), ], index = c("unit", "period")), model = "within",
            effect = "twoways"))
 }
-jack <- 2 * coef(we) - (part(1:8) + part(7:14)) / 2
+w <- 13 / 6
+jack <- w * coef(we) - (w - 1) * (part(1:8) + part(7:14)) / 2
 # the traditional cross-lagged model: paths the same in all periods, means of periods free, no unit levels
 d3 <- d2
 for (v in c("e", "x", "e1", "x1")) d3[[v]] <- d3[[v]] - ave(d3[[v]], d3$period)
