@@ -176,7 +176,7 @@ def test_calibration_has_wilsons_interval_widened_where_branches_differ():
 
 
 def test_on_halden_intention_is_concave_and_says_nothing_of_behaviour():
-    found = intent_against_behaviour(intent_behaviour(simulate.company(customers=1_500)))
+    found = intent_against_behaviour(intent_behaviour(simulate.company(customers=2_000)))
     assert found.shape("intent") == -1
     related = found.correlations
     # planted: satisfaction of a day moves intention, experience moves behaviour; they share little

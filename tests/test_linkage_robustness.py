@@ -25,7 +25,7 @@ from cemlab.simulate.opening import halden_of
 
 @pytest.fixture(scope="module")
 def company():
-    return simulate.company(customers=1_500)
+    return simulate.company(customers=2_000)
 
 
 @pytest.fixture(scope="module")
