@@ -11,6 +11,7 @@ import numpy.typing as npt
 from cemlab.data.regression_rows import KeyNumbers, RegressionRows, regression_rows
 from cemlab.errors import DesignError
 from cemlab.stats.least_squares import check_products
+from cemlab.stats.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ _CONSTANT = 1e-13
 _SETTLED = 1e-11
 _ROUNDING = 1e-14
 _ROUNDS = 6
+# clusters up to which it is faster to count a block's sums apart than to add them in place
+_FEW_CLUSTERS = 100_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,20 +97,26 @@ def cluster_products(
     """
     data = regression_rows(table, outcome=outcome, columns=columns, keys={"c": cluster}, weights=weights)
     numbers = data.numbers("c")
-    found = _products(data)
-    k = len(found.products) - 1
-    if found.n_used <= k:
-        raise DesignError(f"{found.n_used} complete rows cannot tell {k} coefficients apart")
-    condition = _check(found, data.names)
-    inverse = _inverse(found.products[1:, 1:])
-    coefficient = inverse @ found.products[1:, 0]
-    for _ in range(_ROUNDS):
-        cross, left, meat, clusters = _left(data, numbers, found.centre, coefficient)
-        step = inverse @ cross
-        coefficient = coefficient + step
-        moved = np.sqrt(step @ found.products[1:, 1:] @ step)
-        if moved <= max(_SETTLED * np.sqrt(left), _ROUNDING * np.sqrt(found.products[0, 0])):
-            break
+    # threads would take longer to meet than such small products take
+    with one_thread():
+        found = _products(data)
+        k = len(found.products) - 1
+        if found.n_used <= k:
+            raise DesignError(f"{found.n_used} complete rows cannot tell {k} coefficients apart")
+        condition = _check(found, data.names)
+        inverse = _inverse(found.products[1:, 1:])
+        coefficient = inverse @ found.products[1:, 0]
+        for _ in range(_ROUNDS):
+            cross, left, meat, clusters = _left(data, numbers, found.centre, coefficient)
+            step = inverse @ cross
+            coefficient = coefficient + step
+            moved = np.sqrt(step @ found.products[1:, 1:] @ step)
+            if moved <= max(_SETTLED * np.sqrt(left), _ROUNDING * np.sqrt(found.products[0, 0])):
+                break
+        else:
+            raise DesignError(
+                f"columns {', '.join(data.names)} leave too few digits for a slope; leave one of them out"
+            )
     if clusters < 2:
         raise DesignError("all rows are in one cluster; clustered errors need two at least, better thirty")
     n = found.n_used
@@ -140,30 +149,28 @@ class _Products:
 
 def _products(data: RegressionRows) -> _Products:
     centre: Floats | None = None
-    k = len(data.names) + 2
-    products, n_given, n_used = np.zeros((k, k)), 0, 0
+    k = len(data.names) + 1
+    products, sums, total = np.zeros((k, k)), np.zeros(k), 0.0
+    n_given = n_used = 0
     for block in data.blocks({}):
         n_given, n_used = n_given + block.n_given, n_used + block.values.shape[1]
         if not block.values.size:
             continue
+        rows, weight = block.values, block.weight
         if centre is None:
             # whatever is near the middle does: the constant takes up the rest exactly
-            centre = block.values.mean(axis=1)
-        rows = _with_one(block.values, centre)
-        products += (rows if block.weight is None else rows * block.weight) @ rows.T
+            centre = rows.mean(axis=1)
+        rows -= centre[:, None]
+        weighted = rows if weight is None else rows * weight
+        products += weighted @ rows.T
+        sums += weighted.sum(axis=1)
+        total += rows.shape[1] if weight is None else float(weight.sum())
     if centre is None:
         listed = ", ".join(data.called.values())
         raise DesignError(f"none of {n_given:,} rows has all of {listed}")
-    return _Products(products=products, centre=centre, n_given=n_given, n_used=n_used)
-
-
-def _with_one(values: Floats, centre: Floats) -> Floats:
-    """Return the outcome, a one and the columns, less their centres."""
-    rows = np.empty((len(values) + 1, values.shape[1]))
-    np.subtract(values[0], centre[0], out=rows[0])
-    rows[1] = 1.0
-    np.subtract(values[1:], centre[1:, None], out=rows[2:])
-    return rows
+    # the constant stands between the outcome and the columns
+    whole = np.insert(np.insert(products, 1, sums, axis=0), 1, np.insert(sums, 1, total), axis=1)
+    return _Products(products=whole, centre=centre, n_given=n_given, n_used=n_used)
 
 
 def _check(found: _Products, names: Sequence[str]) -> float:
@@ -192,12 +199,16 @@ def _left(
     sums, left = np.zeros((k, numbers.size)), 0.0
     seen = np.zeros(numbers.size, dtype=bool)
     for block in data.blocks({"c": numbers}):
-        rows, code = _with_one(block.values, centre), block.keys["c"]
-        rest = rows[0] - coefficient @ rows[1:]
+        rows, code = block.values, block.keys["c"]
+        rows -= centre[:, None]
+        rest = rows[0] - coefficient[0] - coefficient[1:] @ rows[1:]
         weighted = rest if block.weight is None else rest * block.weight
         left += float(rest @ weighted)
         seen[code] = True
         for j in range(k):
-            product = weighted if j == 0 else weighted * rows[j + 1]
-            sums[j] += np.bincount(code, weights=product, minlength=numbers.size)
+            product = weighted if j == 0 else weighted * rows[j]
+            if numbers.size <= _FEW_CLUSTERS:
+                sums[j] += np.bincount(code, weights=product, minlength=numbers.size)
+            else:
+                np.add.at(sums[j], code, product)
     return sums.sum(axis=1), left, sums @ sums.T, int(seen.sum())

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from cemlab.data.regression_rows import KeyNumbers, RegressionRows, regression_rows
+from cemlab.data.regression_rows import KeyNumbers, RegressionRows, RowBlock, regression_rows
 from cemlab.errors import DataError, DesignError
 from cemlab.stats.panel_sums import PanelBlock, PanelFit, panel_least_squares
+from cemlab.stats.threads import one_thread
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 #: Periods up to which their system is solved exactly; longer panels go to pyfixest.
 MOST_PERIODS = 500
 # numbers held at once: a quarter of a gigabyte
 _HELD = 1 << 25
+# cells worked on at once: few enough to stay near the processor
+_AT_ONCE = 1 << 16
 # rows that pyfixest may be given: it takes near a gigabyte for a million and a half
 _MOST_ROWS = 3_000_000
 
@@ -56,8 +63,8 @@ def panel_sums(
 ) -> PanelSums:
     """Return least squares with levels of units and periods, errors clustered, whatever the number of units.
 
-    Rows pass by in blocks of units, so that memory depends on neither rows nor units beyond a block; a panel
-    that fits one block is read once.
+    Rows are read once. A panel beyond a quarter of a gigabyte is set down by units in a temporary folder, so
+    that memory depends on neither rows nor units.
 
     Parameters
     ----------
@@ -93,70 +100,98 @@ def panel_sums(
     periods = data.numbers("t", rows_each=1e9)
     if periods.size > MOST_PERIODS:
         return _by_pyfixest(data)
-    reader = _Reader(data, periods)
-    fit = panel_least_squares(
-        reader.blocks, names=data.names, n_clusters=reader.numbers["c"].size if by else 0
-    )
+    # threads would take longer to meet than such small products take
+    with TemporaryDirectory() as folder, one_thread():
+        reader = _Reader(data, periods, Path(folder))
+        fit = panel_least_squares(
+            reader.blocks, names=data.names, n_clusters=reader.numbers["c"].size if by else 0
+        )
     return PanelSums(fit=fit, n_given=reader.n_given, n_complete=reader.n_complete)
 
 
 class _Reader:
-    """Blocks of units of a panel; one that holds all is kept for the next pass."""
+    """Blocks of units of a panel: rows are read once; what does not fit memory waits in a temporary file."""
 
-    def __init__(self, data: RegressionRows, periods: KeyNumbers) -> None:
-        self.data = data
+    def __init__(self, data: RegressionRows, periods: KeyNumbers, folder: Path) -> None:
+        self.data, self.folder = data, folder
         self.numbers = {"u": data.numbers("u", rows_each=periods.size), "t": periods}
         if "c" in data.called:
             self.numbers["c"] = data.numbers("c")
-        arrays = len(data.names) + 2 + ("c" in data.called)
-        self.units_at_once = max(_HELD // (arrays * max(periods.size, 1)), 1)
+        self.columns = len(data.names) + 1
+        self.planes = self.columns + 1 + ("c" in data.called)
+        self.units_held = max(_HELD // (self.planes * max(periods.size, 1)), 1)
         self.kept: PanelBlock | None = None
         self.n_given = self.n_complete = 0
+        if self.numbers["u"].size <= self.units_held:
+            self.kept = self._grid(map(self._records, self.data.blocks(self.numbers)), 0)
+        else:
+            self._set_down()
 
     def blocks(self) -> Iterator[PanelBlock]:
-        """Read the panel once."""
-        if self.kept is not None:
-            yield self.kept
+        """Pass over the panel once, a few units at a time."""
+        for part in range(-(-self.numbers["u"].size // self.units_held)):
+            block = self.kept or self._grid(self._taken_up(part), part)
+            step = max(_AT_ONCE // block.weight.shape[1], 1)
+            for first in range(0, len(block.weight), step):
+                some = slice(first, first + step)
+                yield PanelBlock(
+                    weight=block.weight[some],
+                    values=block.values[:, some],
+                    cluster=None if block.cluster is None else block.cluster[some],
+                )
+
+    def _records(self, rows: RowBlock) -> tuple[Ints, Floats]:
+        """Return the cells of rows, and what goes there: values, weight, number of the cluster."""
+        self.n_given += rows.n_given
+        self.n_complete += rows.values.shape[1]
+        cell = rows.keys["u"] * self.numbers["t"].size + rows.keys["t"]
+        more = [np.ones(cell.size) if rows.weight is None else rows.weight]
+        if "c" in rows.keys:
+            more.append(rows.keys["c"].astype(float))
+        return cell, np.vstack([rows.values, *more])
+
+    def _set_down(self) -> None:
+        """Write rows into one file for each part of the units."""
+        of_part = self.units_held * self.numbers["t"].size
+        for rows in self.data.blocks(self.numbers):
+            cell, records = self._records(rows)
+            part = cell // of_part
+            order = np.argsort(part, kind="stable")
+            ends = np.searchsorted(part[order], np.arange(part.max(initial=-1) + 2))
+            for i, (low, high) in enumerate(pairwise(ends)):
+                if high > low:
+                    chosen = order[low:high]
+                    with (self.folder / str(i)).open("ab") as file:
+                        np.vstack([cell[chosen], records[:, chosen]]).T.tofile(file)
+
+    def _taken_up(self, part: int) -> Iterator[tuple[Ints, Floats]]:
+        """Read the rows of a part again."""
+        path, width = self.folder / str(part), self.planes + 1
+        if not path.exists():
             return
-        self.n_given = self.n_complete = 0
-        units = self.numbers["u"].size
-        for first in range(0, units, self.units_at_once):
-            block = self._block(first, min(first + self.units_at_once, units))
-            if units <= self.units_at_once:
-                self.kept = block
-            yield block
+        with path.open("rb") as file:
+            while (found := np.fromfile(file, count=_AT_ONCE * width)).size:
+                records = found.reshape(-1, width).T
+                yield records[0].astype(np.int64), records[1:]
 
-    def _block(self, first: int, last: int) -> PanelBlock:
-        n, t = last - first, self.numbers["t"].size
-        weight = np.zeros(n * t)
-        values = np.zeros((len(self.data.names) + 1, n * t))
-        cluster = np.zeros(n * t, dtype=np.int64) if "c" in self.numbers else None
-        rows_read = 0
-        every = last == self.numbers["u"].size and first == 0
-        table = None if every else self._part(first, last)
-        for rows in self.data.blocks(self.numbers, table=table):
-            cell = (rows.keys["u"] - first) * t + rows.keys["t"]
-            weight[cell] = 1.0 if rows.weight is None else rows.weight
-            for into, row in zip(values, rows.values, strict=True):
-                into[cell] = row
-            if cluster is not None:
-                cluster[cell] = rows.keys["c"]
-            rows_read += cell.size
-            self.n_given += rows.n_given
-        self.n_complete += rows_read
-        if np.count_nonzero(weight) < rows_read:
+    def _grid(self, records: Iterable[tuple[Ints, Floats]], part: int) -> PanelBlock:
+        """Return the units of a part over all periods."""
+        t = self.numbers["t"].size
+        n = min(self.units_held, self.numbers["u"].size - part * self.units_held)
+        planes, rows_read = np.zeros((self.planes, n * t)), 0
+        for cell, values in records:
+            at = cell - part * self.units_held * t
+            for plane, row in zip(planes, values, strict=True):
+                plane[at] = row
+            rows_read += at.size
+        if np.count_nonzero(planes[self.columns]) < rows_read:
             self._refuse_twice()
+        grid = planes.reshape(-1, n, t)
         return PanelBlock(
-            weight=weight.reshape(n, t),
-            values=values.reshape(-1, n, t),
-            cluster=None if cluster is None else cluster.reshape(n, t),
+            weight=grid[self.columns],
+            values=grid[: self.columns],
+            cluster=grid[-1].astype(np.int64) if "c" in self.numbers else None,
         )
-
-    def _part(self, first: int, last: int) -> ir.Table:
-        """Return the rows of some units; those of none in particular go with the first."""
-        column, numbers = self.data.table["u"], self.numbers["u"]
-        chosen = column.between(numbers.value(first), numbers.value(last - 1))
-        return self.data.table.filter(chosen | column.isnull() if first == 0 else chosen)
 
     def _refuse_twice(self) -> None:
         from cemlab.data.engine import rows
@@ -186,8 +221,7 @@ def _by_pyfixest(data: RegressionRows) -> PanelSums:
         frame,
         vcov={"CRV1": "c" if "c" in data.called else "u"},
         weights="w" if "w" in data.called else None,
-        fixef_tol=1e-12,
-        fixef_maxiter=100_000,
+        demeaner=pyfixest.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000),
     )
     if lost := [data.called[role] for role in own if role not in fit.coef().index]:
         raise DesignError(

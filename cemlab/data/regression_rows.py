@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ _LARGEST = 1e100
 # numbers of keys that may lie between two that occur, per key: fewer need no dictionary
 _GAPS = 4
 # few enough to stay near the processor
-_ROWS_AT_ONCE = 1 << 15
+_ROWS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,7 +51,8 @@ class KeyNumbers:
     def of(self, column: pa.Array) -> Ints:
         """Return the numbers of values; anything where one is missing."""
         if self.values is None:
-            return np.asarray(column.fill_null(self.least)).astype(np.int64) - (self.least or 0)
+            known = column.fill_null(self.least) if column.null_count else column
+            return np.asarray(np.subtract(np.asarray(known), self.least or 0, dtype=np.int64))
         import pyarrow.compute as pc
 
         return np.asarray(pc.index_in(column, value_set=self.values).fill_null(0)).astype(np.int64)
@@ -111,11 +113,16 @@ class RegressionRows:
     ) -> Iterator[RowBlock]:
         """Read rows in order, those with something missing left out and counted.
 
+        A block is made ready while the one before is worked on. It is the reader's to change.
+
         Raises
         ------
         DataError
             If a number is infinite or beyond all reckoning, or a weight not above nought.
         """
+        return _one_ahead(self._blocks(numbers, table=table))
+
+    def _blocks(self, numbers: Mapping[str, KeyNumbers], *, table: ir.Table | None) -> Iterator[RowBlock]:
         roles = [role for role in self.called if role == "y" or role.startswith("x")]
         for batch in batches(self.table if table is None else table, rows_at_once=_ROWS_AT_ONCE):
             if not batch.num_rows:
@@ -204,6 +211,15 @@ def regression_rows(
     floats = {role: source[name].cast("float64") for role, name in measured.items()}
     picked = source.select(**floats, **{role: source[name] for role, name in keys.items()})
     return RegressionRows(table=picked, called={**measured, **keys})
+
+
+def _one_ahead(blocks: Iterator[RowBlock]) -> Iterator[RowBlock]:
+    """Yield blocks, the next of which is fetched meanwhile; the engine and NumPy both let go of Python."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        coming = reader.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = reader.submit(next, blocks, None)
+            yield block
 
 
 def _check(table: ir.Table, measured: Mapping[str, str], keys: Mapping[str, str]) -> None:

@@ -138,6 +138,10 @@ def panel_least_squares(blocks: Blocks, *, names: Sequence[str], n_clusters: int
         moved = np.sqrt(step @ seen.gram @ step)
         if moved <= max(_SETTLED * np.sqrt(seen.left), _ROUNDING * np.sqrt(found.products[0, 0])):
             break
+    else:
+        raise DesignError(
+            f"columns {', '.join(names)} leave too few digits for a slope; leave one of them out"
+        )
     if seen.clusters < 2:
         raise DesignError("all rows are in one cluster; clustered errors need two at least, better thirty")
     return PanelFit(
@@ -170,18 +174,18 @@ class _Counted:
         """Add a block's units."""
         weight = _kept(block.weight, self.stays)
         of_unit = weight.sum(axis=1)
-        values = _less_units(block.values, weight, of_unit)
+        values, means = _less_units(block.values, weight, of_unit)
         weighted = values * weight
-        flat = weighted.reshape(len(values), -1)
         self.shared += (weight / _safe(of_unit)).T @ weight
         self.total += weight.sum(axis=0)
         self.sums += weighted.sum(axis=1).T
-        self.products += flat @ values.reshape(len(values), -1).T
-        self.squares += np.einsum("nt,int,int->i", weight, block.values, block.values)
+        products = weighted.reshape(len(values), -1) @ values.reshape(len(values), -1).T
+        self.products += products
+        self.squares += np.diag(products) + means**2 @ of_unit
+        there = weight > 0
         self.n_given += int(np.count_nonzero(block.weight))
         self.n_units += int(np.count_nonzero(of_unit))
-        there = weight > 0
-        self.rows += there.sum(axis=0)
+        self.rows += np.count_nonzero(there, axis=0)
         if block.cluster is None:
             return
         low = np.where(there, block.cluster, np.iinfo(np.int64).max)
@@ -217,9 +221,7 @@ def _levels(blocks: Blocks, *, columns: int, clustered: bool) -> _Levels:
                 counted = _Counted(stays, columns)
             counted.add(block)
         if counted is None or stays is None or counted.rows.sum() == 0:
-            raise DesignError(
-                "no unit has rows in two periods that other units share; nothing can be compared"
-            )
+            raise DesignError("no unit has rows in two periods that others share; nothing can be compared")
         if not (counted.rows[stays] == 1).any():
             return counted.levels(clustered=clustered)
         stays = stays & (counted.rows > 1)
@@ -233,7 +235,7 @@ def _scores(blocks: Blocks, found: _Levels, coefficient: Floats, n_clusters: int
     for block in blocks():
         weight = _kept(block.weight, found.stays)
         of_unit = weight.sum(axis=1)
-        values = _less_units(block.values, weight, of_unit)
+        values = _less_units(block.values, weight, of_unit)[0]
         values -= found.level.T[:, None, :] - (weight @ found.level / _safe(of_unit)).T[:, :, None]
         rest = values[0]
         for j in range(k):
@@ -242,23 +244,20 @@ def _scores(blocks: Blocks, found: _Levels, coefficient: Floats, n_clusters: int
         flat = weighted.reshape(k, -1)
         gram += flat @ values[1:].reshape(k, -1).T
         cross += flat @ rest.ravel()
-        left += float(np.einsum("nt,nt,nt->", weight, rest, rest))
+        left += float((weight * rest).ravel() @ rest.ravel())
         if block.cluster is None:
-            of_units = np.einsum("int,nt->ni", weighted, rest)
-            meat += of_units.T @ of_units
+            of_units = (weighted * rest).sum(axis=2)
+            meat += of_units @ of_units.T
             continue
         code = block.cluster.ravel()
         seen |= np.bincount(code, weights=weight.ravel(), minlength=n_clusters) > 0
         for j in range(k):
             sums[:, j] += np.bincount(code, weights=flat[j] * rest.ravel(), minlength=n_clusters)
-    clustered = n_clusters > 0
-    return _Scores(
-        gram=gram,
-        cross=cross,
-        left=left,
-        meat=sums.T @ sums if clustered else meat,
-        clusters=int(seen.sum()) if clustered else found.n_units,
-    )
+    if n_clusters:
+        meat, clusters = sums.T @ sums, int(seen.sum())
+    else:
+        clusters = found.n_units
+    return _Scores(gram=gram, cross=cross, left=left, meat=meat, clusters=clusters)
 
 
 def _solve(
@@ -293,10 +292,10 @@ def _kept(weight: Floats, stays: Bools) -> Floats:
     return np.where(single[:, None], 0.0, weight) if single.any() else weight
 
 
-def _less_units(values: Floats, weight: Floats, of_unit: Floats) -> Floats:
-    """Return values less their units' means."""
-    means = np.einsum("int,nt->in", values, weight) / _safe(of_unit)[:, 0]
-    return np.asarray(values - means[:, :, None])
+def _less_units(values: Floats, weight: Floats, of_unit: Floats) -> tuple[Floats, Floats]:
+    """Return values less their units' means, and these (k + 1, n)."""
+    means = (values * weight).sum(axis=2) / _safe(of_unit)[:, 0]
+    return values - means[:, :, None], means
 
 
 def _safe(of_unit: Floats) -> Floats:
