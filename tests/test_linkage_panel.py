@@ -88,13 +88,30 @@ def test_rows_with_something_missing_are_left_out_counted_and_checked_for_being_
 
 
 def test_halves_that_are_not_of_the_score_are_told(frame):
-    frame["a"], frame["b"] = frame["cx"] + 0.1, frame["cx"] - 0.1
+    error = np.random.default_rng(2).normal(scale=0.1, size=len(frame))
+    frame["a"], frame["b"] = frame["cx"] + error, frame["cx"] - error
     assert read(frame, halves=("a", "b")).checks[-1].passed
     frame["a"] *= 10
     assert read(frame, halves=("a", "b")).checks[-1].passed is False
     for odd in ("ab", ("a",), ("a", "a")):
         with pytest.raises(OptionError, match="two columns"):
             read(frame, halves=odd)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda f: f["a"],
+        lambda f: 10 - 3.5 * f["a"],
+        # one column but for what is special to a branch, which is gone within branches
+        lambda f: f["a"] + f["region"],
+    ],
+)
+def test_one_half_twice_is_no_score_without_error(frame, other):
+    frame["a"] = frame["cx"] + np.random.default_rng(2).normal(scale=0.1, size=len(frame))
+    frame["b"] = other(frame)
+    with pytest.raises(DesignError, match="halves: 'a' and 'b' are one column on two scales"):
+        read(frame, halves=("a", "b"))
 
 
 BROKEN = [

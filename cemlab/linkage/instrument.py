@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -40,7 +41,8 @@ class InstrumentValue(Result):
     effective_f
         Of the first stage, clustered.
     intervals
-        The Anderson–Rubin set, as intervals in order; reaching to infinity where the instrument is weak.
+        The Anderson–Rubin set, as intervals in order; reaching to infinity where the instrument is weak, and
+        none where several instruments contradict each other: then no value is told (NaN).
     exclusion
         Why the instrument reaches the outcome by no other way than the score, in the words handed in.
     outcome
@@ -68,13 +70,18 @@ class InstrumentValue(Result):
         return self.effective_f >= STRONG
 
     @property
+    def contradicted(self) -> bool:
+        """Whether no slope at all is in keeping with all of the instruments."""
+        return not self.intervals
+
+    @property
     def summary(self) -> pd.DataFrame:
         """One row a part, in words."""
         rows = self.table.to_dict("records")
         return pd.DataFrame(
             {
                 "part": [row["part"] for row in rows],
-                "estimate": [number(row["estimate"]) for row in rows],
+                "estimate": [number(row["estimate"]) or "not told" for row in rows],
                 "interval": [
                     *(interval_words([(row["conf_low"], row["conf_high"])]) for row in rows[:-1]),
                     interval_words(self.intervals),
@@ -86,6 +93,13 @@ class InstrumentValue(Result):
     def narrative(self) -> str:
         """Tell the value with its interval, how strong the instrument is, and what must be believed."""
         value = self.rung
+        rests = f"({100 * self.conf_level:g} % intervals; {value.n:,} rows in {value.clusters:,} clusters.)"
+        if self.contradicted:
+            return (
+                "The instruments contradict each other: no single value of a point is in keeping with all of "
+                "them, so none is told. One of them at least reaches the outcome by another way than the "
+                f"score, or they move units whose points differ in worth. {rests}"
+            )
         strength = (
             "strong enough for the estimate to be told"
             if self.strong
@@ -100,8 +114,7 @@ class InstrumentValue(Result):
         return (
             f"A point of the score that comes with the instrument goes with {number(value.estimate)} "
             f"{self.outcome} (Anderson–Rubin set: {interval_words(self.intervals)}). The first stage has an "
-            f"effective F of {self.effective_f:.1f}, {strength}. {stated} "
-            f"({100 * self.conf_level:g} % intervals; {value.n:,} rows in {value.clusters:,} clusters.)"
+            f"effective F of {self.effective_f:.1f}, {strength}. {stated} {rests}"
         )
 
     @property
@@ -110,7 +123,11 @@ class InstrumentValue(Result):
         rows = [*self.beside, self.rung]
         bounded = [rung for rung in rows if np.isfinite([rung.conf_low, rung.conf_high]).all()]
         left_out = (
-            "" if self.rung in bounded else " The instrument's own interval has no end and is not drawn."
+            ""
+            if self.rung in bounded
+            else " The instruments' value is not drawn: they contradict each other."
+            if self.contradicted
+            else " The instrument's own interval has no end and is not drawn."
         )
         frame = pd.DataFrame(
             [
@@ -123,6 +140,8 @@ class InstrumentValue(Result):
         claim = (
             f"Moved from outside, a point goes with {number(value.estimate)} {self.outcome}"
             if says
+            else "The instruments contradict each other, and do not tell what a point is worth"
+            if self.contradicted
             else "What moves the score from outside does not tell what a point is worth"
         )
         return Chart(
@@ -162,7 +181,7 @@ def instrument_value(
         Which of them; all where None.
     exclusion
         Why the instrument reaches the outcome by no other way than the score. Without it, or with a weak
-        first stage, no cause is claimed.
+        first stage, or with instruments that contradict each other, no cause is claimed.
     conf_level
         Of the intervals.
 
@@ -181,9 +200,10 @@ def instrument_value(
 
     Notes
     -----
-    The exclusion cannot be tested with one instrument. Training that takes hours and money changes profit by
-    other ways than experience: take what customers bring (margin a customer), not profit. Of a score whose
-    worth differs between units, the value is that of those whom the instrument moves.
+    The set is by Hotelling's F on q instruments and clusters − q degrees of freedom, with what leaving out
+    each cluster moves. The exclusion cannot be tested with one instrument. Training that takes hours and
+    money changes profit by other ways than experience: take what customers bring (margin a customer), not
+    profit. Of a score whose worth differs between units, the value is that of those whom the instrument moves.
 
     References
     ----------
@@ -212,10 +232,12 @@ def instrument_value(
         raise OptionError(f"exclusion is {exclusion!r}; allowed: a sentence")
     chosen = _chosen(panel, instrument)
     found = _fitted(panel, chosen)
-    rung, intervals = _rung(panel, found, chosen, exclusion, conf_level)
+    rung = _rung(panel, found, chosen, exclusion, conf_level)
     beside = [within(panel, conf_level)]
     if panel.halves is not None:
-        beside.append(by_halves(panel, conf_level))
+        # halves of another scale cannot stand beside it; the panel's own check tells so
+        with suppress(DesignError):
+            beside.append(by_halves(panel, conf_level))
     return InstrumentValue(
         table=_table(found, chosen, rung, conf_level),
         evidence=_evidence(panel, found, rung, exclusion, beside),
@@ -223,7 +245,7 @@ def instrument_value(
         rung=rung,
         beside=tuple(beside),
         effective_f=found.effective_f,
-        intervals=intervals,
+        intervals=rung.intervals,
         exclusion=exclusion.strip(),
         outcome=per_point(panel),
     )
@@ -232,9 +254,15 @@ def instrument_value(
 def instrument_rung(
     panel: LinkedPanel, instrument: str | tuple[str, ...] | None, exclusion: str, conf_level: float
 ) -> LadderRung:
-    """Return the value of a point by an instrument, as a rung of the ladder."""
+    """Return the value of a point by an instrument, as a rung of the ladder; refuse contradicting ones."""
     chosen = _chosen(panel, instrument)
-    return _rung(panel, _fitted(panel, chosen), chosen, exclusion, conf_level)[0]
+    rung = _rung(panel, _fitted(panel, chosen), chosen, exclusion, conf_level)
+    if not rung.intervals:
+        raise DesignError(
+            f"the instruments {join_words(chosen)} contradict each other: no value of a point is in keeping "
+            "with all of them; take one whose exclusion you can argue (instrument=…)"
+        )
+    return rung
 
 
 def _chosen(panel: LinkedPanel, instrument: str | tuple[str, ...] | None) -> tuple[str, ...]:
@@ -268,15 +296,11 @@ def _fitted(panel: LinkedPanel, chosen: tuple[str, ...]) -> Instrumented:
 
 def _rung(
     panel: LinkedPanel, found: Instrumented, chosen: tuple[str, ...], exclusion: str, conf_level: float
-) -> tuple[LadderRung, tuple[tuple[float, float], ...]]:
-    """Return the rung, its interval that of Anderson and Rubin, and the whole of their set."""
-    from dataclasses import replace
-
-    from scipy.special import fdtrc
-
+) -> LadderRung:
+    """Return the rung, its interval from the first to the last slope that is not rejected; NaN if none is."""
     intervals = found.anderson_rubin_set(conf_level)
     strong = found.effective_f >= STRONG
-    grade: Grade = "quasi-experiment" if strong and exclusion.strip() else "association"
+    grade: Grade = "quasi-experiment" if strong and exclusion.strip() and intervals else "association"
     why = (
         f"Only what goes with {join_words(chosen)} of the score within a {panel.unit_name} is used: error "
         f"and what moves both score and outcome stay out, if {join_words(chosen)} reach the outcome by no "
@@ -286,14 +310,23 @@ def _rung(
     if not exclusion.strip():
         why += " That there is no other way was not argued (exclusion=…)."
     rung = rung_of(panel, "instrument", found.slope, grade, why, conf_level, terms=[panel.score_name])
-    q = len(chosen)
-    at_nought = float(found.anderson_rubin(0.0)[0])
+    if not intervals:
+        nothing = float("nan")
+        return replace(
+            rung,
+            estimate=nothing,
+            std_error=nothing,
+            conf_low=nothing,
+            conf_high=nothing,
+            p_value=found.rejects(0.0),
+        )
     return replace(
         rung,
-        conf_low=intervals[0][0] if intervals else float("nan"),
-        conf_high=intervals[-1][1] if intervals else float("nan"),
-        p_value=float(fdtrc(q, rung.df, at_nought)),
-    ), intervals
+        conf_low=intervals[0][0],
+        conf_high=intervals[-1][1],
+        p_value=found.rejects(0.0),
+        intervals=intervals,
+    )
 
 
 def _table(found: Instrumented, chosen: tuple[str, ...], rung: LadderRung, conf_level: float) -> pd.DataFrame:
@@ -302,7 +335,7 @@ def _table(found: Instrumented, chosen: tuple[str, ...], rung: LadderRung, conf_
     critical = float(stdtrit(rung.df, (1 + conf_level) / 2))
     rows = []
     for what, fit in (("first stage", found.first), ("reduced form", found.reduced)):
-        errors = np.sqrt(np.diag(fit.plain_covariance))
+        errors = np.sqrt(np.diag(fit.covariance))
         for name, estimate, error in zip(chosen, fit.coefficient, errors, strict=True):
             rows.append(
                 {
@@ -331,10 +364,7 @@ def _evidence(
         detail=f"Effective F {found.effective_f:.1f}; {STRONG:g} would do.",
         remedy="Use the Anderson–Rubin set, or an instrument that moves the score more.",
     )
-    statistic = float(found.anderson_rubin(least.estimate)[0])
-    from scipy.special import fdtrc
-
-    p = float(fdtrc(len(found.first.coefficient), rung.df, statistic))
+    p = found.rejects(least.estimate)
     agrees = Check(
         name=f"agreement with the rung {least.name!r}",
         null="the instrument tells the same slope",
@@ -357,5 +387,5 @@ def _evidence(
             assumed,
             f"What moves the instrument within a {panel.unit_name} moves the outcome by no way of its own.",
         ),
-        checks=(strength, agrees, few_clusters_check(rung.clusters), *panel.checks),
+        checks=(strength, agrees, few_clusters_check(panel), *panel.checks),
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
+from cemlab.linkage.ladder_words import interval_words
 from cemlab.linkage.rungs import LadderRung, RungName
 from cemlab.markup import number
 from cemlab.result import Result
@@ -107,7 +108,7 @@ class Ladder(Result):
                 {
                     "rung": row["rung"],
                     "estimate": number(row["estimate"]) if there else "not possible",
-                    "interval": f"{number(row['conf_low'])} to {number(row['conf_high'])}" if there else "",
+                    "interval": _interval(self.rungs[row["rung"]]) if there else "",
                     "n": number(int(row["n"])) if there else "",
                     "clusters": number(int(row["clusters"])) if there else "",
                     "grade": row["grade"],
@@ -149,8 +150,8 @@ class Ladder(Result):
         if found is None:
             return ""
         return (
-            f" Moved from outside it is {number(found.estimate)} ({number(found.conf_low)} to "
-            f"{number(found.conf_high)}, design grade {found.grade})."
+            f" Moved from outside it is {number(found.estimate)} ({_interval(found)}, design grade "
+            f"{found.grade})."
         )
 
     @property
@@ -184,3 +185,8 @@ class Ladder(Result):
         if end.conf_low <= 0 <= end.conf_high:
             worth = "That a point is worth anything is not settled"
         return f"{worth}; pooled it seemed to be {number(first.estimate)}"
+
+
+def _interval(rung: LadderRung) -> str:
+    """Write a rung's interval; that of an instrument may have gaps, or no end."""
+    return interval_words(rung.intervals or ((rung.conf_low, rung.conf_high),))

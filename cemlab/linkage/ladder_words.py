@@ -36,13 +36,21 @@ def _one(low: float, high: float) -> str:
     return f"{number(low)} to {number(high)}"
 
 
-def few_clusters_check(clusters: int) -> Check:
-    """Say whether there are clusters enough for errors by cluster."""
-    enough = clusters >= _MANY
+def few_clusters_check(panel: LinkedPanel) -> Check:
+    """Say whether there are clusters enough for errors by cluster, those of great weight counted for less."""
+    clusters, worth = panel.n_clusters, clusters_worth(panel)
+    enough = worth >= _MANY
+    unlike = "" if round(worth) == clusters else f", worth {worth:.0f} of like weight"
     return Check(
         name="number of clusters",
         null="errors by cluster are as large as they should be",
         passed=True if enough else None,
-        detail=f"{clusters} clusters; intervals by t with {clusters - 1} degrees of freedom.",
+        detail=f"{clusters} clusters{unlike}; intervals by t with {clusters - 1} degrees of freedom.",
         remedy="" if enough else "Of so few, hold intervals against a wild cluster bootstrap.",
     )
+
+
+def clusters_worth(panel: LinkedPanel) -> float:
+    """Return how many clusters of one weight tell as much as these (Kish): all where they are alike."""
+    weight = np.bincount(panel.cluster, panel.weights)
+    return float(weight.sum() ** 2 / (weight @ weight))

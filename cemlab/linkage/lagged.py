@@ -72,6 +72,18 @@ def lagged(panel: LinkedPanel, lags: int) -> LaggedPanel:
     )
 
 
+def check_lags_option(lags: int) -> None:
+    """Refuse lags that are no whole number from 1.
+
+    Raises
+    ------
+    OptionError
+        If they are not.
+    """
+    if isinstance(lags, bool) or not isinstance(lags, int | np.integer) or lags < 1:
+        raise OptionError(f"lags is {lags!r}; allowed: a whole number from 1, e.g. 3")
+
+
 def check_lags(panel: LinkedPanel, lags: int) -> None:
     """Refuse lags that are no whole number from 1, or longer than the panel.
 
@@ -82,8 +94,7 @@ def check_lags(panel: LinkedPanel, lags: int) -> None:
     DesignError
         If fewer than two periods are left.
     """
-    if isinstance(lags, bool) or not isinstance(lags, int | np.integer) or lags < 1:
-        raise OptionError(f"lags is {lags!r}; allowed: a whole number from 1, e.g. 3")
+    check_lags_option(lags)
     periods = len(panel.periods)
     if lags >= periods:
         raise DesignError(

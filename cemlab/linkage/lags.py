@@ -33,7 +33,7 @@ class LagProfile(Result):
     total
         One row: the sum over all lags, what a point held for good goes with, with its interval.
     joint
-        p-value of "earlier scores add nothing".
+        p-value of "earlier scores add nothing"; NaN where there are not more clusters than lags.
     score_error
         Whether the score's error was taken out.
     outcome, score, period
@@ -77,12 +77,17 @@ class LagProfile(Result):
             else "The score's error is left in: neighbouring periods stand in for each other, so that part "
             "of what earlier ones add may be the error's."
         )
+        tested = (
+            f"That earlier scores add nothing: {p_value(self.joint)}."
+            if np.isfinite(self.joint)
+            else "Whether earlier scores add anything cannot be told from so few clusters."
+        )
         return (
             f"A point of {self.score} goes with {number(own['estimate'])} {self.outcome} in its own "
             f"{self.period} ({number(own['conf_low'])} to {number(own['conf_high'])}) and, with the "
             f"{len(self.table) - 1} after it added, with {number(total['estimate'])} "
-            f"({number(total['conf_low'])} to {number(total['conf_high'])}). That earlier scores add "
-            f"nothing: {p_value(self.joint)}. {error} ({100 * self.conf_level:g} % intervals; "
+            f"({number(total['conf_low'])} to {number(total['conf_high'])}). {tested} {error} "
+            f"({100 * self.conf_level:g} % intervals; "
             f"{self.evidence.n_used:,} rows; design grade {self.evidence.grade}.)"
         )
 
@@ -96,6 +101,8 @@ class LagProfile(Result):
             if later
             else f"What goes with a point shows in its own {self.period}; later ones add nothing to be told"
         )
+        if np.isnan(self.joint):
+            claim = f"A point goes with {total} {self.outcome} in all; when it pays cannot be told"
         return Chart(
             kind="event",
             frame=self.table[["lag", "estimate", "conf_low", "conf_high"]],
@@ -147,8 +154,8 @@ def lag_profile(
 
     Notes
     -----
-    Errors are clustered as in :func:`value_of_a_point`; the joint test of earlier scores takes those of the
-    jackknife over clusters, which are a little wider.
+    Errors are those of :func:`value_of_a_point`; the joint test of earlier scores is Hotelling's F on lags
+    and clusters − lags degrees of freedom.
 
     Examples
     --------
@@ -170,13 +177,12 @@ def lag_profile(
     fit = lags_fit(found, by_halves=score_error == "taken out")
     k = lags + 1
     each = np.eye(len(fit.coefficient))[:k]
-    table = _table(fit.coefficient, fit.plain_covariance, each, len(fit.plain) - 1, conf_level)
+    df = len(fit.influence) - 1
+    table = _table(fit.coefficient, fit.covariance, each, df, conf_level)
     table.insert(0, "lag", np.arange(k))
-    total = _table(
-        fit.coefficient, fit.plain_covariance, each.sum(axis=0)[None], len(fit.plain) - 1, conf_level
-    )
-    # jointly only as many as there are clusters to tell them by
-    joint = fit.wald(each[1:])[3] if lags < len(fit.plain) else float("nan")
+    total = _table(fit.coefficient, fit.covariance, each.sum(axis=0)[None], df, conf_level)
+    # jointly only fewer than there are clusters to tell them by
+    joint = fit.wald(each[1:])[3] if lags <= df else float("nan")
     return LagProfile(
         table=table,
         evidence=_evidence(found.panel, score_error),
@@ -232,5 +238,5 @@ def _evidence(used: LinkedPanel, score_error: ScoreError) -> Evidence:
         n_given=used.n_given,
         source=used.source,
         assumptions=("The outcome of today does not move the score of a later time.",),
-        checks=(left_in, few_clusters_check(used.n_clusters), *used.checks),
+        checks=(left_in, few_clusters_check(used), *used.checks),
     )

@@ -163,7 +163,7 @@ def linked_panel(
         are not positive, a unit belongs to several clusters, or currencies are mixed.
     DesignError
         If there is one branch or fewer than three units, one period, the score or the outcome is the same
-        everywhere, or controls depend on each other.
+        everywhere, controls depend on each other, or one half of the score is the other on some scale.
     OptionError
         If one column is to play two parts, or `scale` is no range.
 

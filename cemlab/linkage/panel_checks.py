@@ -73,6 +73,38 @@ def _by(values: Floats, gone: Floats, unit: npt.NDArray[np.object_], told: str) 
     return p, f"Their {told}, where known, differs by {number(difference)} ({p_value(p)})."
 
 
+def refuse_one_half(halves: Floats, unit: npt.NDArray[np.int64], named: tuple[str, str]) -> None:
+    """Refuse halves of which one is the other on some scale: as if there were no error, which is not so.
+
+    Parameters
+    ----------
+    halves
+        (m, 2).
+    unit
+        (m) numbers from 0: halves may be one column but for levels of units.
+    named
+        Their columns.
+
+    Raises
+    ------
+    DesignError
+        With both names.
+    """
+    rows = np.bincount(unit)
+    for taken in (np.zeros_like(unit), unit):
+        count = rows if taken is unit else np.array([len(unit)])
+        mean = np.column_stack([np.bincount(taken, column) for column in halves.T]) / count[:, None]
+        a, b = (halves - mean[taken]).T
+        length, size = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+        if not (length > 0 and size > 0):
+            continue
+        if float(np.linalg.norm(b / size - a * float(a @ b) / (length**2 * size))) < _DEPENDENT:
+            raise DesignError(
+                f"halves: {named[0]!r} and {named[1]!r} are one column on two scales; that would show a "
+                "score without error. Count each from answers of its own"
+            )
+
+
 def halves_check(halves: Floats, score: Floats) -> Check:
     """Check that the halves are of the score: their mean moves one for one with it."""
     mean = halves.mean(axis=1)

@@ -22,7 +22,12 @@ from cemlab.data.panel_columns import (
 from cemlab.data.spell_columns import require_column, require_table
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.linkage.linked_panel import LinkedPanel
-from cemlab.linkage.panel_checks import halves_check, missing_checks, refuse_dependent
+from cemlab.linkage.panel_checks import (
+    halves_check,
+    missing_checks,
+    refuse_dependent,
+    refuse_one_half,
+)
 from cemlab.markup import label
 
 if TYPE_CHECKING:
@@ -80,6 +85,7 @@ def read_panel(
     units, number = np.unique(frame[unit].to_numpy(), return_inverse=True)
     periods = filled_periods(pd.Index(np.sort(frame[time].unique())), time)
     if both:
+        refuse_one_half(frame[list(both)].to_numpy(dtype=float), np.asarray(number), (both[0], both[1]))
         checks = (*checks, halves_check(frame[list(both)].to_numpy(), frame[score].to_numpy()))
     return LinkedPanel(
         units=tuple(map(str, units)),

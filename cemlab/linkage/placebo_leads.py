@@ -15,6 +15,7 @@ from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.markup import number, p_value
 from cemlab.result import Result, check_conf_level
+from cemlab.stats.joint_tests import found_alike, joint_f
 from cemlab.stats.two_way import within_two_ways
 
 Floats = npt.NDArray[np.float64]
@@ -23,8 +24,6 @@ Error = Literal["halves", "ignored"]
 
 # fewer clusters do not carry a joint test with clustered errors
 _FEWEST_CLUSTERS = 10
-# standard errors from nought that are found four times in five at 5 %
-_FOUND = 2.8
 # part of a sum of squares below which it is rounding
 _SAME = 1e-18
 
@@ -40,8 +39,8 @@ class PlaceboLeads(Result):
         [unit of the outcome per unit of the score], std_error, statistic, p_value, conf_low, conf_high,
         tested (whether it is a lead).
     joint
-        One row: statistic (F), df, df_residual, p_value of "no lead explains anything"; lead_found (mean
-        slope of the leads that would be found four times in five).
+        One row: statistic (F), df, df_residual, p_value of "no lead explains anything"; lead_found (slope
+        that leads must all have to be found four times in five at the level asked).
     error
         Whether the score's error was taken out by its halves.
     level
@@ -101,8 +100,8 @@ class PlaceboLeads(Result):
             f"{number(now['estimate'])} ({number(now['conf_low'])} to {number(now['conf_high'])}), beside "
             f"{int(test['df'])} later and {int((self.table['shift'] < 0).sum())} earlier months ({error}). "
             f"The later ones jointly: F {test['statistic']:.2f} on {int(test['df'])} and "
-            f"{int(test['df_residual'])} degrees of freedom, {p_value(float(test['p_value']))}. A mean lead "
-            f"of {number(test['lead_found'])} would have been found four times in five. {said} "
+            f"{int(test['df_residual'])} degrees of freedom, {p_value(float(test['p_value']))}. Leads of "
+            f"{number(test['lead_found'])} each would have been found four times in five. {said} "
             f"({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % intervals.)"
         )
 
@@ -173,7 +172,8 @@ def placebo_leads(
     -----
     Errors are clustered, times G / (G − 1); the joint test refers (G − q) / (G − 1) of the Wald statistic
     over q to F on q and G − q degrees of freedom, as Hotelling's does, q the leads. Units and periods have
-    levels of their own; where money of one month moves the experience of the next, leads show it.
+    levels of their own. What would have been found solves the noncentral F for a power of 80 %. Where money
+    of one month moves the experience of the next, leads show it.
 
     References
     ----------
@@ -202,7 +202,7 @@ def placebo_leads(
     rows = _rows(panel, shifts)
     estimate, covariance, groups = _fit(panel, rows, now=lags, halves=chosen == "halves")
     table = _table(shifts, estimate, covariance, groups, conf_level)
-    joint = _joint(estimate[lags + 1 :], covariance[lags + 1 :, lags + 1 :], groups)
+    joint = _joint(estimate[lags + 1 :], covariance[lags + 1 :, lags + 1 :], groups, level)
     evidence = Evidence(
         grade="adjusted",
         design=(
@@ -331,20 +331,19 @@ def _table(
     )
 
 
-def _joint(leads: Floats, covariance: Floats, groups: int) -> pd.DataFrame:
+def _joint(leads: Floats, covariance: Floats, groups: int, level: float) -> pd.DataFrame:
     from scipy.stats import f as fisher
 
     q = len(leads)
     wald = float(leads @ np.linalg.solve(covariance, leads))
-    statistic = wald / q * (groups - q) / (groups - 1)
-    mean = np.full(q, 1 / q)
+    statistic = float(joint_f(wald, tested=q, clusters=groups))
     return pd.DataFrame(
         {
             "statistic": [statistic],
             "df": [q],
             "df_residual": [groups - q],
             "p_value": [float(fisher.sf(statistic, q, groups - q))],
-            "lead_found": [_FOUND * float(np.sqrt(mean @ covariance @ mean))],
+            "lead_found": [found_alike(covariance, clusters=groups, level=level)],
         }
     )
 
@@ -358,8 +357,8 @@ def _verdict(joint: pd.DataFrame, now: float, level: float) -> Check:
         null="the score of later months explains nothing of the outcome",
         passed=False if refuted else (True if seen else None),
         detail=(
-            f"{int(test['df'])} leads jointly: {p_value(float(test['p_value']))}; a mean lead of "
-            f"{number(test['lead_found'])} would have been found four times in five, beside a slope of "
+            f"{int(test['df'])} leads jointly: {p_value(float(test['p_value']))}; leads of "
+            f"{number(test['lead_found'])} each would have been found four times in five, beside a slope of "
             f"{number(now)} in the same month."
         ),
         remedy="Look for what moves both, or for money that pays for experience, before a worth is told.",

@@ -44,14 +44,14 @@ class LadderRung:
     estimate, std_error
         [unit of the outcome per point of the score]; of the rung of lags, their sum.
     conf_low, conf_high
-        By t with clusters − 1 degrees of freedom; on the rung of an instrument the set that the
+        By t with clusters − 1 degrees of freedom; on the rung of an instrument the ends of the set that the
         Anderson–Rubin test does not reject, which may reach to infinity.
     p_value
         Of "a point goes with nothing".
     terms
         (k) what the coefficients belong to: the score or its lags first, controls after.
     coefficient, covariance
-        (k), (k, k) clustered.
+        (k), (k, k) by the jackknife over clusters.
     influence
         (g) what each cluster moves the estimate by; rungs of one panel can be compared by it.
     n, clusters, df
@@ -60,6 +60,8 @@ class LadderRung:
         What the design allows one to say.
     why
         What the rung holds fixed or repairs, in words.
+    intervals
+        Of an instrument: all of the set, in order.
     """
 
     name: RungName
@@ -77,6 +79,7 @@ class LadderRung:
     df: int
     grade: Grade
     why: str
+    intervals: tuple[tuple[float, float], ...] = ()
 
 
 def pooled(panel: LinkedPanel, conf_level: float) -> LadderRung:
@@ -97,17 +100,21 @@ def controlled(panel: LinkedPanel, conf_level: float) -> LadderRung:
         raise DesignError("no controls were named in reading the panel (controls=…)")
     design = np.column_stack([panel.score, panel.controls])
     names = [panel.score_name, *panel.control_names]
-    fit = within_slopes(panel.outcome, design=design, grid=panel.pooled_grid, names=names)
+    fit = within_slopes(panel.outcome, design=design, grid=panel.pooled_grid, names=names, told=1)
     why = "Rows alike in what was recorded are compared; what was not recorded stays mixed in."
     return rung_of(panel, "recorded controls", fit, "adjusted", why, conf_level, terms=names)
 
 
-def within(panel: LinkedPanel, conf_level: float) -> LadderRung:
-    """Each unit against itself, less what all share in a period."""
+def within(
+    panel: LinkedPanel, conf_level: float, *, clusters: Ints | None = None, of: int | None = None
+) -> LadderRung:
+    """Each unit against itself, less what all share in a period; `clusters`, `of` as for :func:`rung_of`."""
     controls, names, dropped = controls_within(panel)
     require_varies_within(panel)
     design = np.column_stack([panel.score, controls])
-    fit = within_slopes(panel.outcome, design=design, grid=panel.grid, names=[panel.score_name, *names])
+    fit = within_slopes(
+        panel.outcome, design=design, grid=panel.grid, names=[panel.score_name, *names], told=1
+    )
     why = (
         f"Each {panel.unit_name} is compared with itself, less what all share in a {panel.time_name}: what "
         f"is special to a {panel.unit_name} for good cannot stand in for its service. The score's error now "
@@ -116,7 +123,23 @@ def within(panel: LinkedPanel, conf_level: float) -> LadderRung:
     if dropped:
         why += f" Left out, as levels say it already: {_listed(dropped)}."
     terms = [panel.score_name, *names]
-    return rung_of(panel, "within units and periods", fit, "adjusted", why, conf_level, terms=terms)
+    return rung_of(
+        panel,
+        "within units and periods",
+        fit,
+        "adjusted",
+        why,
+        conf_level,
+        terms=terms,
+        clusters=clusters,
+        of=of,
+    )
+
+
+def within_of_lags(panel: LinkedPanel, lags: int, conf_level: float) -> LadderRung:
+    """Each unit against itself on the rows alone that the rung of lags has."""
+    found = lagged(panel, lags)
+    return within(found.panel, conf_level, clusters=found.clusters, of=panel.n_clusters)
 
 
 def lags_summed(panel: LinkedPanel, lags: int, conf_level: float) -> LadderRung:
@@ -149,7 +172,9 @@ def lags_fit(found: LaggedPanel, *, by_halves: bool) -> WithinSlopes:
     told = [*found.names, *names]
     if not by_halves:
         design = np.column_stack([found.scores, controls])
-        return within_slopes(panel.outcome, design=design, grid=panel.grid, names=told)
+        k = found.scores.shape[1]
+        return within_slopes(panel.outcome, design=design, grid=panel.grid, names=told, told=k)
+    require_halves(panel)
     if found.first is None or found.second is None:
         raise DesignError(_NO_HALVES)
     return split_slopes_of(
@@ -165,16 +190,31 @@ def lags_fit(found: LaggedPanel, *, by_halves: bool) -> WithinSlopes:
 _NO_HALVES = "the score from two halves of the answers was not named in reading the panel (halves=…)"
 
 
-def by_halves(panel: LinkedPanel, conf_level: float) -> LadderRung:
-    """Within, each half of the score the instrument of the other."""
+def require_halves(panel: LinkedPanel) -> Floats:
+    """Return the halves of the score; refuse those of another scale, whose slope is per another point.
+
+    Raises
+    ------
+    DesignError
+        If there are none, or they were found not to be of the score.
+    """
     if panel.halves is None:
         raise DesignError(_NO_HALVES)
+    odd = next((check for check in panel.checks if check.name == "halves" and check.passed is False), None)
+    if odd is not None:
+        raise DesignError(f"the two halves are not those of {panel.score_name}. {odd.detail} {odd.remedy}")
+    return panel.halves
+
+
+def by_halves(panel: LinkedPanel, conf_level: float) -> LadderRung:
+    """Within, each half of the score the instrument of the other."""
+    halves = require_halves(panel)
     require_varies_within(panel)
     controls, names, _ = controls_within(panel)
     fit = split_slopes_of(
         panel.outcome,
-        first=panel.halves[:, :1],
-        second=panel.halves[:, 1:],
+        first=halves[:, :1],
+        second=halves[:, 1:],
         controls=controls,
         grid=panel.grid,
         names=[panel.score_name, *names],
@@ -218,6 +258,21 @@ def reliability_within(panel: LinkedPanel) -> float:
     a, b = panel.grid.within(panel.halves).T
     shared, spread = panel.weights @ (a * b), panel.weights @ ((a + b) ** 2 / 4)
     return float(shared / spread)
+
+
+def halves_strength(panel: LinkedPanel) -> float:
+    """Return the clustered F with which one half moves with the other, within; of both ways the lesser."""
+    if panel.halves is None:
+        raise DesignError(_NO_HALVES)
+    controls, names, _ = controls_within(panel)
+    found = []
+    for a, b in ((0, 1), (1, 0)):
+        design = np.column_stack([panel.halves[:, b], controls])
+        fit = within_slopes(
+            panel.halves[:, a], design=design, grid=panel.grid, names=[panel.score_name, *names], told=1
+        )
+        found.append(fit.coefficient[0] ** 2 / fit.covariance[0, 0])
+    return float(min(found))
 
 
 def require_varies_within(panel: LinkedPanel) -> None:
@@ -297,12 +352,12 @@ def rung_of(
 
     over = np.zeros(len(fit.coefficient))
     over[:summed] = 1.0
-    estimate, covariance = float(over @ fit.coefficient), fit.plain_covariance
+    estimate, covariance = float(over @ fit.coefficient), fit.covariance
     error = float(np.sqrt(over @ covariance @ over))
-    g = len(fit.plain)
+    g = len(fit.influence)
     reach = float(stdtrit(g - 1, (1 + conf_level) / 2)) * error
     influence = np.zeros(g if of is None else of)
-    influence[slice(None) if clusters is None else clusters] = fit.plain @ over
+    influence[slice(None) if clusters is None else clusters] = fit.influence @ over
     return LadderRung(
         name=name,
         estimate=estimate,

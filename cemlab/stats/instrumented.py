@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cemlab.errors import DesignError
+from cemlab.stats.joint_tests import joint_f
 from cemlab.stats.within_slopes import Grid, WithinSlopes, by_cluster, slopes_from, within_slopes
 
 Floats = npt.NDArray[np.float64]
@@ -42,36 +43,43 @@ class Instrumented:
     def effective_f(self) -> float:
         """Effective F of the first stage (Montiel Olea & Pflueger 2013); of one instrument, clustered F."""
         pi = self.first.coefficient
-        return float(pi @ self.shared @ pi / np.trace(self.first.plain_covariance @ self.shared))
+        return float(pi @ self.shared @ pi / np.trace(self.first.covariance @ self.shared))
 
     def anderson_rubin(self, slope: npt.ArrayLike) -> Floats:
-        """Return the clustered Anderson–Rubin statistic of each slope (s): chi-squared over its q."""
-        g = len(self.first.plain)
+        """Return the clustered Anderson–Rubin statistic of each slope (s), as Hotelling's F."""
+        q, g = len(self.first.coefficient), len(self.first.influence)
         b = np.atleast_1d(np.asarray(slope, dtype=float))
         left = self.reduced.coefficient - b[:, None] * self.first.coefficient
-        moved = self.reduced.plain - b[:, None, None] * self.first.plain
+        moved = self.reduced.influence - b[:, None, None] * self.first.influence
         spread = np.einsum("sgi,sgj->sij", moved, moved) * (g / (g - 1))
         solved = np.linalg.solve(spread, left[:, :, None])[:, :, 0]
-        return np.asarray((left * solved).sum(axis=1) / left.shape[1])
+        return joint_f((left * solved).sum(axis=1), tested=q, clusters=g)
+
+    def rejects(self, slope: float) -> float:
+        """Return the p-value of the Anderson–Rubin test of one slope."""
+        from scipy.special import fdtrc
+
+        q, g = len(self.first.coefficient), len(self.first.influence)
+        return float(fdtrc(q, g - q, float(self.anderson_rubin(slope)[0])))
 
     def anderson_rubin_set(self, conf_level: float) -> tuple[tuple[float, float], ...]:
         """Return the slopes that the Anderson–Rubin test does not reject, as intervals in order.
 
         One interval where the instruments are strong; two that reach to infinity, or the whole line, where
         they are weak; none where several instruments contradict each other. Compared with F on q and
-        clusters − 1 degrees of freedom.
+        clusters − q degrees of freedom.
         """
         from scipy.special import fdtri
 
-        q, g = len(self.first.coefficient), len(self.first.plain)
-        critical = float(fdtri(q, g - 1, conf_level))
+        q, g = len(self.first.coefficient), len(self.first.influence)
+        critical = float(fdtri(q, g - q, conf_level))
         return self._of_one(critical) if q == 1 else self._of_several(critical)
 
     def _of_one(self, critical: float) -> tuple[tuple[float, float], ...]:
         """Solve (d − b p)² = c (v_d − 2 b v_dp + b² v_p), a square equation in b."""
-        g = len(self.first.plain)
+        g = len(self.first.influence)
         d, p = float(self.reduced.coefficient[0]), float(self.first.coefficient[0])
-        moved = np.column_stack([self.reduced.plain[:, 0], self.first.plain[:, 0]])
+        moved = np.column_stack([self.reduced.influence[:, 0], self.first.influence[:, 0]])
         v = moved.T @ moved * (g / (g - 1)) * critical
         square, half, rest = p * p - v[1, 1], -(d * p - v[0, 1]), d * d - v[0, 0]
         apart = half * half - square * rest
@@ -87,7 +95,7 @@ class Instrumented:
 
     def _of_several(self, critical: float) -> tuple[tuple[float, float], ...]:
         """Look at slopes in all directions and narrow down each crossing of the critical value."""
-        size = float(np.sqrt(self.slope.plain_covariance[0, 0]))
+        size = float(np.sqrt(self.slope.covariance[0, 0]))
         centre = float(self.slope.coefficient[0])
 
         def over(angle: Floats) -> Floats:
@@ -163,8 +171,8 @@ def instrumented(
     if q >= g:
         raise DesignError(f"{q} instruments and {g} clusters; take fewer instruments than clusters")
     design = np.column_stack([instruments, controls])
-    first = _of(within_slopes(score, design=design, grid=grid, names=names), q)
-    reduced = _of(within_slopes(outcome, design=design, grid=grid, names=names), q)
+    first = _of(within_slopes(score, design=design, grid=grid, names=names, told=q), q)
+    reduced = _of(within_slopes(outcome, design=design, grid=grid, names=names, told=q), q)
     within = grid.within(np.column_stack([outcome, score, instruments, controls]))
     left = _beside(within[:, : 2 + q], within[:, 2 + q :], grid.weights)
     y, x, z = left[:, 0], left[:, 1], left[:, 2:]

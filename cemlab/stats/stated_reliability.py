@@ -76,7 +76,9 @@ def reliability_corrected(
     if isinstance(reliability, bool) or not isinstance(reliability, Real) or not 0 < reliability <= 1:
         raise OptionError(f"reliability is {reliability!r}; allowed: a share above 0 and up to 1, e.g. 0.9")
     design = np.column_stack([score, controls])
-    within_slopes(outcome, design=design, grid=grid, names=names)  # refuses what depends on each other
+    within_slopes(
+        outcome, design=design, grid=grid, names=names, told=1
+    )  # refuses what depends on each other
     w = grid.weights
     both = grid.within(np.column_stack([outcome, design]))
     y, x = both[:, 0], both[:, 1:]
@@ -98,4 +100,4 @@ def reliability_corrected(
     scores = weighted * (y - x @ coefficient)[:, None]
     # the variance of the score, of which the error is a share, is estimated too
     scores[:, 0] += coefficient[0] * share * w * squares
-    return slopes_from(coefficient, scores, products, grid), left
+    return slopes_from(coefficient, scores, products, grid, told=1), left

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cemlab.errors import DesignError
+from cemlab.stats.joint_tests import joint_f
 from cemlab.stats.two_way import within_two_ways
 
 Floats = npt.NDArray[np.float64]
@@ -17,6 +18,8 @@ Ints = npt.NDArray[np.int64]
 _FEWEST = 3  # clusters: from fewer no spread between them can be told
 # share of a column left when the others are taken out, below which it is their copy but for rounding
 _COPY = 1e-9
+# share of what tells a direction that is left without a cluster, below which the cluster alone carries it
+_ALONE = 1e-9
 # of the scores' variance within, what the halves must share: below it they agree by little more than chance
 _SHARED = 0.1
 
@@ -49,23 +52,27 @@ class WithinSlopes:
 
     @property
     def plain_covariance(self) -> Floats:
-        """(k, k) clustered as Stata and pyfixest do (Liang & Zeger 1986)."""
+        """(k, k) clustered (Liang & Zeger 1986), as pyfixest with ``ssc(k_fixef="nonnested")`` has it."""
         g = len(self.plain)
         return np.asarray(self.plain.T @ self.plain * (g / (g - 1)))
 
     def wald(self, rows: npt.ArrayLike) -> tuple[float, int, int, float]:
-        """Return F, its degrees of freedom and the p-value of "rows times coefficients are all nought"."""
+        """Return Hotelling's F, its degrees of freedom and the p-value of "rows of coefficients are nought".
+
+        Raises
+        ------
+        DesignError
+            If there are not more clusters than rows.
+        """
         from scipy.special import fdtrc
 
         r = np.atleast_2d(np.asarray(rows, dtype=float))
         moved = r @ self.coefficient
-        q, rest = len(r), len(self.influence) - 1
-        if q > rest:
-            raise DesignError(
-                f"{q} differences cannot be tested jointly with {rest + 1} clusters; test fewer at once"
-            )
-        statistic = float(moved @ np.linalg.solve(r @ self.covariance @ r.T, moved)) / q
-        return statistic, q, rest, float(fdtrc(q, rest, statistic))
+        q, g = len(r), len(self.influence)
+        joint_f(0.0, tested=q, clusters=g)  # refuses more differences than clusters can tell
+        wald = moved @ np.linalg.solve(r @ self.covariance @ r.T, moved)
+        statistic = float(joint_f(wald, tested=q, clusters=g))
+        return statistic, q, g - q, float(fdtrc(q, g - q, statistic))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -92,13 +99,27 @@ class Grid:
         return np.asarray(1 - w / of_unit - w / of_period + w / w.sum())
 
 
-def within_slopes(outcome: Floats, *, design: Floats, grid: Grid, names: Sequence[str]) -> WithinSlopes:
+def within_slopes(
+    outcome: Floats, *, design: Floats, grid: Grid, names: Sequence[str], told: int | None = None
+) -> WithinSlopes:
     """Return least squares of an outcome (m) on columns (m, k), units and periods with levels of their own.
+
+    Parameters
+    ----------
+    outcome, design
+        (m), (m, k).
+    grid
+        Where the rows stand.
+    names
+        (k).
+    told
+        How many of the first columns are asked for, the others being held constant only; all where None.
 
     Raises
     ------
     DesignError
-        If there are fewer than three clusters, or columns depend on each other within units and periods.
+        If there are fewer than three clusters, columns depend on each other within units and periods, or one
+        cluster alone carries a coefficient that is asked for.
 
     Examples
     --------
@@ -115,8 +136,18 @@ def within_slopes(outcome: Floats, *, design: Floats, grid: Grid, names: Sequenc
     weighted = x * grid.weights[:, None]
     products = by_cluster(weighted[:, :, None] * x[:, None, :], grid)
     coefficient = np.linalg.solve(products.sum(axis=0), weighted.T @ y)
-    scores = weighted * (y - x @ coefficient)[:, None]
-    return slopes_from(coefficient, scores, products, grid)
+    left = y - x @ coefficient
+    scores = weighted * left[:, None]
+    if np.ptp(grid.unit) > 0 or np.ptp(grid.period) > 0:
+        return slopes_from(coefficient, scores, products, grid, told=told)
+    # without a cluster the one level of all rows is another: a column of its own keeps account of it
+    x, w = np.column_stack([x, np.ones(len(x))]), grid.weights[:, None]
+    products = by_cluster((w * x)[:, :, None] * x[:, None, :], grid)
+    k = len(coefficient)
+    fit = slopes_from(
+        np.append(coefficient, 0.0), w * x * left[:, None], products, grid, told=told or k, level_in=True
+    )
+    return WithinSlopes(coefficient=coefficient, influence=fit.influence[:, :k], plain=fit.plain[:, :k])
 
 
 def split_slopes_of(
@@ -162,7 +193,7 @@ def split_slopes_of(
     products = by_cluster(wa[:, :, None] * b[:, None, :] + wb[:, :, None] * a[:, None, :], grid)
     coefficient = np.linalg.solve(products.sum(axis=0), (wa + wb).T @ y)
     scores = wa * (y - b @ coefficient)[:, None] + wb * (y - a @ coefficient)[:, None]
-    return slopes_from(coefficient, scores, products, grid)
+    return slopes_from(coefficient, scores, products, grid, told=first.shape[1])
 
 
 def split_quadratic(
@@ -255,28 +286,60 @@ def by_cluster(values: Floats, grid: Grid) -> Floats:
     return np.asarray(sums.reshape(g, *values.shape[1:]), dtype=np.float64)
 
 
-def slopes_from(coefficient: Floats, scores: Floats, products: Floats, grid: Grid) -> WithinSlopes:
+def slopes_from(
+    coefficient: Floats,
+    scores: Floats,
+    products: Floats,
+    grid: Grid,
+    *,
+    told: int | None = None,
+    level_in: bool = False,
+) -> WithinSlopes:
     """Return what each cluster moves the coefficients by, to first order and by leaving it out.
 
     Without the cluster periods have other levels: what is left of a row is that of the others. That is
     exact in a balanced panel; with gaps, each cluster's weight in a period is taken to be its weight in all.
+    `told` as in :func:`within_slopes`; `level_in` where the one level of all rows is among the columns.
     """
     m, periods = len(scores), int(grid.period.max()) + 1
     # the levels of units lie within clusters and cost nothing, as in Stata and pyfixest
-    rest = m - len(coefficient) - periods
+    rest = m - len(coefficient) - periods + level_in
     if rest < 1:
         raise DesignError(f"{m} rows cannot tell {len(coefficient)} coefficients and {periods} periods apart")
     sums, whole = by_cluster(scores, grid), products.sum(axis=0)
     g = len(sums)
     plain = np.linalg.solve(whole, sums.T).T * np.sqrt((m - 1) / rest)
+    kept = np.ones(g) if periods == 1 else 1 - by_cluster(grid.weights, grid) / grid.weights.sum()
+    without, alone = _left_out(whole, kept[:, None, None] * whole - products, sums)
+    if alone[:told].any():
+        raise DesignError("one cluster alone carries a coefficient; without it there is none to tell")
+    influence = np.where(alone, plain, without * ((g - 1) / g))
+    return WithinSlopes(coefficient=coefficient, influence=influence, plain=plain)
+
+
+def _left_out(whole: Floats, others: Floats, sums: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return (g, k) what leaving a cluster out moves, and (k) which coefficients one cluster alone carries.
+
+    What a cluster alone tells, such as the level of its kind, is left as it is; the others do not hang on it.
+    """
     try:
-        kept = np.ones(g) if periods == 1 else 1 - by_cluster(grid.weights, grid) / grid.weights.sum()
-        without = np.linalg.solve(kept[:, None, None] * whole - products, sums[:, :, None])[:, :, 0]
+        root = np.linalg.inv(np.linalg.cholesky(whole))
     except np.linalg.LinAlgError:
-        raise DesignError(
-            "one cluster alone carries a coefficient; without it there is none to tell"
-        ) from None
-    return WithinSlopes(coefficient=coefficient, influence=without * ((g - 1) / g), plain=plain)
+        # halves need not make a matrix with a root
+        try:
+            return np.linalg.solve(others, sums[:, :, None])[:, :, 0], np.zeros(len(whole), dtype=bool)
+        except np.linalg.LinAlgError:
+            return np.zeros_like(sums), np.ones(len(whole), dtype=bool)
+    share, vectors = np.linalg.eigh(root @ others @ root.T)
+    gone = np.abs(share) <= _ALONE
+    turned = np.einsum("gij,gi->gj", vectors, sums @ root.T)
+    moved = np.divide(turned, share, out=np.zeros_like(turned), where=~gone)
+    without = np.asarray(np.einsum("gij,gj->gi", vectors, moved) @ root, dtype=np.float64)
+    if not gone.any():
+        return without, np.zeros(len(whole), dtype=bool)
+    size = np.sqrt(np.diag(whole))
+    touched = np.abs(np.einsum("ji,gjk->gik", root, vectors)) * size[:, None] * gone[:, None, :]
+    return without, np.asarray((touched > np.sqrt(_ALONE)).any(axis=(0, 2)))
 
 
 def _refuse_copies(within: Floats, raw: Floats, grid: Grid, names: Sequence[str]) -> None:
