@@ -105,7 +105,7 @@ def _fees(company: Company) -> linkage.FeeEffect:
         as_of=company.as_of,
         customers=company.table("customers"),
     )
-    return linkage.fee_effect(due)
+    return linkage.fee_effect(due, by_lot=True)
 
 
 def _fee(company: Company, *, at: int) -> Estimate:
@@ -234,7 +234,7 @@ LINKAGE: tuple[Row, ...] = (
         "% of lifetime value",
         _elasticity,
         _true_elasticity,
-        "A shifted beta geometric is not how Halden's customers leave, and its interval does not know that.",
+        "A shifted beta geometric is not how Halden's customers leave; for this figure it comes near enough.",
     ),
     _row(
         "A fee, charged against waived by lot",
