@@ -180,6 +180,8 @@ def edited(**columns):
         ),
         (DesignError, "in one cluster", edited(all=1), {"cluster": "all"}),
         (DesignError, "nothing can be compared|none of", edited(cx=np.nan), {}),
+        (DesignError, "nothing can be compared", edited(month=pd.NaT), {}),
+        (DesignError, "nothing can be compared", edited(shop=pd.array([None] * 360, dtype="string")), {}),
     ],
 )
 def test_misuse_is_refused(error, message, frame, given):

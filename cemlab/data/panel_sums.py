@@ -131,7 +131,7 @@ class _Reader:
         """Pass over the panel once, a few units at a time."""
         for part in range(-(-self.numbers["u"].size // self.units_held)):
             block = self.kept or self._grid(self._taken_up(part), part)
-            step = max(_AT_ONCE // block.weight.shape[1], 1)
+            step = max(_AT_ONCE // max(block.weight.shape[1], 1), 1)
             for first in range(0, len(block.weight), step):
                 some = slice(first, first + step)
                 yield PanelBlock(
@@ -186,7 +186,7 @@ class _Reader:
             rows_read += at.size
         if np.count_nonzero(planes[self.columns]) < rows_read:
             self._refuse_twice()
-        grid = planes.reshape(-1, n, t)
+        grid = planes.reshape(self.planes, n, t)
         return PanelBlock(
             weight=grid[self.columns],
             values=grid[: self.columns],
