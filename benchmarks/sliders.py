@@ -293,7 +293,7 @@ def fee_picture(company: Any) -> Any:
 
     contracts = company.table("subscriptions")
     due = linkage.fees_due(company.table("fees"), subscriptions=contracts, as_of=company.as_of)
-    return fee_explorer(linkage.fee_effect(due), margin=25.0)
+    return fee_explorer(linkage.fee_effect(due, by_lot=True), margin=25.0)
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def counted(n=(1000, 1000), left=(80, 120), other=(20, 20), never=(8000, 3000), 
 
 def test_the_difference_is_newcombes():
     # Newcombe (1998), table II, method 10: 56 of 70 against 48 of 80 gives .0524 to .3339
-    found = fee_effect(counted(n=(80, 70), left=(48, 56), other=(0, 0)))
+    found = fee_effect(counted(n=(80, 70), left=(48, 56), other=(0, 0)), by_lot=True)
     row = found.by_lot
     assert [row[name] for name in ("estimate", "conf_low", "conf_high")] == pytest.approx(
         [0.2, 0.0524, 0.3339], abs=5e-5
@@ -156,20 +156,23 @@ def test_the_difference_is_newcombes():
 
 
 def test_what_is_told_of_a_sound_lot():
-    found = fee_effect(counted())
+    found = fee_effect(counted(), by_lot=True)
     assert found.evidence.grade == "experiment"
     assert not found.evidence.failed
     assert "is the effect of the fee" in found.narrative()
     assert "-7.5 points" in found.narrative()
     assert "the other way round" in found.narrative()
     assert found.chart.claim == "Charging a fee changes the share that leaves by +4.0 points"
-    assert "not settled" in fee_effect(counted(left=(80, 90))).chart.claim
+    assert "not settled" in fee_effect(counted(left=(80, 90)), by_lot=True).chart.claim
     assert "+4.0 points" in found.to_markdown().replace("\\", "")
     # nobody without a fee: the naive comparison is not to be had, the other one is
-    alone = fee_effect(counted(never=(0, 0)))
+    alone = fee_effect(counted(never=(0, 0)), by_lot=True)
     assert np.isnan(alone.naive["estimate"])
     assert alone.by_lot["estimate"] == found.by_lot["estimate"]
-    assert "not estimable" in alone.narrative()
+    assert "Everybody had a fee" in alone.narrative()
+    assert "nan" not in alone.narrative()
+    assert "not estimable" in alone.summary["difference"].iloc[1]
+    assert "nan" not in alone.summary.to_string()
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,7 @@ def test_what_is_told_of_a_sound_lot():
     ],
 )
 def test_where_no_lot_decided_no_effect_is_claimed(counts, failed):
-    found = fee_effect(counts)
+    found = fee_effect(counts, by_lot=True)
     assert [check.name for check in found.evidence.failed] == [failed]
     assert found.evidence.grade == "association"
     assert "common reason" in found.narrative()
@@ -195,11 +198,52 @@ def test_where_no_lot_decided_no_effect_is_claimed(counts, failed):
 
 def test_a_lot_of_another_share_is_sound_where_that_was_the_design():
     assert (
-        fee_effect(counted(n=(700, 1300), left=(56, 156)), charged_share=0.65).evidence.grade == "experiment"
+        fee_effect(counted(n=(700, 1300), left=(56, 156)), by_lot=True, charged_share=0.65).evidence.grade
+        == "experiment"
     )
-    few = counted(months=[[4, 4]], plans=[[4, 4]])
-    undecided = [check.name for check in fee_effect(few).evidence.checks if check.passed is None]
+    few = counted(months=[[4, 4]] * 2, plans=[[4, 4]])
+    told = fee_effect(few, by_lot=True)
+    undecided = [check.name for check in told.evidence.checks if check.passed is None]
     assert undecided == ["same share in every month", "balance of traits"]
+    # in one month there is one chance
+    assert fee_effect(counted(months=[[1000, 1000]]), by_lot=True).evidence.grade == "experiment"
+    # what could not be looked at bears nothing out
+    assert told.evidence.grade == "association"
+    assert "too few to check the lot" in told.narrative()
+
+
+def test_without_a_lot_stated_there_is_no_experiment():
+    """Who waives for those who threaten to go leaves counts like those of a lot."""
+    found = fee_effect(counted())
+    assert found.evidence.grade == "association"
+    assert not found.evidence.failed
+    assert "Nobody stated that a lot decided" in found.narrative()
+    assert "effect" not in found.narrative()
+    assert "by lot" not in found.evidence.design
+    stated = fee_effect(counted(), by_lot=True).evidence.assumptions[0]
+    assert stated == "A lot decided, as stated; the checks do not speak against it."
+    # 24 charged and 20 waived: nothing of a lot could be seen to fail
+    few = fee_effect(counted(n=(20, 24), left=(2, 4), other=(0, 0)), by_lot=True)
+    assert few.evidence.grade == "association"
+    assert {check.passed for check in few.evidence.checks} == {None}
+    # but what speaks against it does so at any size
+    assert (
+        not fee_effect(counted(n=(20, 90), other=(0, 0), left=(2, 4)), by_lot=True).evidence.checks[0].passed
+    )
+
+
+def test_the_checks_see_what_they_are_said_to_see():
+    """From 400 fees on, halves charged 20 points apart are found four times in five."""
+    rng = np.random.default_rng(1)
+    ups = rng.binomial(200, [0.6, 0.4], (100, 2))
+    found = [
+        fee_effect(counted(
+            n=(400 - up.sum(), up.sum()), left=(9, 9), other=(9, 9), plans=[[200 - u, u] for u in up.tolist()]
+        )).evidence.checks[2].passed is False
+        for up in ups
+    ]  # fmt: skip
+    # 0.8 less four standard errors of 100 draws
+    assert np.mean(found) > 0.8 - 4 * np.sqrt(0.16 / 100)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +257,7 @@ def test_a_lot_of_another_share_is_sound_where_that_was_the_design():
         ),
         (counted(), {"charged_share": 1.0}, OptionError, "charged_share is 1.0"),
         (counted(), {"charged_share": True}, OptionError, "charged_share is True"),
+        (counted(), {"by_lot": "yes"}, OptionError, "by_lot is 'yes'"),
         (counted(), {"conf_level": 2}, OptionError, "conf_level"),
     ],
 )
@@ -228,7 +273,7 @@ def test_one_arm_alone_is_refused():
 
 
 def test_the_money_by_hand():
-    known = fee_effect(counted())
+    known = fee_effect(counted(), by_lot=True)
     found = net_of_fees(known, margin=20.0, months=24.0)
     low, high = (float(known.by_lot[name]) for name in ("conf_low", "conf_high"))
     rows = found.table.set_index("quantity")[["estimate", "conf_low", "conf_high"]].to_numpy().tolist()
@@ -245,15 +290,21 @@ def test_the_money_by_hand():
     assert [
         next(word for word in ("more than", "Whether", "less than") if word in claim) for claim in claims
     ] == ["more than", "Whether", "less than"]
-    kind = net_of_fees(fee_effect(counted(left=(120, 100))), margin=20.0, months=24.0)
-    assert "any fee pays" in kind.narrative()
+    kind = net_of_fees(fee_effect(counted(left=(120, 80)), by_lot=True), margin=20.0, months=24.0)
+    assert "so any fee pays" in kind.narrative()
+    alike = net_of_fees(fee_effect(counted(left=(80, 79)), by_lot=True), margin=20.0, months=24.0)
+    assert "any fee pays" not in alike.narrative()
+    assert "not settled" in alike.narrative()
+    assert f"up to {alike.table['conf_high'][3]:.2f} EUR" in alike.narrative()
+    unlike = net_of_fees(fee_effect(counted(left=(120, 80))), margin=20.0, months=24.0)
+    assert "any fee pays" not in unlike.narrative()
     assert (kind.table["conf_low"] <= kind.table["conf_high"]).all()
 
 
 @pytest.mark.parametrize("wrong", [{"margin": -1.0}, {"months": np.inf}, {"fee": "30"}, {"margin": True}])
 def test_money_that_cannot_be_is_refused(wrong):
     with pytest.raises(OptionError, match=next(iter(wrong))):
-        net_of_fees(fee_effect(counted()), **{"margin": 20.0, "months": 24.0, **wrong})
+        net_of_fees(fee_effect(counted(), by_lot=True), **{"margin": 20.0, "months": 24.0, **wrong})
 
 
 def test_the_planted_points_are_covered_as_often_as_promised():
@@ -265,7 +316,7 @@ def test_the_planted_points_are_covered_as_often_as_promised():
     hit = ((gap.conf_low <= points) & (points <= gap.conf_high)).sum()
     # so many of 4,000 intervals of 95 % hold the truth but once in a thousand times, either way
     assert stats.binom.ppf(0.0005, n, 0.95) <= hit <= stats.binom.ppf(0.9995, n, 0.95)
-    row = fee_effect(counted(n=(4_000 - charged[0], charged[0]), left=(other[0], own[0]))).by_lot
+    row = fee_effect(counted(n=(4_000 - charged[0], charged[0]), left=(other[0], own[0])), by_lot=True).by_lot
     assert [row[name] for name in ("estimate", "conf_low", "conf_high")] == [part[0] for part in gap]
 
 
@@ -280,7 +331,7 @@ def test_halden_is_found_and_the_naive_comparison_is_upside_down():
         customers=ibis.memtable(member_tables.customers(halden.world, network, members)),
         as_of=LAST,
     )
-    found = fee_effect(due)
+    found = fee_effect(due, by_lot=True)
     assert found.evidence.grade == "experiment"
     assert due.n_used == lives.fee_due.sum()
     # four standard errors, each of about a point

@@ -9,7 +9,7 @@ import pytest
 from cemlab import linkage
 from cemlab.errors import OptionError
 from cemlab.evidence import Evidence
-from cemlab.linkage.fees import FeeEffect
+from cemlab.linkage.fees_result import FeeEffect
 from cemlab.markup import number
 from cemlab.present.widgets import (
     confounder_explorer,

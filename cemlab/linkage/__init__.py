@@ -10,7 +10,8 @@ from cemlab.data.tenure_counts import tenure_counts
 from cemlab.linkage.at_scale import ValueAtScale, value_at_scale
 from cemlab.linkage.elasticities import Elasticities, elasticities
 from cemlab.linkage.errors_beside import ErrorsBeside, errors_beside
-from cemlab.linkage.fees import FeeEffect, NetOfFees, fee_effect, net_of_fees
+from cemlab.linkage.fees import fee_effect, net_of_fees
+from cemlab.linkage.fees_result import FeeEffect, NetOfFees
 from cemlab.linkage.influence import Influence, slope_without_each
 from cemlab.linkage.instrument import InstrumentValue, instrument_value
 from cemlab.linkage.intent import IntentAgainstBehaviour, intent_against_behaviour

@@ -8,7 +8,8 @@ from typing import cast
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.linkage.fees import FeeEffect, net_of_fees
+from cemlab.linkage.fees import net_of_fees
+from cemlab.linkage.fees_result import FeeEffect
 from cemlab.linkage.ladder_result import Ladder
 from cemlab.linkage.value import PricedPoints, Rung, priced_points
 from cemlab.markup import amount
