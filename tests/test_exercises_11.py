@@ -13,7 +13,7 @@ from cemlab.simulate.oracle import Oracle
 
 @pytest.fixture(scope="module")
 def company():
-    return simulate.company()
+    return simulate.company(customers=5000)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_intention_is_held_against_who_stayed_answer_by_answer(company):
     gone = (end <= both["date"] + days) & both["cause"].isin(["competitor", "price"])
     stayed = (~gone[there]).groupby(both.loc[there, "answer"]).min()
     stated = both[there].groupby("answer")["intent"].first()
-    # sums of ten thousand numbers in another order
+    # sums of thousands of numbers in another order
     truth = checking.find("11.3").truth(company)
     assert truth == pytest.approx(stayed.mean() - stated.mean(), abs=1e-9)
     assert traps("11.3", company)["the share that stayed"] == pytest.approx(stayed.mean(), abs=1e-9)

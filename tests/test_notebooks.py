@@ -28,6 +28,8 @@ PLAN = "01-segmentation-to-strategy"
 SAVES = "05-save-teams"
 # the one on the panel of branches, whose second act needs no tables of a company
 TRAINING = "09-front-line-training"
+# the one on what a point is worth, whose second act is the user's folder
+VALUE = "11-cx-to-profit"
 # the one on the money of it, whose second act needs no tables either
 CASE = "12-cfo-case"
 
@@ -153,6 +155,21 @@ def test_training_offline_on_a_users_folder_with_branches_and_dates_alone(tmp_pa
     # those who stay and their discretion are told as missing, and both published studies
     assert page.count("The tables for this are not in your folder.*") == 2 + 1  # the code holds it once
     assert page.count("The published study is not in the cache") == 2 + 2
+
+
+@pytest.mark.notebooks
+def test_values_a_point_on_a_users_folder_without_training_surveys_or_fees(own, tmp_path):
+    kept = ("branch_month", "branches", "customers", "subscriptions", "transactions")
+    for path in own.iterdir():
+        if path.suffix in (".parquet", ".json") and path.stem not in kept:
+            path.unlink()
+    (report,) = runner.run([VALUE], out=tmp_path / "out", data=own, quick=True)
+    page = executed(report)
+    assert marks(page) == ["Not marked"] * check_cells(VALUE)
+    assert "Own: the tables that are there" in page
+    assert "Missing in this folder: training, surveys, fees." in page
+    # instrument, intentions, the customers' view, the silent, twice fees, an exercise; the code has it once
+    assert page.count("The tables for this are not in your folder.*") == 7 + 1
 
 
 @pytest.mark.notebooks
