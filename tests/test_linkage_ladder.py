@@ -11,7 +11,11 @@ import pytest
 
 from cemlab.errors import DesignError, OptionError
 from cemlab.linkage import instrument_value, lag_profile, linked_panel, value_of_a_point
+from cemlab.linkage.ladder_words import few_clusters_check, interval_words
+from cemlab.linkage.lagged import lagged
+from cemlab.linkage.rungs import by_halves
 from cemlab.stats.instrumented import instrumented
+from cemlab.stats.joint_tests import found_alike, joint_f
 from cemlab.stats.least_squares import least_squares
 from cemlab.stats.stated_reliability import reliability_corrected
 from cemlab.stats.within_slopes import Grid, within_slopes
@@ -238,8 +242,6 @@ def test_lags_reach_over_no_gap_and_into_no_other_branch():
         [(u, t, float(u * 100 + t) + (t % 3), 1.0 * t * t + u * t) for u in range(4) for t in range(8)],
         columns=["branch", "month", "cx", "profit"],
     )
-    from cemlab.linkage.lagged import lagged
-
     linked = linked_panel(frame[~((frame["branch"] == 2) & (frame["month"] == 3))], outcome="profit")
     found = lagged(linked, 2)
     rows = list(zip(found.panel.unit.tolist(), (found.panel.period + 2).tolist(), strict=True))
@@ -346,3 +348,181 @@ def test_a_stated_reliability_is_a_share_and_cannot_eat_the_score():
             value_of_a_point(linked, reliability=odd)
     told = value_of_a_point(linked, reliability=0.4).missing[RELIABILITY]
     assert "leaves 0% of what varies of cx" in told
+
+
+def drawn(rng, clusters: int, periods: int, columns: int) -> tuple[Grid, np.ndarray, np.ndarray]:
+    """Columns and an outcome that know nothing of each other."""
+    unit, period = np.divmod(np.arange(clusters * periods), periods)
+    grid = Grid(unit=unit, period=period, cluster=unit, weights=np.ones(len(unit)))
+    return grid, rng.normal(size=(len(unit), columns)), rng.normal(size=len(unit))
+
+
+def test_many_differences_are_rejected_as_seldom_as_the_level_says_with_few_clusters():
+    rng = np.random.default_rng(8)
+    repetitions, found, sets = 60, 0, 0
+    for _ in range(repetitions):
+        grid, columns, outcome = drawn(rng, 12, 10, 8)
+        fit = within_slopes(outcome, design=columns, grid=grid, names="abcdefgh")
+        f, q, rest, p = fit.wald(np.eye(8))
+        assert (q, rest) == (8, 4)
+        found += p < 0.05
+        moved = instrumented(
+            outcome,
+            score=columns[:, 0] + rng.normal(size=len(outcome)),
+            instruments=columns,
+            controls=np.empty((len(outcome), 0)),
+            grid=grid,
+            names="abcdefgh",
+        )
+        sets += moved.rejects(0.0) < 0.05
+    # 5 % of 60 are 3, with an error of 1.7; F on 8 and 11 degrees of freedom rejected 28
+    assert max(found, sets) <= 9
+    # by hand: of one row the square of t
+    f, q, rest, p = fit.wald(np.eye(8)[:1])
+    assert f == pytest.approx(fit.coefficient[0] ** 2 / fit.covariance[0, 0], rel=1e-12)
+    assert (q, rest) == (1, 11)
+    grid, columns, outcome = drawn(rng, 4, 20, 4)
+    few = within_slopes(outcome, design=columns, grid=grid, names="abcd")
+    with pytest.raises(DesignError, match="4 differences cannot be tested jointly with 4 clusters"):
+        few.wald(np.eye(4))
+    assert np.isnan(found_alike(np.eye(3), clusters=5))
+
+
+def test_what_would_have_been_found_is_found_four_times_in_five():
+    rng = np.random.default_rng(4)
+    clusters, q = 15, 4
+    moved = rng.normal(size=(2_000, clusters, q)) @ np.linalg.cholesky(np.eye(q) + 0.5).T
+    mean = moved.mean(axis=1)
+    spread = np.einsum("rgi,rgj->rij", moved - mean[:, None], moved - mean[:, None]) / clusters
+    spread /= clusters - 1
+    # of one covariance it is a draw; what they tell on average is what holds
+    size = float(np.mean([found_alike(one, clusters=clusters) ** -2 for one in spread[:200]])) ** -0.5
+    shifted = mean + size
+    wald = np.einsum("ri,ri->r", shifted, np.linalg.solve(spread, shifted[:, :, None])[:, :, 0])
+    from scipy.special import fdtrc
+
+    power = np.mean(fdtrc(q, clusters - q, joint_f(wald, tested=q, clusters=clusters)) < 0.05)
+    # an error of .009 by the draws and some .02 by the size told
+    assert power == pytest.approx(0.8, abs=0.05)
+
+
+def test_one_branch_of_great_weight_widens_the_interval_and_counts_for_less():
+    rng = np.random.default_rng(3)
+    covered = 0
+    for _ in range(40):
+        frame = pd.DataFrame(np.argwhere(np.ones((30, 8))), columns=["branch", "month"])
+        true, error = rng.normal(size=(2, 30, 8))
+        for t in range(1, 8):
+            error[:, t] = 0.7 * error[:, t - 1] + 0.7 * error[:, t]
+        frame["a"], frame["b"] = true.ravel() + 0.8 * rng.normal(size=(2, 240))
+        frame["cx"] = (frame["a"] + frame["b"]) / 2
+        frame["margin"] = (true + error).ravel()
+        frame["size"] = np.where(frame["branch"] == 0, 50.0, 1.0)
+        linked = linked_panel(frame, outcome="margin", halves=("a", "b"), weights="size")
+        rung = by_halves(linked, 0.95)
+        covered += rung.conf_low <= 1 <= rung.conf_high
+    # 95 % of 40 are 38 with an error of 1.4; first-order errors covered 26
+    assert covered >= 34
+    check = few_clusters_check(linked)
+    assert check.passed is None  # though 30 are enough where they are alike
+    assert "30 clusters, worth 2 of like weight" in check.detail  # 79² / (50² + 29) = 2.5
+    assert few_clusters_check(linked_panel(frame, outcome="margin")).passed
+
+
+def test_leaving_a_cluster_out_is_leaving_it_out_and_what_it_alone_tells_stays_held():
+    rng = np.random.default_rng(6)
+    unit = np.arange(40) // 5
+    x = rng.normal(size=(40, 2)) + unit[:, None] / 2
+    y = x @ [1.0, 2.0] + unit + rng.normal(size=40)
+    weights = np.where(unit == 0, 20.0, 1 + unit / 8)
+    one = np.zeros(40, dtype=np.int64)
+
+    def fitted(rows, columns, **options):
+        cluster = np.unique(unit[rows], return_inverse=True)[1]
+        grid = Grid(unit=one[rows], period=one[rows], cluster=cluster, weights=weights[rows])
+        return within_slopes(
+            y[rows], design=columns[rows], grid=grid, names="abc"[: columns.shape[1]], **options
+        )
+
+    whole = fitted(slice(None), x)
+    own = np.column_stack([x, unit == 3])
+    held = fitted(slice(None), own, told=2)
+    for cluster in range(8):
+        rows = unit != cluster
+        moved = (whole.coefficient - fitted(rows, x).coefficient) * 7 / 8
+        assert whole.influence[cluster] == pytest.approx(moved, rel=1e-9)
+    # without cluster 3 nothing is left of the column that is its own
+    moved = (held.coefficient[:2] - fitted(unit != 3, x).coefficient) * 7 / 8
+    assert held.influence[3, :2] == pytest.approx(moved, rel=1e-9)
+    with pytest.raises(DesignError, match="one cluster alone carries"):
+        fitted(slice(None), own)
+
+
+def test_instruments_that_contradict_each_other_tell_no_figure():
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(np.argwhere(np.ones((40, 12))), columns=["branch", "month"])
+    frame["lot"], frame["price"] = rng.normal(size=(2, 480))
+    frame["cx"] = frame["lot"] + frame["price"] + rng.normal(size=480)
+    frame["margin"] = (
+        2 * frame["lot"] - 2 * frame["price"] + rng.normal(size=480)
+    )  # 2 of one, −2 of the other
+    linked = linked_panel(frame, outcome="margin", instruments=["lot", "price"])
+    found = instrument_value(linked, exclusion="By lot.")
+    assert found.contradicted
+    assert found.strong
+    assert found.evidence.grade == "association"
+    assert "contradict each other" in found.narrative()
+    assert "contradict each other" in found.chart.claim
+    assert found.summary["estimate"].tolist()[-1] == "not told"
+    assert found.summary["interval"].tolist()[-1].startswith("none")
+    assert list(found.chart.frame["name"]) == [WITHIN]
+    ladder = value_of_a_point(linked, exclusion="By lot.")
+    assert "lot and price contradict each other" in ladder.missing["instrument"]
+    assert "( to" not in ladder.narrative()
+    assert value_of_a_point(linked, instrument="lot", exclusion="By lot.").rung("instrument").grade == (
+        "quasi-experiment"
+    )
+    # a weak instrument: its interval has no end, and is told in words
+    frame["lot"] = rng.normal(size=480)
+    weak = value_of_a_point(linked_panel(frame, outcome="margin", instruments=["lot"]))
+    told = weak.summary.set_index("rung").loc["instrument", "interval"]
+    assert np.isinf(weak.rung("instrument").conf_high)
+    assert told == interval_words(weak.rung("instrument").intervals)
+    assert f"({told}, design grade" in weak.narrative()
+
+
+def test_lags_are_held_against_the_same_rows():
+    frame = gaps(3)
+    linked = linked_panel(frame, outcome="profit")
+    row = value_of_a_point(linked, lags=2).table.set_index("rung").loc["lags"]
+    part = lagged(linked, 2).panel
+    on_these = value_of_a_point(part).rung(WITHIN)
+    assert on_these.n == row["n"] < len(linked.outcome)
+    assert row["change"] == pytest.approx(row["estimate"] - on_these.estimate, rel=1e-9)
+    assert f"on the same {on_these.n:,} rows" in row["what_changed"]
+
+
+def test_two_periods_make_a_ladder_without_lags():
+    frame = gaps(4, periods=2)
+    ladder = value_of_a_point(linked_panel(frame, outcome="profit"))
+    assert set(ladder.rungs) == {"pooled", WITHIN}
+    assert "leaves one of the panel's 2" in ladder.missing["lags"]
+
+
+def test_weak_halves_are_told_and_halves_of_another_scale_make_no_rung():
+    strengths = {}
+    for error in (0.5, 3.0):
+        rng = np.random.default_rng(1)
+        frame = pd.DataFrame(np.argwhere(np.ones((20, 10))), columns=["branch", "month"])
+        true = rng.normal(size=200)
+        frame["a"], frame["b"] = true + error * rng.normal(size=(2, 200))
+        frame["cx"], frame["margin"] = (frame["a"] + frame["b"]) / 2, true + rng.normal(size=200)
+        checks = value_of_a_point(linked_panel(frame, outcome="margin", halves=("a", "b"))).evidence.checks
+        strengths[error] = next(c.passed for c in checks if c.name == "strength of the halves")
+    # by hand: the halves correlate by 1 / 1.25 in one and by 1 / 10 in the other, F some 350 and 2
+    assert strengths == {0.5: True, 3.0: False}
+    frame["a"], frame["b"] = true + 0.3 * rng.normal(size=(2, 200))
+    frame["cx"] = (frame["a"] + frame["b"]) / 20
+    tenfold = value_of_a_point(linked_panel(frame, outcome="margin", halves=("a", "b")), reliability=0.9)
+    assert "move by 10.00" in tenfold.missing[HALVES].replace("moves", "move")
+    assert tenfold.end.name == RELIABILITY

@@ -20,6 +20,7 @@ from cemlab.linkage import (
 )
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.rung_columns import rung_columns, slope_of
+from cemlab.markup import number
 from cemlab.simulate.opening import halden_of
 
 
@@ -124,6 +125,18 @@ def test_leads_hold_their_level_and_find_money_that_pays_for_experience():
     # left in the score, its error makes the next month stand in for this one
     assert rejected["noisy"] > 0.5 * repetitions
     assert rejected["reverse"] > 0.9 * repetitions
+
+
+def test_what_leads_would_have_to_be_is_by_the_joint_test_at_the_level_asked():
+    money, score = np.random.default_rng(2).standard_normal((2, 12, 12))
+    found = [placebo_leads(panel(money, score), leads=3, lags=1, level=level) for level in (0.05, 0.01)]
+    size = [each.joint["lead_found"].iloc[0] for each in found]
+    assert size[1] > size[0]
+    errors = found[0].table.loc[found[0].table["tested"], "std_error"]
+    # three leads together need less of each than one alone, whose 2.8 standard errors are found; but F on 3
+    # and 9 degrees of freedom asks more than chi-squared, by which sqrt(10.9 / 3) = 1.9 of each would do
+    assert 1.9 * errors.min() < size[0] < 1.6 * 2.8 * errors.max()
+    assert f"Leads of {number(size[0])} each would have been found" in found[0].narrative()
 
 
 def test_leads_of_a_panel_with_a_gap_are_those_of_regressions_on_dummies():

@@ -203,7 +203,7 @@ def instrument_value(
     The set is by Hotelling's F on q instruments and clusters − q degrees of freedom, with what leaving out
     each cluster moves. The exclusion cannot be tested with one instrument. Training that takes hours and
     money changes profit by other ways than experience: take what customers bring (margin a customer), not
-    profit. Of a score whose worth differs between units, the value is that of those whom the instrument moves.
+    profit. Of a score whose worth differs between units, it is that of those whom the instrument moves.
 
     References
     ----------

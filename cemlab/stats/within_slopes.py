@@ -327,19 +327,19 @@ def _left_out(whole: Floats, others: Floats, sums: Floats) -> tuple[Floats, npt.
     except np.linalg.LinAlgError:
         # halves need not make a matrix with a root
         try:
-            return np.linalg.solve(others, sums[:, :, None])[:, :, 0], np.zeros(len(whole), dtype=bool)
+            solved = np.linalg.solve(others, sums[:, :, None])[:, :, 0]
+            return np.asarray(solved, dtype=np.float64), np.zeros(len(whole), dtype=np.bool_)
         except np.linalg.LinAlgError:
-            return np.zeros_like(sums), np.ones(len(whole), dtype=bool)
+            return np.zeros_like(sums), np.ones(len(whole), dtype=np.bool_)
     share, vectors = np.linalg.eigh(root @ others @ root.T)
     gone = np.abs(share) <= _ALONE
     turned = np.einsum("gij,gi->gj", vectors, sums @ root.T)
     moved = np.divide(turned, share, out=np.zeros_like(turned), where=~gone)
     without = np.asarray(np.einsum("gij,gj->gi", vectors, moved) @ root, dtype=np.float64)
-    if not gone.any():
-        return without, np.zeros(len(whole), dtype=bool)
     size = np.sqrt(np.diag(whole))
     touched = np.abs(np.einsum("ji,gjk->gik", root, vectors)) * size[:, None] * gone[:, None, :]
-    return without, np.asarray((touched > np.sqrt(_ALONE)).any(axis=(0, 2)))
+    alone: npt.NDArray[np.bool_] = np.asarray((touched > np.sqrt(_ALONE)).any(axis=(0, 2)), dtype=np.bool_)
+    return without, alone
 
 
 def _refuse_copies(within: Floats, raw: Floats, grid: Grid, names: Sequence[str]) -> None:
