@@ -57,10 +57,6 @@ class KeyNumbers:
 
         return np.asarray(pc.index_in(column, value_set=self.values).fill_null(0)).astype(np.int64)
 
-    def value(self, number: int) -> Any:
-        """Return the value of a number."""
-        return number + (self.least or 0) if self.values is None else self.values[number].as_py()
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RowBlock:
@@ -108,23 +104,18 @@ class RegressionRows:
         listed = values.column(0).combine_chunks()
         return KeyNumbers(least=None, values=listed, size=len(listed))
 
-    def blocks(
-        self, numbers: Mapping[str, KeyNumbers], *, table: ir.Table | None = None
-    ) -> Iterator[RowBlock]:
+    def blocks(self, numbers: Mapping[str, KeyNumbers]) -> Iterator[RowBlock]:
         """Read rows in order, those with something missing left out and counted.
 
-        A block is made ready while the one before is worked on. It is the reader's to change.
+        The next batch is fetched while a block is worked on. A block is the reader's to change.
 
         Raises
         ------
         DataError
             If a number is infinite or beyond all reckoning, or a weight not above nought.
         """
-        return _one_ahead(self._blocks(numbers, table=table))
-
-    def _blocks(self, numbers: Mapping[str, KeyNumbers], *, table: ir.Table | None) -> Iterator[RowBlock]:
         roles = [role for role in self.called if role == "y" or role.startswith("x")]
-        for batch in batches(self.table if table is None else table, rows_at_once=_ROWS_AT_ONCE):
+        for batch in _one_ahead(batches(self.table, rows_at_once=_ROWS_AT_ONCE)):
             if not batch.num_rows:
                 continue
             values = np.empty((len(roles), batch.num_rows))
@@ -213,13 +204,13 @@ def regression_rows(
     return RegressionRows(table=picked, called={**measured, **keys})
 
 
-def _one_ahead(blocks: Iterator[RowBlock]) -> Iterator[RowBlock]:
-    """Yield blocks, the next of which is fetched meanwhile; the engine and NumPy both let go of Python."""
+def _one_ahead(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield batches, the next of which is fetched meanwhile; the engine and NumPy both let go of Python."""
     with ThreadPoolExecutor(max_workers=1) as reader:
-        coming = reader.submit(next, blocks, None)
-        while (block := coming.result()) is not None:
-            coming = reader.submit(next, blocks, None)
-            yield block
+        coming = reader.submit(next, found, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, found, None)
+            yield batch
 
 
 def _check(table: ir.Table, measured: Mapping[str, str], keys: Mapping[str, str]) -> None:
