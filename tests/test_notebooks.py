@@ -35,7 +35,7 @@ CASE = "12-cfo-case"
 
 
 def test_the_series_so_far():
-    assert sorted(NAMES) == ["00-what-are-we-changing", PLAN, *TWO_ACTS, SAVES, TRAINING, CASE]
+    assert sorted(NAMES) == ["00-what-are-we-changing", PLAN, *TWO_ACTS, SAVES, TRAINING, VALUE, CASE]
 
 
 @pytest.mark.parametrize("name", NAMES)
