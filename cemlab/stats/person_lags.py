@@ -20,6 +20,11 @@ Ints = npt.NDArray[np.int64]
 _FEWEST_GROUPS = 5  # from fewer, leaving one out tells nothing of the spread
 _ROUNDS = 500
 _NEAR = 1e-10
+_ROUNDING = 1e-12  # share of the largest value below which what varies is rounding
+_STILL = (
+    "the score does not vary within persons and periods, or what its two measures share is no more than "
+    "chance; what it adds cannot be told"
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,6 +47,8 @@ class PersonLags:
         Persons with two periods or more after their first, and their rows.
     length
         Mean number of rows of a person.
+    shared
+        Correlation of what is new in a period between two persons of a group.
     """
 
     memory: float
@@ -52,6 +59,7 @@ class PersonLags:
     n_persons: int
     n_rows: int
     length: float
+    shared: float
 
 
 def person_lags(
@@ -64,6 +72,7 @@ def person_lags(
     group: npt.ArrayLike,
     halves: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     feedback: float = 0.0,
+    staff: float = 1.0,
 ) -> PersonLags:
     """Estimate what persons carry over from the last period, and what their group's score then adds.
 
@@ -82,7 +91,12 @@ def person_lags(
         Two measures (m) of `score` with independent errors; without them it counts as free of error.
     feedback
         What a unit of one person's outcome adds to the group's score in the same period. Through it a
-        person's shock reaches the score that follows, and the spells' means hold that too.
+        person's shock reaches the score that follows, and the spells' means hold that too. What it adds fades
+        as the person's own mood does.
+    staff
+        Persons of a group who add so much each. Where moods are shared, a person's shock comes with those of
+        the others, and the score answers to all of them: `feedback` then counts 1 + (staff − 1) × the
+        correlation of persons' shocks, as what the estimate leaves tells it.
 
     Raises
     ------
@@ -113,11 +127,10 @@ def person_lags(
     z, codes = _checked(outcome, before, halves or (score, score), person, period, group)
     of_person, of_period, of_group = codes
     rows = np.bincount(of_person)
-    within = within_two_ways(z, unit=of_person, period=of_period)
-    y, x, a, b = within.T
-    products = [y * y, y * x, y * (a + b) / 2, x * x, x * (a + b) / 2, a * b]
+    within, scale = _in_spreads(within_two_ways(z, unit=of_person, period=of_period), z)
     groups = int(of_group.max()) + 1
-    by_group = np.stack([np.bincount(of_group, weights=p, minlength=groups) for p in products], axis=1)
+    by_group = _by_group(_products(within), of_group, groups)
+    pairs = _pairs(within, of_group, of_period, groups)
     group_of = np.zeros(len(rows), dtype=np.int64)
     group_of[of_person] = of_group
     spells = np.zeros((groups, int(rows.max()) + 1))
@@ -125,7 +138,11 @@ def person_lags(
     sums = np.concatenate([by_group.sum(0)[None], by_group.sum(0) - by_group])
     lengths = np.concatenate([spells.sum(0)[None], spells.sum(0) - spells])
     plain = _uncorrected(sums)
-    best = _corrected(sums, lengths, plain, len(np.unique(of_period)) - 1, feedback)
+    pairs = np.concatenate([pairs.sum(0)[None], pairs.sum(0) - pairs])
+    best, shared = _corrected(
+        sums, lengths, plain, len(np.unique(of_period)) - 1, feedback * scale, pairs, staff
+    )
+    plain, best = (part * np.array([1.0, scale]) for part in (plain, best))
     return PersonLags(
         memory=float(best[0, 0]),
         path=float(best[0, 1]),
@@ -133,9 +150,42 @@ def person_lags(
         left_out=best[1:],
         uncorrected_left_out=plain[1:],
         n_persons=len(rows),
-        n_rows=len(y),
+        n_rows=len(of_person),
         length=float(rows.mean()),
+        shared=float(shared[0]),
     )
+
+
+def _in_spreads(within: Floats, z: Floats) -> tuple[Floats, float]:
+    """Return outcomes and scores in standard deviations within, and the outcome's over the score's."""
+    own, score = (within[:, :2] ** 2).mean(), (((within[:, 2] + within[:, 3]) / 2) ** 2).mean()
+    sizes = np.abs(z).max(axis=0)
+    if not np.sqrt(own) > _ROUNDING * sizes[:2].max():
+        raise DesignError("the outcome does not vary within persons and periods; nothing is carried over")
+    if not np.sqrt(score) > _ROUNDING * sizes[2:].max():
+        raise DesignError(_STILL)
+    of_outcome, of_score = np.sqrt(own), np.sqrt(score)
+    return within / [of_outcome, of_outcome, of_score, of_score], float(of_outcome / of_score)
+
+
+def _products(z: Floats) -> Floats:
+    """Return products of outcome, outcome before and both measures of the score (m, 6), free of errors."""
+    y, x, a, b = z.T
+    return np.stack([y * y, y * x, y * (a + b) / 2, x * x, x * (a + b) / 2, a * b], axis=1)
+
+
+def _by_group(products: Floats, group: Ints, groups: int) -> Floats:
+    return np.stack([np.bincount(group, weights=p, minlength=groups) for p in products.T], axis=1)
+
+
+def _pairs(z: Floats, group: Ints, period: Ints, groups: int) -> Floats:
+    """Return products over pairs of persons of a group in a period, by group, and pairs and rows (g, 8)."""
+    cells, cell, n = np.unique(group * (period.max() + 1) + period, return_inverse=True, return_counts=True)
+    of_cell = cells // (period.max() + 1)
+    sums: Floats = np.stack([np.bincount(cell, weights=part) for part in z.T], axis=1).astype(float)
+    both = _by_group(_products(sums), of_cell, groups) - _by_group(_products(z), group, groups)
+    counts = [np.bincount(of_cell, weights=w, minlength=groups) for w in (n * (n - 1), n)]
+    return np.column_stack([both, *counts])
 
 
 def _checked(
@@ -168,36 +218,43 @@ def _uncorrected(sums: Floats) -> Floats:
     """Return memory and path that solve the moments as they are (…, 2)."""
     _, yx, ys, xx, xs, ss = sums.T
     scale = xx * ss - xs**2
-    if (ss <= 1e-12).any() or (scale <= 1e-12 * xx).any():
-        raise DesignError(
-            "the score does not vary within persons and periods, or what its two measures share is no more "
-            "than chance; what it adds cannot be told"
-        )
+    if (ss <= 1e-12).any() or (scale <= 1e-12 * xx * ss).any():
+        raise DesignError(_STILL)
     return np.stack([(yx * ss - ys * xs) / scale, (ys * xx - yx * xs) / scale], axis=1)
 
 
-def _corrected(sums: Floats, lengths: Floats, start: Floats, periods: int, feedback: float) -> Floats:
-    """Return memory and path that solve the moments with what the spells' means hold put back (…, 2)."""
+def _corrected(
+    sums: Floats, lengths: Floats, start: Floats, periods: int, feedback: float, pairs: Floats, staff: float
+) -> tuple[Floats, Floats]:
+    """Return memory and path (…, 2) corrected for what the spells' means hold, and shocks' correlation."""
     yy, yx, ys, xx, xs, ss = sums.T
     size = np.arange(lengths.shape[1], dtype=float)
     # one is lost to each person's level, and one to each period's but the first
     df = lengths @ np.maximum(size - 1, 0) - periods
     theta = start
     for _ in range(_ROUNDS):
-        m, p = theta.T
-        left = yy - 2 * (m * yx + p * ys) + m**2 * xx + 2 * m * p * xs + p**2 * ss
-        pull = left / df * _pull(m, lengths)
-        moved = np.column_stack([yy, yx + pull, ys + feedback * pull, xx, xs, ss])
+        left = _left(sums.T, theta)
+        shared = _left(pairs.T[:6], theta) / np.maximum(pairs[:, 6], 1) / (left / pairs[:, 7])
+        pull = left / df * _pull(theta[:, 0], lengths)
+        answer = feedback * (1 + (staff - 1) * shared)
+        moved = np.column_stack([yy, yx + pull, ys + answer * pull, xx, xs, ss])
         new = _uncorrected(moved)
         step = float(np.abs(new - theta).max())
         theta = new
         if step < _NEAR:
-            return theta
+            return theta, shared
         if not step < 1:
             break
     raise DesignError(
         "the spells are too short for how slowly persons' moods fade: the corrected moments have no solution"
     )
+
+
+def _left(products: Floats, theta: Floats) -> Floats:
+    """Return the sum of squares, or of products, that memory and path leave."""
+    yy, yx, ys, xx, xs, ss = products
+    m, p = theta.T
+    return np.asarray(yy - 2 * (m * yx + p * ys) + m**2 * xx + 2 * m * p * xs + p**2 * ss)
 
 
 def _pull(memory: Floats, lengths: Floats) -> Floats:
