@@ -9,29 +9,23 @@ from typing import Any, ClassVar, Literal, get_args
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.employees.mirror_panel import MirrorPanel, PersonRows, mirror_panel, person_rows
+from cemlab.employees.mirror_evidence import mirror_evidence
+from cemlab.employees.mirror_panel import Scale, mirror_panel, person_rows
 from cemlab.employees.mirror_rows import (
     CORRECTED,
     CUSTOMERS_FIRST,
     MEMORY,
     STAFF_FIRST,
-    Estimated,
     compared,
     estimate,
     table_of,
 )
-from cemlab.employees.telling import told
+from cemlab.employees.telling import plural, told
 from cemlab.errors import OptionError, one_of
-from cemlab.evidence import Check, Evidence
-from cemlab.markup import join_words, label, number
 from cemlab.result import Result, check_conf_level
 
 #: How the pull of short panels on what carries over is taken out of the branches' rows.
 MirrorMethod = Literal["half-panel jackknife", "adjusted moments"]
-
-_SHORT = 8  # periods: from fewer, coverage of the intervals was not seen in simulations
-_UNIT_ROOT = 0.98  # beyond this, shocks do not die out within any panel one has
-_RELIABLE = 0.3  # below this share of no error, halves say little of each other
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,10 +36,10 @@ class Mirror(Result):
     ----------
     table
         One row an estimate: path ("engagement → experience", "experience → engagement", "memory of
-        engagement", "both together"), when ("same month", "next month"), way ("within units, corrected" is
-        the answer; "within units, uncorrected", "no unit levels" (the traditional cross-lagged model) and
-        "correlation" stand beside it), rows (of what: branch-months or person-months), unit, estimate,
-        std_error, conf_low, conf_high, p_value.
+        engagement", "both together"), when ("same month", "next month", or as time is called), way ("within
+        units, corrected" is the answer; "within units, uncorrected", "no unit levels" (the traditional
+        cross-lagged model) and "correlation" stand beside it), rows (of what: branch-months or
+        person-months), unit, estimate, std_error, conf_low, conf_high, p_value.
     compared
         Both paths in standard deviations within branches and months, and their difference: path, estimate,
         std_error, conf_low, conf_high, p_value.
@@ -53,11 +47,18 @@ class Mirror(Result):
         Standard deviations within branches and months of engagement and experience, errors apart.
     root
         Size of the largest root of what carries over: below 1 where shocks die out.
+    units
+        Of engagement and of experience.
+    unit, time
+        What a unit and a period is called.
     """
 
     compared: pd.DataFrame
     spread: tuple[float, float]
     root: float
+    units: tuple[str, str] = ("unit", "unit")
+    unit: str = "branch"
+    time: str = "month"
 
     title: ClassVar[str] = "The mirror: engagement and experience over time"
     labels: ClassVar[dict[str, str]] = {
@@ -98,13 +99,14 @@ class Mirror(Result):
         staff, customers = self.row(STAFF_FIRST), self.row(CUSTOMERS_FIRST)
         first, second, gap = self.compared.to_dict("records")
         naive = self.table.iloc[-1]
+        (one, other), branches = self.units, plural(self.unit)
         return (
-            f"Within a branch, one SD more engagement {self.evidence.relation} {told(staff)} SD more "
-            f"experience in the same month, and one SD more experience with "
-            f"{told(customers)} SD more engagement in the next. In SDs within branches that is "
+            f"Within a {self.unit}, one {one} more engagement {self.evidence.relation} {told(staff)} "
+            f"{plural(other)} more experience in the same {self.time}, and one {other} more experience with "
+            f"{told(customers)} {plural(one)} more engagement in the next. In SDs within {branches} that is "
             f"{told(first)} and {told(second)}; the difference is "
-            f"{told(gap)}, so {_who(gap)}. The correlation over all branches and months is "
-            f"{told(dict(naive))}: it mixes both ways with what branches are anyhow, and "
+            f"{told(gap)}, so {_who(gap)}. The correlation over all {branches} and {plural(self.time)} is "
+            f"{told(dict(naive))}: it mixes both ways with what {branches} are anyhow, and "
             "says of neither how large it is. "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
         )
@@ -122,9 +124,14 @@ class Mirror(Result):
             low="conf_low",
             high="conf_high",
             group="way",
-            x_label="SD per SD",
+            x_label=_axis(*self.units),
             y_label="",
-            claim=_claim(self.row(STAFF_FIRST), self.row(CUSTOMERS_FIRST)),
+            claim=_claim(
+                self.row(STAFF_FIRST),
+                self.row(CUSTOMERS_FIRST),
+                where=plural(self.unit),
+                when=plural(self.time),
+            ),
             grade=self.evidence.grade,
             note=self.caption,
             reference=0.0,
@@ -142,7 +149,8 @@ def mirror(
     time: str = "month",
     person: str = "employee",
     method: MirrorMethod = "half-panel jackknife",
-    scale: tuple[float, float] | None = None,
+    scale: Scale | None = None,
+    units: tuple[str, str] = ("unit", "unit"),
     conf_level: float = 0.95,
     source: str = "",
 ) -> Mirror:
@@ -163,13 +171,18 @@ def mirror(
     engagement, experience, unit, time, person
         Columns.
     halves
-        Two columns with experience measured by two halves of the answers, whose errors are independent;
-        without them experience counts as free of error and its path is drawn towards nought.
+        Two columns with experience measured by two halves of the answers, whose errors are independent and
+        whose mean is the score; without them experience counts as free of error and its path is drawn towards
+        nought.
     method
         How the pull of short panels on the branches' rows is taken out. The jackknife has a solution in
         every panel; the adjusted moments vary less in panels of under 12 months, where they have one.
     scale
-        Lowest and highest score of engagement and experience; anything else is refused.
+        Lowest and highest score: of both, as ``(1, 5)``, or by column, as ``{"engagement": (1, 5), "cx": (0,
+        100)}``; anything else is refused.
+    units
+        What a unit of engagement and one of experience is called, in the singular, e.g. ``("SD", "SD")`` or
+        ``("point", "point")``. Paths are in these units; only `compared` is in standard deviations.
     conf_level
         Confidence level.
     source
@@ -219,6 +232,8 @@ def mirror(
     check_conf_level(conf_level)
     if method not in get_args(MirrorMethod):
         raise OptionError(one_of(method, get_args(MirrorMethod), what="method"))
+    if not isinstance(units, tuple) or len(units) != 2 or not all(isinstance(u, str) and u for u in units):
+        raise OptionError(f"units={units!r}: allowed are two words, of engagement and of experience")
     read = mirror_panel(
         panel,
         engagement=engagement,
@@ -234,126 +249,17 @@ def mirror(
             persons, read, person=person, engagement=engagement, unit=unit, time=time, scale=scale
         )
     found = estimate(read, rows, method)
-    table = table_of(read, found, conf_level)
+    table = table_of(read, found, conf_level, units)
     return Mirror(
         table=table,
-        evidence=_evidence(read, rows, found, source),
+        evidence=mirror_evidence(read, rows, found, source),
         conf_level=conf_level,
         compared=compared(found, conf_level),
         spread=(float(found.best.spread[0]), float(found.best.spread[1])),
         root=found.best.root,
-    )
-
-
-def _evidence(read: MirrorPanel, rows: PersonRows | None, found: Estimated, source: str) -> Evidence:
-    units = len(read.units)
-    return Evidence(
-        grade="adjusted",
-        design=(
-            f"{units:,} branches over {len(read.periods):,} months, each its own control; months and what "
-            "both carry over from the month before taken out."
-        ),
-        unit="branches",
-        n_used=units,
-        n_given=read.n_given,
-        source=source,
-        assumptions=(
-            "Engagement is asked before the experience of its month is made: experience does not reach it "
-            "within the month.",
-            "Nothing else moves both in a branch in the same month.",
-            "What both carry over is told by one month back.",
-            "Errors of both halves are independent of each other and between months; engagement is measured "
-            "without error.",
-        ),
-        checks=(
-            _periods(read, found),
-            _fading(found),
-            _error(read, found),
-            _composition(rows, found),
-            _gaps(read),
-        ),
-    )
-
-
-def _periods(read: MirrorPanel, found: Estimated) -> Check:
-    t = len(read.periods)
-    return Check(
-        name="length of the panel",
-        null="the panel is long enough for its short-panel pull to be taken out",
-        passed=t >= _SHORT,
-        detail=(
-            f"{t:,} months. Uncorrected, a branch's engagement seems to keep "
-            f"{number(found.plain.lags[0, 0])} from month to month, corrected "
-            f"{number(found.best.lags[0, 0])}; the pull expected of means over so few is about "
-            f"{number(-(1 + found.best.lags[0, 0]) / (t - 1))}."
-        ),
-        remedy=f"Take {_SHORT} months or more.",
-    )
-
-
-def _fading(found: Estimated) -> Check:
-    return Check(
-        name="fading",
-        null="shocks to engagement and experience die out",
-        passed=bool(found.best.root < _UNIT_ROOT),
-        detail=f"The largest root of what carries over is {number(found.best.root)}.",
-        remedy="Scores that only drift need a longer panel, or differences.",
-    )
-
-
-def _error(read: MirrorPanel, found: Estimated) -> Check:
-    null = "the error of the experience score is taken out"
-    if read.halves is None:
-        return Check(
-            name="error of the score",
-            null=null,
-            passed=None,
-            detail="No halves of the answers were given, so the score counts as free of error.",
-            remedy="Give two halves; else paths from experience are drawn towards nought.",
-        )
-    share = found.best.reliability
-    return Check(
-        name="error of the score",
-        null=null,
-        passed=bool(share >= _RELIABLE),
-        detail=f"Within branches and months, {number(share)} of the score's variance is no error.",
-        remedy="Halves that share so little leave the paths all but unknown.",
-    )
-
-
-def _composition(rows: PersonRows | None, found: Estimated) -> Check:
-    null = "engagement moves with the same persons, not with who comes and goes"
-    if rows is None or found.persons is None:
-        return Check(
-            name="who is there",
-            null=null,
-            passed=None,
-            detail="Means of branches mix moods with who comes and goes.",
-            remedy="Give the persons' months.",
-        )
-    own, mean = found.persons, found.best.lags[0, 0]
-    return Check(
-        name="who is there",
-        null=null,
-        passed=True,
-        detail=(
-            f"{own.n_persons:,} persons with levels of their own, {own.length:.1f} months each: of a "
-            f"departure {number(own.memory)} is left after a month; of a branch's mean {number(mean)}, for "
-            "levels leave with persons."
-        ),
-    )
-
-
-def _gaps(read: MirrorPanel) -> Check:
-    out = read.left_out
-    shown = [label(name) for name in out[:5]]
-    more = f" and {len(out) - 5:,} more" if len(out) > 5 else ""
-    return Check(
-        name="gaps",
-        null="every branch has every month",
-        passed=True if not out else None,
-        detail=f"Left out for gaps: {join_words(shown)}{more}." if out else "Every branch has every month.",
-        remedy="See whether they differ." if out else "",
+        units=units,
+        unit=read.unit,
+        time=read.time,
     )
 
 
@@ -365,17 +271,24 @@ def _who(gap: Mapping[Any, Any]) -> str:
     return "which of the two is larger cannot be told"
 
 
-def _claim(staff: dict[str, Any], customers: dict[str, Any]) -> str:
+def _axis(one: str, other: str) -> str:
+    """Name the axis both paths share; they are in units of their own where scores are."""
+    return (
+        f"{one} per {one}" if one == other else f"Of the one that follows, per {one} or {other} of the other"
+    )
+
+
+def _claim(staff: dict[str, Any], customers: dict[str, Any], *, where: str, when: str) -> str:
     said = [row["conf_low"] > 0 for row in (staff, customers)]
     if all(said):
-        return "Within branches experience goes with engagement, and engagement with the experience before"
+        return f"Within {where} experience goes with engagement, and engagement with the experience before"
     if said[0]:
         return (
-            "Within branches experience is better in months of higher engagement; the way back is not settled"
+            f"Within {where} experience is better in {when} of higher engagement; the way back is not settled"
         )
     if said[1]:
-        return "Within branches engagement is higher after better experience; the way there is not settled"
-    return "Within branches it is not settled whether engagement and experience go together"
+        return f"Within {where} engagement is higher after better experience; the way there is not settled"
+    return f"Within {where} it is not settled whether engagement and experience go together"
 
 
 __all__ = ["MEMORY", "Mirror", "MirrorMethod", "mirror"]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cemlab.employees.mirror_panel import MirrorPanel, PersonRows
+from cemlab.employees.telling import plural
 from cemlab.stats.cross_lags import CrossLags, LagMethod, cross_lags
 from cemlab.stats.person_lags import PersonLags, person_lags
 
@@ -54,6 +55,7 @@ def estimate(read: MirrorPanel, rows: PersonRows | None, method: LagMethod) -> E
             period=rows.period,
             group=rows.unit,
             feedback=best.same_period / rows.staff,
+            staff=rows.staff,
         )
     return Estimated(
         best=best,
@@ -63,41 +65,40 @@ def estimate(read: MirrorPanel, rows: PersonRows | None, method: LagMethod) -> E
     )
 
 
-def table_of(read: MirrorPanel, found: Estimated, conf_level: float) -> pd.DataFrame:
-    """Return one row an estimate."""
-    sd = "SD of {} per SD of {}"
-    on_experience, on_engagement = (
-        sd.format("experience", "engagement"),
-        sd.format("engagement", "experience"),
-    )
+def table_of(
+    read: MirrorPanel, found: Estimated, conf_level: float, units: tuple[str, str] = ("unit", "unit")
+) -> pd.DataFrame:
+    """Return one row an estimate, in these units of engagement and experience."""
+    on_experience = f"{units[1]} of experience per {units[0]} of engagement"
+    on_engagement = f"{units[0]} of engagement per {units[1]} of experience"
+    now, later = f"same {read.time}", f"next {read.time}"
+    of_units, of_persons = f"{read.unit}-{plural(read.time)}", f"person-{plural(read.time)}"
     rows = []
     for way, lags in ((CORRECTED, found.best), (PLAIN, found.plain), (TRADITIONAL, found.traditional)):
         same, back, memory = (lags.left_out[:, at] for at in (4, 1, 0))
-        rows.append((STAFF_FIRST, "same month", way, "branch-months", on_experience, lags.same_period, same))
+        rows.append((STAFF_FIRST, now, way, of_units, on_experience, lags.same_period, same))
         if way == TRADITIONAL:
             rows.append(
                 (
                     STAFF_FIRST,
-                    "next month",
+                    later,
                     way,
-                    "branch-months",
+                    of_units,
                     on_experience,
                     lags.lags[1, 0],
                     lags.left_out[:, 2],
                 )
             )
         if way == TRADITIONAL or found.persons is None:
-            rows.append(
-                (CUSTOMERS_FIRST, "next month", way, "branch-months", on_engagement, lags.lags[0, 1], back)
-            )
-            rows.append((MEMORY, "next month", way, "branch-months", "share left", lags.lags[0, 0], memory))
+            rows.append((CUSTOMERS_FIRST, later, way, of_units, on_engagement, lags.lags[0, 1], back))
+            rows.append((MEMORY, later, way, of_units, "share left", lags.lags[0, 0], memory))
     if found.persons is not None:
         own = found.persons
         for way, memory_path, left in (
             (CORRECTED, (own.memory, own.path), own.left_out),
             (PLAIN, tuple(own.uncorrected), own.uncorrected_left_out),
         ):
-            what = ("next month", way, "person-months")
+            what = (later, way, of_persons)
             rows.append((CUSTOMERS_FIRST, *what, on_engagement, memory_path[1], left[:, 1]))
             rows.append((MEMORY, *what, "share left", memory_path[0], left[:, 0]))
     told = [
@@ -114,9 +115,9 @@ def table_of(read: MirrorPanel, found: Estimated, conf_level: float) -> pd.DataF
     told.append(
         {
             "path": TOGETHER,
-            "when": "same month",
+            "when": now,
             "way": NAIVE,
-            "rows": "branch-months",
+            "rows": of_units,
             "unit": "correlation",
             **_correlation(read, conf_level),
         }

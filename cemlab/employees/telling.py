@@ -27,3 +27,20 @@ def told(row: Mapping[Any, Any]) -> str:
         values = [round(value, 1 - math.floor(math.log10(half))) for value in values]
     estimate, low, high = map(number, values)
     return f"{estimate} ({low} to {high})"
+
+
+def plural(word: str) -> str:
+    """Return the plural of the name of a unit; signs such as SD and % have none.
+
+    Examples
+    --------
+    >>> [plural(word) for word in ("branch", "month", "SD", "%", "story", "day")]
+    ['branches', 'months', 'SD', '%', 'stories', 'days']
+    """
+    if not word.islower():
+        return word
+    if word.endswith(("s", "x", "ch", "sh")):
+        return f"{word}es"
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}s"
