@@ -41,7 +41,11 @@ def planted(seed, *, units=40, periods=12, slope=1.0, bend=0.5, error=0.0, noise
             "profit": y + 3 * level[unit] + np.sin(period) + rng.normal(0, noise, len(unit)),
         }
     )
-    return linked_panel(frame, outcome="profit", halves=("cx_a", "cx_b"), outcome_unit="EUR")
+    if error:
+        return linked_panel(frame, outcome="profit", halves=("cx_a", "cx_b"), outcome_unit="EUR")
+    # a reader's halves may not be one column; without error they are
+    panel = linked_panel(frame, outcome="profit", outcome_unit="EUR")
+    return replace(panel, halves=np.column_stack([panel.score, panel.score]))
 
 
 @pytest.fixture(scope="module")
