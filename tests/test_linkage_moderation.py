@@ -25,7 +25,8 @@ def planted(seed, *, slopes=(1.0, 1.0, 1.0), of_each=12, periods=8, error=(0.0, 
     unit, period = np.divmod(np.arange(3 * of_each * periods), periods)
     kind = unit % 3
     x = rng.normal(0, 0.5, 3 * of_each)[unit] + rng.normal(0, 0.5, len(unit))
-    halves = x[:, None] + np.array(error)[kind, None] * rng.normal(0, 2**0.5, (len(unit), 2))
+    # two halves without any error are refused
+    halves = x[:, None] + np.maximum(error, 1e-3)[kind, None] * rng.normal(0, 2**0.5, (len(unit), 2))
     y = np.array(slopes)[kind] * np.where(x > 0, gain * x, x) + np.cos(period) + unit
     frame = pd.DataFrame(
         {
@@ -38,7 +39,11 @@ def planted(seed, *, slopes=(1.0, 1.0, 1.0), of_each=12, periods=8, error=(0.0, 
             "profit": y + rng.normal(0, 0.3, len(unit)),
         }
     )
-    panel = linked_panel(frame, outcome="profit", halves=("cx_a", "cx_b"), outcome_unit="EUR")
+    # a reader's halves may not be one column; without error they are
+    named = ("cx_a", "cx_b") if any(error) else None
+    panel = linked_panel(frame, outcome="profit", halves=named, outcome_unit="EUR")
+    if named is None:
+        panel = replace(panel, halves=np.column_stack([panel.score, panel.score]))
     return panel, segments_of(frame, segment="format")
 
 
@@ -180,6 +185,43 @@ def test_what_falls_back_and_what_is_error_is_said():
     assert checks["gains that are gains"].passed is False
     clean = {c.name: c for c in penalty_reward(planted(7)[0]).evidence.checks}
     assert clean["gains that are gains"].passed is True
+    bare = penalty_reward(replace(panel, halves=None))
+    assert {c.name: c for c in bare.evidence.checks}["gains that are gains"].passed is None
+    assert "takes the score to carry no error" in bare.narrative()
+
+
+def test_no_verdict_from_a_skewed_score_with_error():
+    rng = np.random.default_rng(3)
+    unit, period = np.divmod(np.arange(60 * 24), 24)
+    x = -0.3 * rng.gamma(1.0, 1.0, len(unit))
+    halves = x[:, None] + rng.normal(0, 0.4, (len(unit), 2))
+    frame = pd.DataFrame({"branch": unit.astype(str), "month": period, "cx": halves.mean(axis=1)})
+    frame[["cx_a", "cx_b"]] = halves
+    frame["profit"] = 28 * x + rng.normal(0, 3, len(unit))
+    panel = linked_panel(frame, outcome="profit", halves=("cx_a", "cx_b"))
+    for reference in ("own mean", "last period"):
+        found = penalty_reward(panel, reference=reference)
+        # a line: the slopes differ by the error alone, and the interval is sure of it
+        assert found.table.loc[2, "conf_high"] < 0
+        assert "cannot be told" in found.chart.claim
+        assert "lost takes more" not in found.narrative()
+
+
+def test_from_the_last_period_a_line_has_one_slope():
+    """Scores drop at once and recover slowly, as levels with memory and a long left tail do."""
+    rng = np.random.default_rng(4)
+    new = -rng.gamma(1.0, 1.0, (60, 40))
+    x = np.zeros((60, 40))
+    for t in range(1, 40):
+        x[:, t] = 0.5 * x[:, t - 1] + new[:, t]
+    unit, period = np.divmod(np.arange(60 * 30), 30)
+    score = x[:, 10:].ravel()
+    frame = pd.DataFrame({"branch": unit.astype(str), "month": period, "cx": score})
+    frame["profit"] = 28 * score + rng.normal(0, 5, len(unit))
+    found = penalty_reward(linked_panel(frame, outcome="profit"), reference="last period").table
+    assert found.loc[2, "conf_low"] < 0 < found.loc[2, "conf_high"]
+    # four standard errors
+    assert (np.abs(found["estimate"] - [28.0, 28.0, 0.0]) < 4 * found["std_error"]).all()
 
 
 def test_the_last_period_as_reference_leaves_first_rows_out():

@@ -20,7 +20,7 @@ from cemlab.linkage import (
 )
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.rung_columns import rung_columns, slope_of
-from cemlab.markup import number
+from cemlab.markup import number as written
 from cemlab.simulate.opening import halden_of
 
 
@@ -136,7 +136,7 @@ def test_what_leads_would_have_to_be_is_by_the_joint_test_at_the_level_asked():
     # three leads together need less of each than one alone, whose 2.8 standard errors are found; but F on 3
     # and 9 degrees of freedom asks more than chi-squared, by which sqrt(10.9 / 3) = 1.9 of each would do
     assert 1.9 * errors.min() < size[0] < 1.6 * 2.8 * errors.max()
-    assert f"Leads of {number(size[0])} each would have been found" in found[0].narrative()
+    assert f"Leads of {written(size[0])} each would have been found" in found[0].narrative()
 
 
 def test_leads_of_a_panel_with_a_gap_are_those_of_regressions_on_dummies():
