@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
 from typing import ClassVar, get_args
 
 import numpy as np
@@ -19,6 +20,7 @@ from cemlab.result import Result, check_conf_level
 from cemlab.stats.seeds import generator
 
 _DRAWS = 20_000
+_LOWEST: Grade = next(iter(GRADES))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Link:
     grade
         The design grade of the estimate.
     stated
-        Whether it is an assumption and no estimate.
+        Whether it is an assumption and no estimate; it then counts as the lowest grade.
     unit
         E.g. ``"SD per SD"``.
     source
@@ -66,12 +68,21 @@ class Link:
             raise DataError(
                 f"a link from {self.start!r} to {self.end!r}: it joins two things with a name each"
             )
-        if not np.isfinite(self.estimate):
+        if not _is_number(self.estimate) or not np.isfinite(self.estimate):
             raise DataError(f"link {self.start} → {self.end}: its estimate is {self.estimate!r}, no number")
-        if self.std_error is not None and not 0 <= self.std_error < np.inf:
+        if self.std_error is not None and not (_is_number(self.std_error) and 0 <= self.std_error < np.inf):
             raise DataError(
                 f"link {self.start} → {self.end}: std_error is {self.std_error!r}; allowed from 0 on"
             )
+
+    @property
+    def counts_as(self) -> Grade:
+        """The grade by which a chain is judged: that of the design, and the lowest without one."""
+        return _LOWEST if self.stated else self.grade
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 #: A department store chain of the 1990s: 5 units of employees' attitude went with 1.3 units of customers'
@@ -136,14 +147,14 @@ class ProfitChain(Result):
                 "link": [row["link"] for row in rows],
                 "told": [told(row) for row in rows],
                 "unit": [row["unit"] for row in rows],
-                "grade": [row["grade"] + (" (assumed)" if row["stated"] else "") for row in rows],
+                "grade": [*map(_graded, self.links), rows[-1]["grade"]],
                 "source": [row["source"] for row in rows],
             }
         )
 
     def narrative(self) -> str:
         """Tell the whole with its interval, and which link is the weakest."""
-        weak = min(self.links, key=lambda link: (list(GRADES).index(link.grade), not link.stated))
+        weak = min(self.links, key=lambda link: (list(GRADES).index(link.counts_as), not link.stated))
         how = "an assumption" if weak.stated else f"a design of grade {weak.grade!r}"
         return (
             f"{number(self.step)} more {self.links[0].start} goes, along {len(self.links):,} links, with "
@@ -158,7 +169,7 @@ class ProfitChain(Result):
         # each box in a column of its own, so that the chain reads from left to right
         boxes = [(None, name, f"{place}", "") for place, name in enumerate(names, start=1)]
         arrows = [
-            (link.start, link.end, f"{place}", f"{number(link.estimate)} ({link.grade})")
+            (link.start, link.end, f"{place}", f"{number(link.estimate)} ({_graded(link)})")
             for place, link in enumerate(self.links, start=2)
         ]
         return Chart(
@@ -206,7 +217,7 @@ def profit_chain(
     -------
     ProfitChain
         Links, and their product with an interval; without one where a link's error is not known. The grade is
-        that of the weakest link.
+        that of the weakest link, an assumption the weakest of all.
 
     Raises
     ------
@@ -235,7 +246,7 @@ def profit_chain(
     """
     check_conf_level(conf_level)
     chain = _checked(links)
-    if isinstance(step, bool) or not np.isfinite(step) or step == 0:
+    if not _is_number(step) or not np.isfinite(step) or step == 0:
         raise OptionError(f"step is {step!r}; allowed: a number other than 0, in units of {chain[0].start}")
     ends = np.array([(1 - conf_level) / 2, (1 + conf_level) / 2])
     estimates = np.array([link.estimate for link in chain])
@@ -246,9 +257,9 @@ def profit_chain(
     drawn = estimates + errors * generator(seed).standard_normal((_DRAWS, len(chain)))
     product = step * drawn.prod(axis=1)
     whole = np.quantile(product, ends) if np.isfinite(errors).all() else np.full(2, np.nan)
-    weakest = min((link.grade for link in chain), key=list(GRADES).index)
+    weakest = min((link.counts_as for link in chain), key=list(GRADES).index)
     rows = [
-        (f"{k.start} → {k.end}", k.estimate, *ends_of, k.unit, k.grade, k.stated, k.source)
+        (f"{k.start} → {k.end}", k.estimate, *ends_of, k.unit, k.counts_as, k.stated, k.source)
         for k, ends_of in zip(chain, each, strict=True)
     ]
     unit = f"of {chain[-1].end} per {number(step)} of {chain[0].start}"
@@ -264,6 +275,10 @@ def profit_chain(
         links=chain,
         step=float(step),
     )
+
+
+def _graded(link: Link) -> str:
+    return f"{link.counts_as}, assumed" if link.stated else link.grade
 
 
 def _checked(links: Sequence[Link]) -> tuple[Link, ...]:
