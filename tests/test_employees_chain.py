@@ -43,7 +43,11 @@ def test_a_chain_has_the_product_its_spread_and_the_grade_of_its_weakest_link() 
     assumed = profit_chain([*links, link("c", "d", 1.0, grade="descriptive", stated=True)])
     assert assumed.evidence.grade == "descriptive"
     assert "c → d rests on an assumption" in assumed.narrative()
-    assert assumed.summary["grade"].tolist()[2] == "descriptive (assumed)"
+    # an assumption is no experiment, whatever it is called
+    hoped = profit_chain([links[1], link("c", "d", 1.0, grade="experiment", stated=True)])
+    assert hoped.evidence.grade == hoped.table["grade"].iloc[-1] == "descriptive"
+    assert "c → d rests on an assumption" in hoped.narrative()
+    assert hoped.summary["grade"].tolist() == ["experiment", "descriptive, assumed", "descriptive"]
     certain = profit_chain([link("a", "b", 2.0, std_error=0.0)])
     assert certain.whole == {"estimate": 2.0, "conf_low": 2.0, "conf_high": 2.0}
 
@@ -64,11 +68,14 @@ def test_chains_that_do_not_hold_together_are_refused() -> None:
     ):
         with pytest.raises(error, match=words):
             profit_chain(links)
-    with pytest.raises(OptionError, match="step is 0"):
-        profit_chain(step=0)
+    for step in (0, "5", None):
+        with pytest.raises(OptionError, match="step is"):
+            profit_chain(step=step)  # type: ignore[arg-type]
     for error, words, options in (
         (OptionError, "no design grade named 'sure'", {"grade": "sure"}),
         (DataError, "no number", {"estimate": float("nan")}),
+        (DataError, "no number", {"estimate": "0.5"}),
+        (DataError, "std_error is '0.1'", {"std_error": "0.1"}),
         (DataError, "std_error is -1", {"std_error": -1}),
     ):
         with pytest.raises(error, match=words):
@@ -100,6 +107,7 @@ def test_a_ratio_needs_the_number_of_persons_and_few_of_them_make_it_wide() -> N
     assert "not settled" in engagement_ratio((6, 5), n=11).chart.claim
     counted = engagement_ratio((80, 20), n=150, neither=50)
     assert (counted.engaged, counted.disengaged, counted.evidence.n_used) == (80, 20, 100)
+    assert engagement_ratio("4,25 zu 1", n=84).engaged == pytest.approx(68)
     alone = engagement_ratio((3, 0), n=3)
     assert np.isinf(alone.table["conf_high"].iloc[0])
     assert "∞" in alone.summary["told"].iloc[0]
@@ -110,7 +118,12 @@ def test_what_is_no_ratio_is_refused() -> None:
         (DataError, "no ratio", "many", {"n": 9}),
         (DataError, "no ratio", (1, 2, 3), {"n": 9}),
         (DataError, "one of them above 0", (0, 0), {"n": 9}),
-        (DataError, "100 persons, only 50", (80, 20), {"n": 50}),
+        (DataError, "no ratio", (1, "2"), {"n": 9}),
+        (DataError, "thousands or decimals", "1,200 to 300", {"n": 1500}),
+        (DataError, "thousands or decimals", "1.200 zu 300", {"n": 1500}),
+        (DataError, "100 persons, but of n=50", (80, 20), {"n": 50}),
+        # as if 800 of 1,000 had been engaged
+        (DataError, "state neither", (80, 20), {"n": 1000}),
         (OptionError, "n is 0", "4 to 1", {"n": 0}),
         (OptionError, "neither is 9", "4 to 1", {"n": 9, "neither": 9}),
         (OptionError, "conf_level", "4 to 1", {"n": 9, "conf_level": 0}),

@@ -17,6 +17,7 @@ from cemlab.markup import number, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.intervals import wilson
 
+_THOUSANDS = re.compile(r"\d[.,]\d{3}(?!\d)")
 _RATIO = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*(?::|to|zu)\s*(\d+(?:[.,]\d+)?)\s*", re.IGNORECASE)
 _SMALL, _FEW = 30, 5  # persons of either kind together; of the rarer kind
 
@@ -103,11 +104,13 @@ def engagement_ratio(
     Parameters
     ----------
     ratio
-        Engaged to disengaged, as ``"4 to 1"``, ``"4:1"`` or ``(4, 1)``; or persons counted, as ``(80, 20)``.
+        Engaged to disengaged: a text such as ``"4 to 1"`` or ``"4:1"``, of which persons may be any multiple;
+        or persons counted, as ``(80, 20)``.
     n
         Persons asked. Without it a ratio says nothing, and none is given.
     neither
-        Persons among them who are neither; the fewer are left for the ratio, the wider its interval.
+        Persons among them who are neither; the fewer are left for the ratio, the wider its interval. Where
+        persons are counted, these and both kinds are all who were asked.
     conf_level
         Confidence level.
     source
@@ -123,7 +126,7 @@ def engagement_ratio(
     DesignError
         If `n` is not given.
     DataError
-        If the ratio is none, or fewer persons were asked than can make it.
+        If the ratio is none, or counted persons are not those asked.
     OptionError
         If a number is impossible.
 
@@ -156,9 +159,12 @@ def engagement_ratio(
             f"neither is {neither!r}; allowed: a whole number of persons from 0 to below n={n:,}"
         )
     both = int(n) - int(neither)
-    counted = isinstance(ratio, tuple) and first + second > both
-    if counted:
-        raise DataError(f"{shown} are {number(first + second)} persons, only {both:,} are one or the other")
+    if isinstance(ratio, tuple) and first + second != both:
+        raise DataError(
+            f"{number(first)} and {number(second)} counted are {number(first + second)} persons, but of "
+            f"n={n:,} less neither={neither:,} {both:,} are one or the other; state neither, or write a "
+            f"ratio as {shown!r}"
+        )
     engaged = both * first / (first + second)
     share = wilson(engaged, both, conf_level=conf_level)
     ends = [float(share.estimate), float(share.conf_low), float(share.conf_high)]
@@ -180,13 +186,22 @@ def engagement_ratio(
 def _parts(ratio: str | tuple[float, float]) -> tuple[float, float]:
     """Return both numbers of a ratio."""
     if isinstance(ratio, str):
+        if _THOUSANDS.search(ratio):
+            raise DataError(
+                f"{ratio!r}: whether a sign before three digits marks thousands or decimals cannot be told; "
+                "write thousands without it, e.g. '1200 to 300'"
+            )
         found = _RATIO.fullmatch(ratio)
         if not found:
-            raise DataError(f"{ratio!r} is no ratio; allowed is, e.g., '4 to 1', '4:1' or (4, 1)")
+            raise DataError(
+                f"{ratio!r} is no ratio; allowed is '4 to 1', '4:1', or persons counted, as (80, 20)"
+            )
         first, second = (float(part.replace(",", ".")) for part in found.groups())
     else:
         if not isinstance(ratio, tuple) or len(ratio) != 2 or not all(_is_number(part) for part in ratio):
-            raise DataError(f"{ratio!r} is no ratio; allowed is, e.g., '4 to 1', '4:1' or (4, 1)")
+            raise DataError(
+                f"{ratio!r} is no ratio; allowed is '4 to 1', '4:1', or persons counted, as (80, 20)"
+            )
         first, second = float(ratio[0]), float(ratio[1])
     if not (first >= 0 and second >= 0 and 0 < first + second < float("inf")):
         raise DataError(f"{ratio!r}: both numbers are 0 or more, and one of them above 0")
