@@ -11,6 +11,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import nbinom
 
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.data.engagement_months import engagement_months, person_months
@@ -191,11 +192,17 @@ def test_replacing_leavers_costs_what_was_stated_times_who_left() -> None:
     assert fixed.row("a leaver") == {"estimate": 5000.0, "conf_low": 5000.0, "conf_high": 5000.0}
     year, fewer = fixed.row("all leavers, a year"), fixed.row("a year with fewer")
     assert (year["estimate"], fewer["estimate"]) == (300_000.0, 75_000.0)
-    # Jeffreys' interval of a count of 120: gamma quantiles of 120.5, here 99.9 to 142.7, two years of them;
-    # 1 % is three errors of a quantile of 20,000 draws
-    assert [year["conf_low"], year["conf_high"]] == pytest.approx(
-        [5e3 * 100.0 / 2, 5e3 * 143.0 / 2], rel=0.01
-    )
+    # a year ahead at Jeffreys' pace of 60.25 ± 5.49 a year: the negative binomial of 120.5 and 2 / 3; a leaver
+    # more or less for the draws of a quantile
+    ends = nbinom.ppf([0.025, 0.975], 120.5, 2 / 3)
+    assert [year["conf_low"], year["conf_high"]] == pytest.approx(5e3 * ends, abs=5e3)
+    # next year's leavers, of a pace of 30 a year counted over four years
+    rng, held = np.random.default_rng(12), 0
+    for _ in range(60):
+        counted, ahead = rng.poisson([120, 30])
+        row = replacement_cost(int(counted), months=48, items={"r": (1, 1, 1)}).row("all leavers, a year")
+        held += row["conf_low"] <= ahead <= row["conf_high"]
+    assert held >= 51  # of 60 intervals of 95 %, fewer one time in 700; of the pace only, 37 are expected
     spread = replacement_cost(120, months=12, items={"vacancy": (0, 1e3, 5e3)}, seed=2)
     assert spread.row("vacancy")["estimate"] == 2000.0  # mean of a triangle
     assert "as stated" in spread.narrative()
@@ -232,6 +239,15 @@ def test_turnover_goes_with_experience_as_planted_and_error_is_taken_out() -> No
         assert abs(row["uncorrected"]) < abs(row["estimate"])
     assert held >= 16  # of 20 intervals of 95 %; fewer one time in 400
     assert "goes with experience" in found.chart.claim
+    shops = turnover_and_experience(
+        panel.rename(columns={"branch": "shop", "month": "week"}),
+        halves=("cx_a", "cx_b"),
+        unit="shop",
+        time="week",
+        experience_unit="point",
+    )
+    assert "Within shops and weeks, one point more experience" in shops.narrative()
+    assert shops.table["when"].tolist() == ["same week", "next week"]
     assert found.summary.shape == (2, 2)
     assert "points" in found.narrative()
     with pytest.raises(DataError, match="shares from 0 to 1"):

@@ -34,7 +34,7 @@ class ReplacementCost(Result):
     ----------
     table
         One row a number: term (each item and "a leaver" [currency a leaver]; "all leavers, a year" and "a
-        year with fewer" [currency a year]), estimate (mean), conf_low, conf_high, unit.
+        year with fewer" [currency a year, of a year ahead]), estimate (mean), conf_low, conf_high, unit.
     leavers
         Counted.
     a_year
@@ -127,8 +127,9 @@ def replacement_cost(
     currency
         Of the amounts.
     conf_level, seed
-        Intervals of 20,000 draws from this seed: items from triangular distributions, leavers of a year ahead
-        from a gamma distribution about the pace counted (Jeffreys).
+        Intervals of 20,000 draws from this seed: items from triangular distributions, the pace from a gamma
+        distribution about the one counted (Jeffreys), and the leavers of one year ahead at that pace, a year
+        like any other, from a Poisson distribution.
     source
         The line that stands under every figure.
 
@@ -158,18 +159,19 @@ def replacement_cost(
     drawn = generator(seed)
     each = triangular(drawn.random((_DRAWS, len(low))), low=low, mode=mode, high=high)
     years = months / 12
-    pace = drawn.gamma(leavers + 0.5, size=_DRAWS) / years
+    # a pace known for certain still makes more leavers in one year than in another
+    ahead = drawn.poisson(drawn.gamma(leavers + 0.5, size=_DRAWS) / years).astype(float)
     mean = np.array([moments(*ends)[0] for ends in zip(low, mode, high, strict=True)])
     whole, a_year = each.sum(axis=1), leavers / years
     of_leaver = f"{currency} a leaver"
     rows: list[tuple[str, float, Floats, str]] = [
         *((str(name), float(mean[i]), each[:, i], of_leaver) for i, name in enumerate(items)),
         ("a leaver", float(mean.sum()), whole, of_leaver),
-        ("all leavers, a year", float(mean.sum() * a_year), whole * pace, f"{currency} a year"),
+        ("all leavers, a year", float(mean.sum() * a_year), whole * ahead, f"{currency} a year"),
         (
             "a year with fewer",
             float(mean.sum() * a_year * lower_by),
-            whole * pace * lower_by,
+            whole * ahead * lower_by,
             f"{currency} a year",
         ),
     ]
@@ -188,7 +190,7 @@ def replacement_cost(
             source=source,
             assumptions=(
                 "Every leaver is replaced, at a cost within the stated range; errors of the items are apart.",
-                "People leave next year at the pace at which they left.",
+                "People leave in the year ahead at the pace at which they left, each for himself.",
             ),
         ),
         conf_level=conf_level,
