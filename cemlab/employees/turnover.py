@@ -10,7 +10,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.employees.mirror_panel import mirror_panel
-from cemlab.employees.telling import told
+from cemlab.employees.telling import plural, told
 from cemlab.errors import DataError
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import number
@@ -25,16 +25,27 @@ class TurnoverAndExperience(Result):
     Parameters
     ----------
     table
-        One row: "same month", "next month": when (turnover is looked at), estimate (points of turnover per SD
-        of experience), std_error, conf_low, conf_high, p_value, uncorrected (on the mean score as it is).
+        One row: "same month", "next month": when (turnover is looked at, or as time is called), estimate
+        (points of turnover per unit of experience), std_error, conf_low, conf_high, p_value, uncorrected (on
+        the mean score as it is).
     reliability
         Share of the score's variance within branches and months that is no error.
+    experience_unit
+        Of the score, e.g. "SD".
+    unit, time
+        What a unit and a period is called.
     """
 
     reliability: float
+    experience_unit: str = "unit"
+    unit: str = "branch"
+    time: str = "month"
 
     title: ClassVar[str] = "Turnover and experience"
-    labels: ClassVar[dict[str, str]] = {"when": "Turnover", "told": "Points per SD of experience (interval)"}
+    labels: ClassVar[dict[str, str]] = {
+        "when": "Turnover",
+        "told": "Points per unit of experience (interval)",
+    }
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -46,8 +57,9 @@ class TurnoverAndExperience(Result):
         """Tell both slopes."""
         same, after = self.table.to_dict("records")
         return (
-            f"Within branches and months, one SD more experience {self.evidence.relation} {told(same)} "
-            f"points of turnover in the same month and {told(after)} in the next. "
+            f"Within {plural(self.unit)} and {plural(self.time)}, one {self.experience_unit} more experience "
+            f"{self.evidence.relation} {told(same)} points of turnover in the same {self.time} and "
+            f"{told(after)} in the next. "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
         )
 
@@ -56,8 +68,8 @@ class TurnoverAndExperience(Result):
         """Both slopes."""
         settled = bool(((self.table["conf_low"] > 0) | (self.table["conf_high"] < 0)).any())
         words = {
-            True: "Within branches turnover goes with experience",
-            False: "Whether turnover goes with experience within branches is not settled",
+            True: f"Within {plural(self.unit)} turnover goes with experience",
+            False: f"Whether turnover goes with experience within {plural(self.unit)} is not settled",
         }
         return Chart(
             kind="forest",
@@ -66,7 +78,7 @@ class TurnoverAndExperience(Result):
             y="when",
             low="conf_low",
             high="conf_high",
-            x_label="Points of turnover per SD of experience",
+            x_label=f"Points of turnover per {self.experience_unit} of experience",
             y_label="",
             claim=words[settled],
             grade=self.evidence.grade,
@@ -83,6 +95,7 @@ def turnover_and_experience(
     experience: str = "cx",
     unit: str = "branch",
     time: str = "month",
+    experience_unit: str = "unit",
     conf_level: float = 0.95,
     source: str = "",
 ) -> TurnoverAndExperience:
@@ -98,6 +111,8 @@ def turnover_and_experience(
         Column with the share of the staff that left in the month.
     experience, unit, time
         Columns.
+    experience_unit
+        What a unit of the score is called, in the singular, e.g. ``"SD"``.
     conf_level
         Confidence level.
     source
@@ -136,25 +151,26 @@ def turnover_and_experience(
     a, b = read.halves if read.halves is not None else (read.experience, read.experience)
     rows, reliability = [], float("nan")
     for when, y, first, second in (
-        ("same month", gone, a, b),
-        ("next month", gone[:, 1:], a[:, :-1], b[:, :-1]),
+        (f"same {read.time}", gone, a, b),
+        (f"next {read.time}", gone[:, 1:], a[:, :-1], b[:, :-1]),
     ):
         found = split_slopes(100 * y[None], first=first, second=second)
         error = float(np.sqrt(found.covariance[0, 0]))
         rows.append({"when": when, **_interval(float(found.estimate[0]), error, len(gone), conf_level)})
         rows[-1]["uncorrected"] = float(found.naive[0])
-        reliability = found.reliability if when == "same month" else reliability
+        reliability = reliability if len(rows) > 1 else found.reliability
     return TurnoverAndExperience(
         table=pd.DataFrame(rows),
         evidence=Evidence(
             grade="adjusted",
-            design="Branches over months, each its own control, months taken out.",
-            unit="branches",
+            design=f"{plural(read.unit).capitalize()} over {plural(read.time)}, each its own control, "
+            f"{plural(read.time)} taken out.",
+            unit=plural(read.unit),
             n_used=len(read.units),
             n_given=read.n_given,
             source=source,
             assumptions=(
-                "Nothing else moves both in a branch in the same month.",
+                f"Nothing else moves both in a {read.unit} in the same {read.time}.",
                 "Errors of both halves are independent.",
             ),
             checks=(
@@ -162,13 +178,19 @@ def turnover_and_experience(
                     name="error of the score",
                     null="the halves share enough to tell a slope",
                     passed=bool(reliability >= 0.3),
-                    detail=f"Within branches and months, {number(reliability)} of the variance is no error.",
+                    detail=(
+                        f"Within {plural(read.unit)} and {plural(read.time)}, {number(reliability)} of the "
+                        "variance is no error."
+                    ),
                     remedy="Intervals are wide for that reason.",
                 ),
             ),
         ),
         conf_level=conf_level,
         reliability=reliability,
+        experience_unit=experience_unit,
+        unit=read.unit,
+        time=read.time,
     )
 
 
