@@ -27,6 +27,7 @@ Flags = npt.NDArray[np.bool_]
 #: What gains and losses are counted from, where it is no number.
 Reference = Literal["own mean", "last period"]
 
+_SAME_SIDE = "gains that are gains"
 _LOSS, _GAIN, _MORE = "loss", "gain", "gain less loss"
 # share of rows on one side below which a slope there rests on next to nothing
 _SIDE = 0.05
@@ -80,8 +81,10 @@ class PenaltyReward(Result):
 
     @property
     def verdict(self) -> str:
-        """Which side is steeper, as far as the interval tells."""
+        """Which side is steeper, as far as the interval tells and the score's error lets it be told."""
         more = self.table.iloc[2]
+        if any(check.name == _SAME_SIDE for check in self.evidence.failed):
+            return "whether gains or losses weigh more cannot be told from a score with so much error"
         if more["conf_low"] > 0:
             return "a point gained brings more than a point lost takes"
         if more["conf_high"] < 0:
@@ -92,11 +95,13 @@ class PenaltyReward(Result):
         """Tell both slopes, their difference, and what a departure from the usual does by itself."""
         loss, gain, more = (_told(r) for r in self.table.to_dict("records"))
         unit = f" {self.outcome_unit}" if self.outcome_unit else ""
+        checked = any(check.name == _SAME_SIDE and check.passed is not None for check in self.evidence.checks)
+        proviso = "" if checked else " All of this takes the score to carry no error."
         return (
             f"A point of {self.score_name} below {_name(self.reference)} {self.evidence.relation} "
             f"{loss}{unit} of {self.outcome_name} less, a point above it with {gain}{unit} more. "
             f"Gain less loss: {more}: {self.verdict}. A score picked for being high or low falls back by "
-            "itself, so these are comparisons within a period, not of before and after. "
+            f"itself, so these are comparisons within a period, not of before and after.{proviso} "
             f"({100 * self.conf_level:g} % intervals.)"
         )
 
@@ -151,11 +156,14 @@ def penalty_reward(
     Notes
     -----
     Units and periods have levels of their own; errors are those of leaving each cluster out. An error in the
-    score turns some losses into gains and the other way round, which draws the two slopes together, and the
-    two halves cannot undo that at a kink: see the check, and :func:`cemlab.linkage.shape_of_returns` with
-    the error taken out for the bend as such. With the last period as reference its error is in the reference
-    too. The original study asks customers about attributes, where what disappoints weighs more than what
-    delights; a panel of units need not show the same.
+    score turns some losses into gains and the other way round. Where scores spread alike to both sides that
+    draws the two slopes together; where they are skewed it makes slopes differ that are alike. Two halves
+    cannot undo it at a kink: no verdict is given where the check "gains that are gains" fails; see
+    :func:`cemlab.linkage.shape_of_returns` with the error taken out for the bend as such. With the last
+    period as reference its error is in the reference too, and its score is held constant: what a unit comes
+    from goes with its outcome whether or not it has changed since. The
+    original study asks customers about attributes, where what disappoints weighs more than what delights; a
+    panel of units need not show the same.
 
     References
     ----------
@@ -176,7 +184,7 @@ def penalty_reward(
     [2.0, 1.0, -1.0]
     """
     check_conf_level(conf_level)
-    used, away = _departures(panel, reference)
+    used, away, held = _departures(panel, reference)
     sides = np.column_stack([np.minimum(away, 0.0), np.maximum(away, 0.0)])
     n = np.array([(away < 0).sum(), (away > 0).sum()])
     if (n < _SIDE * len(away)).any():
@@ -185,15 +193,20 @@ def penalty_reward(
             f"only {int(n.min()):,} of {len(away):,} rows lie on the side of {side} of {_name(reference)}; "
             f"take a reference nearer to the middle of {panel.score_name}"
         )
-    names = (f"{panel.score_name}, {_LOSS}", f"{panel.score_name}, {_GAIN}", *used.control_names)
+    sides_of = (_LOSS, _GAIN, *("last period" for _ in held.T))
+    names = (*(f"{panel.score_name}, {side}" for side in sides_of), *used.control_names)
     fit = within_slopes(
-        used.outcome, design=np.column_stack([sides, used.controls]), grid=grid_of(used), names=names
+        used.outcome,
+        design=np.column_stack([sides, held, used.controls]),
+        grid=grid_of(used),
+        names=names,
+        told=2,
     )
     directions = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0]])
     estimate, influence = directions @ fit.coefficient[:2], fit.influence[:, :2] @ directions.T
     return PenaltyReward(
         table=_table(estimate, influence, [*n, n.sum()], conf_level),
-        evidence=_evidence(used, away, reference, panel.n_given),
+        evidence=_evidence(used, away, reference, panel.n_given, _same_side(panel, reference)),
         conf_level=conf_level,
         reference=reference,
         score_name=panel.score_name,
@@ -202,19 +215,22 @@ def penalty_reward(
     )
 
 
-def _departures(panel: LinkedPanel, reference: Reference | float) -> tuple[LinkedPanel, Floats]:
-    """Return the rows used, and how far each score lies from the reference."""
+def _departures(panel: LinkedPanel, reference: Reference | float) -> tuple[LinkedPanel, Floats, Floats]:
+    """Return the rows used, how far each score lies from the reference, and what is held constant beside."""
+    nothing = np.empty((len(panel.score), 0))
     if reference == "own mean":
-        return panel, panel.score - _own_means(panel, panel.score)
+        return panel, panel.score - _own_means(panel, panel.score), nothing
     if reference == "last period":
         before = _before(panel)
         used = _rows(panel, before >= 0)
-        return used, panel.score[before >= 0] - panel.score[before[before >= 0]]
+        # without the level it comes from, even a line shows two slopes: see the notes
+        held = panel.score[before[before >= 0]]
+        return used, used.score - held, held[:, None]
     if isinstance(reference, str):
         raise OptionError(one_of(reference, [*get_args(Reference), "a number"], what="reference"))
     if isinstance(reference, bool) or not isinstance(reference, Real) or not np.isfinite(float(reference)):
         raise OptionError(f"reference is {reference!r}; allowed: 'own mean', 'last period' or a score")
-    return panel, panel.score - float(reference)
+    return panel, panel.score - float(reference), nothing
 
 
 def _own_means(panel: LinkedPanel, score: Floats) -> Floats:
@@ -272,7 +288,9 @@ def _table(estimate: Floats, influence: Floats, n: list[int], conf_level: float)
     )
 
 
-def _evidence(panel: LinkedPanel, away: Floats, reference: Reference | float, n_given: int) -> Evidence:
+def _evidence(
+    panel: LinkedPanel, away: Floats, reference: Reference | float, n_given: int, same: Check
+) -> Evidence:
     return Evidence(
         grade="adjusted",
         design=(
@@ -286,9 +304,10 @@ def _evidence(panel: LinkedPanel, away: Floats, reference: Reference | float, n_
         assumptions=(
             "Nothing unrecorded moves score and outcome of a unit together from period to period.",
             f"The slope changes at {_name(reference)} and nowhere else.",
-            "The score carries no error: an error mixes gains with losses and draws their slopes together.",
+            "The score carries no error: an error mixes gains with losses, and with skewed scores makes "
+            "slopes differ that are alike.",
         ),
-        checks=(*panel.checks, *_falls_back(panel, away), *_same_side(panel, reference)),
+        checks=(*panel.checks, *_falls_back(panel, away), same),
     )
 
 
@@ -311,24 +330,27 @@ def _falls_back(panel: LinkedPanel, away: Floats) -> tuple[Check, ...]:
     )
 
 
-def _same_side(panel: LinkedPanel, reference: Reference | float) -> tuple[Check, ...]:
+def _same_side(panel: LinkedPanel, reference: Reference | float) -> Check:
     """Say how often both halves of the score call a row a gain, or both a loss."""
-    # a difference from the last period needs that period's halves, which left the panel with its first rows
-    if panel.halves is None or reference == "last period":
-        return ()
-    ups = []
-    for half in panel.halves.T:
-        middle = _own_means(panel, half) if isinstance(reference, str) else float(reference)
-        ups.append(half > middle)
-    agree = float((ups[0] == ups[1]).mean())
-    return (
-        Check(
-            name="gains that are gains",
-            null="both halves of the score put a row on the same side",
-            passed=agree >= _AGREE,
-            detail=f"They do in {percent(agree, digits=0)} of the rows.",
-            remedy="The slopes' difference is drawn towards nought; see the bend with the error taken out.",
-        ),
+    null = "both halves of the score put a row on the same side"
+    if panel.halves is None:
+        return Check(
+            name=_SAME_SIDE,
+            null=null,
+            passed=None,
+            detail="The panel has no halves of the score.",
+            remedy="Name them in reading the panel (halves=…).",
+        )
+    first, second = (
+        _departures(replace(panel, score=half, halves=None), reference)[1] > 0 for half in panel.halves.T
+    )
+    agree = float((first == second).mean())
+    return Check(
+        name=_SAME_SIDE,
+        null=null,
+        passed=agree >= _AGREE,
+        detail=f"They do in {percent(agree, digits=0)} of the rows.",
+        remedy="The slopes' difference may be the error's; see the bend with the error taken out.",
     )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.score_skew import SKEWED, skew_check
 from cemlab.linkage.shape_curves import (
     Curve,
     Fitted,
@@ -119,6 +120,8 @@ class ShapeOfReturns(Result):
 
     def _verdict(self) -> str:
         more = self.slopes.iloc[-1]
+        if any(check.name == SKEWED for check in self.evidence.failed):
+            return "whether returns rise or fall cannot be told from skewed scores with their error left in"
         if more["conf_low"] > 0:
             return "returns rise with the score"
         if more["conf_high"] < 0:
@@ -190,11 +193,12 @@ def shape_of_returns(
     Units and periods have levels of their own; errors are those of leaving each cluster out (jackknife, which
     allows for few units at the ends of the score), bands come from a multiplier bootstrap of them. An
     error in the score flattens a curve and smooths its bends more than its slope: with reliability r a
-    line's slope falls to r of its size and a quadratic's bend to about r². The two halves undo it for a
-    quadratic (Cheng & Schneeweiss 1998). A bend on the level of the score also tells units of high scores
-    from those of low (where a unit that earns more per customer has both the higher score and the steeper
-    slope, that looks like a bend; the outcome's logarithm undoes it where levels multiply); a check sets
-    it beside the bend of each unit's own departures (Giesselmann & Schmidt-Catran 2022).
+    line's slope falls to r of its size and a quadratic's bend to about r², where scores spread alike to both
+    sides. Where they are skewed, it bends a straight line, so that no bend is told then. The two halves undo
+    both for a quadratic (Cheng & Schneeweiss 1998). A bend on the level of the score also tells units
+    of high scores from those of low (where a unit that earns more per customer has both the higher score and
+    the steeper slope, that looks like a bend; the outcome's logarithm undoes it where levels multiply); a
+    check sets it beside the bend of each unit's own departures (Giesselmann & Schmidt-Catran 2022).
 
     References
     ----------
@@ -293,9 +297,13 @@ def _evidence(panel: LinkedPanel, score_error: ScoreError) -> Evidence:
             "The score's error is independent between halves and periods, and alike in all rows."
             if score_error == "taken out"
             else "The score carries no error, or the curve is read as that of the measured score: an error "
-            "flattens slopes and, more so, bends.",
+            "flattens slopes, and bends more so; with skewed scores it bends a straight line.",
         ),
-        checks=(*panel.checks, *_bend_check(panel)),
+        checks=(
+            *panel.checks,
+            *_bend_check(panel),
+            *((skew_check(panel),) if score_error == "left in" else ()),
+        ),
     )
 
 
