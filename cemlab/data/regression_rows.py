@@ -26,8 +26,8 @@ Ints = npt.NDArray[np.int64]
 _LARGEST = 1e100
 # numbers of keys that may lie between two that occur, per key: fewer need no dictionary
 _GAPS = 4
-# few enough to stay near the processor
-_ROWS_AT_ONCE = 1 << 16
+# enough that what a batch costs by itself does not count, few enough for a few dozen megabytes
+_ROWS_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
