@@ -123,6 +123,32 @@ def test_planted_leaving_is_recovered_by_the_reading_of_the_month_and_less_by_an
     assert len(found.summary) == len(found.table)
 
 
+def test_the_whole_staff_is_told_beside_those_who_were_read() -> None:
+    who, day = np.arange(600), date(2024, 1, 1)
+    # 60 of 600 leave; every other person was read, of whom 24 leave, the less engaged sooner
+    gone = (who % 2 == 0) & (who < 48) | (who % 2 == 1) & (who < 72)
+    left = [date(2024, 1, 9) if away else None for away in gone]
+    staff = {"employee": who.tolist(), "hired": [day] * 600, "left": left}
+    read = who[::2]
+    score = (3 - 0.5 * gone[read] + read % 3).tolist()
+    tables = {
+        "employees": staff,
+        "engagement": {"employee": read.tolist(), "month": [day] * 300, "score": score},
+    }
+    company = of(tables, date(2024, 1, 31))
+    found = people_leaving(company, by=None, per=0.5)
+    assert (found.evidence.n_used, found.evidence.n_given) == (300, 600)
+    table = found.table.set_index("group")
+    assert table.loc["all", ["n_left", "n"]].tolist() == [24, 300]
+    assert table.loc["whole staff", ["n_left", "n"]].tolist() == [60, 600]
+    assert found.narrative().startswith("10.0 %")
+    assert "300 of 600 person-months, 8.0 %" in found.narrative()
+    assert "0.5 of a unit more engagement" in found.narrative()
+    assert table.index[-1] == "per 0.5 units of engagement"
+    assert "2 units more engagement" in people_leaving(company, by=None, per=2).narrative()
+    assert any("without error" in each for each in found.evidence.assumptions)
+
+
 def test_ratios_cover_the_planted_one_over_networks() -> None:
     truth, held = Network(), 0
     for seed in range(1, 21):
@@ -192,8 +218,8 @@ def test_replacing_leavers_costs_what_was_stated_times_who_left() -> None:
     assert fixed.row("a leaver") == {"estimate": 5000.0, "conf_low": 5000.0, "conf_high": 5000.0}
     year, fewer = fixed.row("all leavers, a year"), fixed.row("a year with fewer")
     assert (year["estimate"], fewer["estimate"]) == (300_000.0, 75_000.0)
-    # a year ahead at Jeffreys' pace of 60.25 ± 5.49 a year: the negative binomial of 120.5 and 2 / 3; a leaver
-    # more or less for the draws of a quantile
+    # a year ahead at Jeffreys' pace of 60.25 ± 5.49 a year: the negative binomial of 120.5 and 2 / 3; one
+    # leaver more or less for the draws of a quantile
     ends = nbinom.ppf([0.025, 0.975], 120.5, 2 / 3)
     assert [year["conf_low"], year["conf_high"]] == pytest.approx(5e3 * ends, abs=5e3)
     # next year's leavers, of a pace of 30 a year counted over four years

@@ -45,7 +45,8 @@ def leaving_months(company: Company, *, months_before: int = 0) -> pd.DataFrame:
     pandas.DataFrame
         Sorted by role, month and score: role ("all" where none is known); month; score (mean of a class a
         tenth of a standard deviation wide); n (person-months); left (of them, who left in the month). Only
-        months that ended by the company's last day. ``attrs`` hold source.
+        months that ended by the company's last day. ``attrs`` hold source, and of the whole staff in these
+        months, read or not, ``staff_months`` (person-months) and ``staff_left`` (of them, who left).
 
     Raises
     ------
@@ -75,13 +76,7 @@ def leaving_months(company: Company, *, months_before: int = 0) -> pd.DataFrame:
     refuse_twice(read, "engagement", ("employee", "month"))
     rows = read.select("employee", "month", "score").inner_join(_staff(company), "employee")
     first = rows["month"] + ibis.interval(months=months_before)
-    rows = rows.mutate(month=first.cast("date"))
-    after = (rows["month"] + ibis.interval(months=1)).cast("date")
-    there = (rows["hired"] <= rows["month"]) & (rows["left"].isnull() | (rows["left"] >= rows["month"]))
-    whole = after <= ibis.literal(company.as_of) + ibis.interval(days=1)
-    rows = rows.filter(there & whole).mutate(
-        gone=(rows["left"].notnull() & (rows["left"] < after)).ifelse(1, 0)
-    )
+    rows = _at_risk(rows.mutate(month=first.cast("date")), company)
     width = _width(rows)
     rows = rows.mutate(bin=(rows["score"] / width).floor().cast("int64"))
     exact = rows["score"].cast("decimal(38, 6)")
@@ -97,7 +92,13 @@ def leaving_months(company: Company, *, months_before: int = 0) -> pd.DataFrame:
     cells["month"] = pd.to_datetime(cells["month"])
     ordered = cells.sort_values(["role", "month", "score"], ignore_index=True)
     ordered = ordered[["role", "month", "score", "n", "left"]].astype({"n": "int64", "left": "int64"})
-    ordered.attrs = {"source": company.info.source}
+    everybody = _at_risk(_staff(company).cross_join(rows.select("month").distinct()), company)
+    staff = one_row(everybody.aggregate(n=everybody.count(), left=everybody["gone"].sum()))
+    ordered.attrs = {
+        "source": company.info.source,
+        "staff_months": int(staff["n"]),
+        "staff_left": int(staff["left"]),
+    }
     return ordered
 
 
@@ -162,6 +163,15 @@ def _staff(company: Company) -> ir.Table:
         left=staff["left"].cast("date"),
         role=role.fill_null("unknown"),
     )
+
+
+def _at_risk(rows: ir.Table, company: Company) -> ir.Table:
+    """Return rows of those there on the first day of a month that has ended, and whether they left in it."""
+    after = (rows["month"] + ibis.interval(months=1)).cast("date")
+    there = (rows["hired"] <= rows["month"]) & (rows["left"].isnull() | (rows["left"] >= rows["month"]))
+    whole = after <= ibis.literal(company.as_of) + ibis.interval(days=1)
+    gone = (rows["left"].notnull() & (rows["left"] < after)).ifelse(1, 0)
+    return rows.mutate(gone=gone).filter(there & whole)
 
 
 def _width(rows: ir.Table) -> float:

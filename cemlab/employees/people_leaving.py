@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MONTH = 365.25 / 12  # days
 _TERCILES = ("lowest third", "middle third", "highest third")
+_WHOLE = "whole staff"
 _AT_RISK = 10  # persons watched, below which a curve is not told
 
 
@@ -38,9 +39,9 @@ class PeopleLeaving(Result):
     Parameters
     ----------
     table
-        One row a number: what ("share that leaves in a month", "hazard ratio"), group ("all", "role: …",
-        "engagement: lowest third" …; "per unit of engagement"), estimate, conf_low, conf_high, n
-        (person-months), n_left.
+        One row a number: what ("share that leaves in a month", "hazard ratio"), group ("all": all who were
+        read; "whole staff" where not all were; "role: …", "engagement: lowest third" …; "per unit of
+        engagement", or per so many), estimate, conf_low, conf_high, n (person-months), n_left.
     curves
         Share still there by time since hiring, of those hired: group, months, estimate, std_error, conf_low,
         conf_high, n_at_risk (the fewest watched so far).
@@ -48,11 +49,14 @@ class PeopleLeaving(Result):
         Group to the life table in days.
     log_ratio
         Logarithm of the hazard ratio and its standard error.
+    per
+        Engagement to which the ratio refers.
     """
 
     curves: pd.DataFrame
     life: dict[str, LifeTable]
     log_ratio: tuple[float, float]
+    per: float = 1.0
 
     title: ClassVar[str] = "People leaving"
     labels: ClassVar[dict[str, str]] = {
@@ -67,7 +71,7 @@ class PeopleLeaving(Result):
 
     @property
     def share(self) -> dict[str, float]:
-        """Share of all that leaves in a month with its interval."""
+        """Share of all who were read that leaves in a month with its interval."""
         row = self.table.iloc[0]
         return {name: float(row[name]) for name in ("estimate", "conf_low", "conf_high")}
 
@@ -95,8 +99,17 @@ class PeopleLeaving(Result):
             if low and high
             else ""
         )
+        whole = third.get(_WHOLE)
+        read = (
+            f" Of those whose engagement was read, {self.evidence.n_used:,} of {self.evidence.n_given:,} "
+            f"{self.evidence.unit}, {_share(self.table.iloc[0])} leave."
+            if whole
+            else ""
+        )
+        more = "A unit" if self.per == 1 else f"{number(self.per)} of a unit" if self.per < 1 else ""
         return (
-            f"{_share(self.table.iloc[0])} of the staff leave in a month.{thirds} A unit more engagement "
+            f"{_share(whole or self.table.iloc[0])} of the staff leave in a month.{read}{thirds} "
+            f"{more or f'{number(self.per)} units'} more engagement "
             f"{self.evidence.relation} {told(self.ratio)} times the hazard of leaving. "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
         )
@@ -204,16 +217,17 @@ def people_leaving(
     slope, error = log_hazard_ratio(cells, per=per)
     life = _curves(company, by, observed_from, conf_level)
     return PeopleLeaving(
-        table=_table(cells, slope, error, conf_level),
+        table=_table(cells, slope, error, conf_level, float(per)),
         evidence=_evidence(cells, months_before),
         conf_level=conf_level,
         curves=_curve_table(life),
         life=life,
         log_ratio=(slope, error),
+        per=float(per),
     )
 
 
-def _table(cells: pd.DataFrame, slope: float, error: float, conf_level: float) -> pd.DataFrame:
+def _table(cells: pd.DataFrame, slope: float, error: float, conf_level: float, per: float) -> pd.DataFrame:
     """Return monthly shares of all, by role and by thirds of engagement, and the ratio."""
     from scipy.special import ndtri
 
@@ -223,11 +237,15 @@ def _table(cells: pd.DataFrame, slope: float, error: float, conf_level: float) -
     third = _thirds(cells)
     groups += [(f"engagement: {_TERCILES[k]}", third == k) for k in np.unique(third)]
     counts = [(int(cells.loc[rows, "left"].sum()), int(cells.loc[rows, "n"].sum())) for _, rows in groups]
+    names = [name for name, _ in groups]
+    if cells.attrs["staff_months"] > counts[0][1]:
+        names.insert(1, _WHOLE)
+        counts.insert(1, (cells.attrs["staff_left"], cells.attrs["staff_months"]))
     shares = wilson([a for a, _ in counts], [n for _, n in counts], conf_level=conf_level)
     table = pd.DataFrame(
         {
             "what": "share that leaves in a month",
-            "group": [name for name, _ in groups],
+            "group": names,
             "estimate": shares.estimate,
             "conf_low": shares.conf_low,
             "conf_high": shares.conf_high,
@@ -238,7 +256,7 @@ def _table(cells: pd.DataFrame, slope: float, error: float, conf_level: float) -
     reach = float(ndtri((1 + conf_level) / 2)) * error
     ratio = {
         "what": "hazard ratio",
-        "group": "per unit of engagement",
+        "group": f"per {'unit' if per == 1 else f'{number(per)} units'} of engagement",
         **dict(
             zip(
                 ("estimate", "conf_low", "conf_high"),
@@ -311,9 +329,11 @@ def _evidence(cells: pd.DataFrame, months_before: int) -> Evidence:
         design=f"Person-months of the staff by the engagement read on {when}; who left within the month.",
         unit="person-months",
         n_used=n,
-        n_given=n,
+        n_given=cells.attrs["staff_months"],
         source=str(cells.attrs.get("source", "")),
         assumptions=(
+            "Engagement is read without error: error draws its ratio towards 1.",
+            "Who was read leaves as who was not, at the same engagement.",
             "A unit of engagement goes with the same ratio at every level and in every month.",
             "Given engagement, role and month, whether one leaves says nothing of another.",
         ),
