@@ -266,6 +266,28 @@ def test_what_cannot_be_priced_is_refused():
         customers_lately(PEOPLE)
 
 
+def test_closed_branches_are_not_priced_ahead():
+    rows = pd.DataFrame(
+        [
+            ("a", 1, 10.0), ("a", 2, 12.0), ("b", 1, 90.0), ("c", 1, 50.0), ("c", 2, 0.0), ("d", 2, 4.0),
+            ("e", 1, 8.0), ("e", 2, np.nan),
+        ],
+        columns=["branch", "month", "customers"],
+    )  # fmt: skip
+    people = customers_lately(rows)
+    # b has no row in the last month, c nobody; of d there is one month, of e one count
+    assert people.to_dict("list") == {"branch": ["a", "d", "e"], "customers": [11.0, 4.0, 8.0]}
+    found = priced_points(RUNG, customers=people)
+    assert found.total["estimate"] == pytest.approx(30.0 * 12 * 23)
+    assert found.evidence.failed[0].name == "branches still there"
+    assert "b and c" in found.evidence.failed[0].detail
+    many = pd.DataFrame({"branch": list("abcdefgh"), "month": [1] * 7 + [2], "customers": 1.0})
+    assert "and 2 more" in priced_points(RUNG, customers=customers_lately(many)).evidence.checks[0].detail
+    assert (
+        priced_points(RUNG, customers=customers_lately(rows[rows["branch"] == "a"])).evidence.checks[0].passed
+    )
+
+
 def test_referral_is_a_geometric_series_of_lifetimes():
     worth = elasticities(life(), margin=10.0, discount=0.1)
     months = by_hand(2, 98, 120)
@@ -282,6 +304,15 @@ def test_referral_is_a_geometric_series_of_lifetimes():
         # nothing was unsure
         assert table.loc[name, "conf_low"] == pytest.approx(table.loc[name, "conf_high"], rel=1e-9)
     assert found.recruits["estimate"] == pytest.approx(q, rel=1e-9)
+    # in heads nothing is discounted
+    curve = life().fit.survival(120)
+    heads = 0.002 * float((curve[:-1] + curve[1:]).sum() / 2)
+    assert found.recruits_in_all["estimate"] == pytest.approx(heads, rel=1e-9)
+    assert f"recruits {heads:.3f} customers" in found.narrative()
+    assert f"counts for {q:.3f} today" in found.narrative()
+    paid = referral_value(worth, rate=0.004, share=(0.5, 0.5, 0.5), currency="EUR")
+    assert " EUR (" in paid.narrative()
+    assert paid.chart.x_label == "EUR a new customer"
     assert "stated and not measured" in found.narrative()
     assert found.chart.claim.startswith("Those whom a customer recruits add")
     assert len(found.summary) == 4

@@ -15,7 +15,7 @@ from cemlab.evidence import Check, Evidence
 from cemlab.linkage.elasticities import Elasticities
 from cemlab.markup import number, percent
 from cemlab.result import Result, check_conf_level
-from cemlab.stats.lifetime_value import Floats
+from cemlab.stats.lifetime_value import Floats, discounted_periods
 from cemlab.stats.seeds import generator
 from cemlab.stats.three_point import triangular
 
@@ -32,16 +32,22 @@ class ReferralValue(Result):
         One row a part: part ("recruited by her", "recruited by those", "referral in all", "own margin"),
         estimate [money a new customer], conf_low, conf_high, share (of her own margin).
     recruits
-        Incremental customers that a customer recruits over her life, discounted: estimate, conf_low,
-        conf_high.
+        Incremental customers that a customer recruits over her life, each discounted to today as the money
+        is: estimate, conf_low, conf_high.
+    recruits_in_all
+        The same counted in heads, nothing discounted.
+    currency
+        Unit of money.
     share, ratio
         What was stated: the share of referred customers who would not have come otherwise, and what one of
         them is worth against any other; each lowest, most plausible, highest.
     """
 
     recruits: dict[str, float]
+    recruits_in_all: dict[str, float]
     share: Range
     ratio: Range
+    currency: str = ""
 
     title: ClassVar[str] = "Referral value in customer lifetime value"
     labels: ClassVar[dict[str, str]] = {
@@ -67,10 +73,12 @@ class ReferralValue(Result):
 
     def narrative(self) -> str:
         """Tell the referral value and what was taken for granted."""
-        row, n = self.table.iloc[2], self.recruits
+        row, n, today = self.table.iloc[2], self.recruits_in_all, self.recruits
+        money = f" {self.currency}" if self.currency else ""
         return (
             f"A new customer recruits {n['estimate']:.3f} customers who would not have come otherwise "
-            f"({n['conf_low']:.3f} to {n['conf_high']:.3f}), worth {number(row['estimate'])} "
+            f"({n['conf_low']:.3f} to {n['conf_high']:.3f}), which counts for {today['estimate']:.3f} today "
+            f"as later ones are discounted, and is worth {number(row['estimate'])}{money} "
             f"({number(row['conf_low'])} to {number(row['conf_high'])}) with all whom they recruit in turn: "
             f"{percent(row['share'])} of her own margin. That {percent(self.share[0], digits=0)} to "
             f"{percent(self.share[2], digits=0)} of the referred would not have come otherwise is stated "
@@ -90,7 +98,7 @@ class ReferralValue(Result):
             y="part",
             low="conf_low",
             high="conf_high",
-            x_label="Money a new customer",
+            x_label=f"{self.currency or 'Money'} a new customer",
             y_label="part",
             claim=f"Those whom a customer recruits add {percent(row['share'])} to her own margin",
             grade=self.evidence.grade,
@@ -108,6 +116,7 @@ def referral_value(
     ratio: Range = (1.0, 1.0, 1.0),
     conf_level: float = 0.95,
     seed: int = 1,
+    currency: str = "",
     source: str = "",
 ) -> ReferralValue:
     """Answer what it is worth that customers recruit customers.
@@ -128,8 +137,8 @@ def referral_value(
         Of the intervals, by draws of all of that together.
     seed
         Of the draws of rate, share and ratio.
-    source
-        The line that stands under every figure.
+    currency, source
+        Unit of money, and the line that stands under every figure.
 
     Returns
     -------
@@ -163,7 +172,9 @@ def referral_value(
     draws = len(worth.periods) - 1
     # a rate below nought is no rate
     rates = np.concatenate([[rate], np.maximum(rate + rate_error * rng.standard_normal(draws), 0.0)])
-    q = rates * _drawn(shares, rng, draws) * worth.periods
+    a_month = rates * _drawn(shares, rng, draws)
+    q = a_month * worth.periods
+    heads = a_month * worth.periods * _undiscounted(worth)
     if not q[0] < 1:
         raise DesignError(
             f"a customer would recruit {q[0]:.2f} customers, each of whom recruits as many: a chain "
@@ -187,9 +198,18 @@ def referral_value(
         evidence=_evidence(worth, shares, ratios, endless, source),
         conf_level=conf_level,
         recruits=_told(q, conf_level),
+        recruits_in_all=_told(heads, conf_level),
+        currency=currency,
         share=shares,
         ratio=ratios,
     )
+
+
+def _undiscounted(worth: Elasticities) -> float:
+    """Return the months of a new customer over the discounted ones."""
+    stays = np.asarray(worth.lifetime.fit.survival(worth.horizon))[None, :]
+    months, today = (float(discounted_periods(stays, discount=rate)[0]) for rate in (0.0, worth.discount))
+    return months / today
 
 
 def _range(values: Range, name: str, most: float) -> Range:

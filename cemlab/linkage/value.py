@@ -12,11 +12,12 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.data.person_periods import is_number
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
-from cemlab.evidence import GRADES, Evidence, Grade
-from cemlab.markup import number
+from cemlab.evidence import GRADES, Check, Evidence, Grade
+from cemlab.markup import join_words, number
 from cemlab.result import Result, check_conf_level
 
 _MOST_BARS = 12
+_NAMED = 5
 
 
 class Rung(Protocol):
@@ -225,6 +226,7 @@ def priced_points(
                 "Branches keep the customers that were counted.",
                 *((f"{100 * margin:g} % of the slope is margin.",) if margin != 1 else ()),
             ),
+            checks=_closed_check(customers),
         ),
         conf_level=conf_level,
         points=points,
@@ -237,7 +239,10 @@ def priced_points(
 def customers_lately(
     panel: pd.DataFrame, *, months: int = 12, unit: str = "branch", time: str = "month"
 ) -> pd.DataFrame:
-    """Return the mean customers of each branch over the last months of a panel.
+    """Return the mean customers of each branch that is still there over the last months of a panel.
+
+    A branch without a row in the last period, or with no customers in it, is closed: nothing of it lies ahead
+    to be priced. It is left out, and named in ``attrs["closed"]``.
 
     Parameters
     ----------
@@ -267,8 +272,31 @@ def customers_lately(
     if isinstance(months, bool) or not isinstance(months, int) or months < 1:
         raise OptionError(f"months is {months!r}; allowed: a whole number from 1 on")
     last = np.sort(panel[time].dropna().unique())[-months:]
-    rows = panel[panel[time].isin(last)].dropna(subset=["customers"])
-    return rows.groupby(unit)["customers"].mean().reset_index()
+    rows = panel[panel[time].isin(last)]
+    # a count that is missing is not known, and no nought
+    there = rows.loc[(rows[time] == last[-1]) & (rows["customers"] != 0), unit].unique()
+    means = rows.dropna(subset=["customers"]).groupby(unit)["customers"].mean()
+    kept = means[means.index.isin(there)].reset_index()
+    kept.attrs["closed"] = tuple(sorted(map(str, set(rows[unit].dropna()) - set(kept[unit]))))
+    return kept
+
+
+def _closed_check(customers: pd.DataFrame) -> tuple[Check, ...]:
+    """Say which branches are not priced, where that is known."""
+    if "closed" not in customers.attrs:
+        return ()
+    gone = tuple(customers.attrs["closed"])
+    detail = "All are." if not gone else f"Left out: {join_words(list(gone[:_NAMED]))}"
+    more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
+    return (
+        Check(
+            name="branches still there",
+            null="every branch of these months is there in the last one",
+            passed=not gone,
+            detail=detail if not gone else f"{detail}{more}.",
+            remedy="Closed branches are not priced ahead; complete their rows if they are open.",
+        ),
+    )
 
 
 def _check_terms(points: float, months: float, margin: float) -> None:
