@@ -149,6 +149,30 @@ def test_benchmarks_are_the_partial_r2_of_recorded_controls_alone_and_together()
     assert "no confounder can be so strong" in impossible.summary["slope"].tolist()
 
 
+def test_what_no_confounder_can_be_brings_nothing_to_nought():
+    linked = panel()
+    rng = np.random.default_rng(2)
+    # all but a tenth of the score is this control's: as strong again there is no room for
+    close = (linked.score + rng.normal(0, 0.3, len(linked.score)))[:, None]
+    outcome = 20 * linked.score + rng.normal(0, 0.1, len(linked.score))
+    linked = replace(linked, outcome=outcome)
+    alone = omitted_confounder(replace(linked, controls=close, control_names=("size",)))
+    check = alone.evidence.checks[-1]
+    assert check.passed is None
+    assert "no confounder can be: size" in check.detail
+    assert "bring it to nought" not in check.detail
+    # beside one that can be, that one decides
+    weak = rng.standard_normal((len(linked.score), 1))
+    both = replace(
+        linked,
+        controls=np.hstack([close, weak]),
+        control_names=("size", "age"),
+    )
+    decided = omitted_confounder(both).evidence.checks[-1]
+    assert decided.passed is True
+    assert "no confounder can be: size" in decided.detail
+
+
 def test_contours_fall_from_the_slope_and_the_charts_say_so():
     found = omitted_confounder(panel(), q=0.5)
     grid = found.contours(steps=5)

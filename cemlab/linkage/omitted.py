@@ -229,12 +229,17 @@ def _slopes_where_known(
 
 def _verdict(once: pd.DataFrame, robustness: pd.DataFrame) -> Check:
     """Say whether a confounder as strong as one recorded variable brings the interval to nought."""
+    known = once["estimate"].notna()
+    impossible = [name.removeprefix("1 x ") for name in once.loc[~known, "confounder"]]
+    once = once[known]
     crosses = ~((once["conf_low"] > 0) | (once["conf_high"] < 0))
     left = float(robustness["rv_interval"].iloc[0])
     detail = f"The interval holds against what explains less than {percent(left)} of the rest of both."
     guilty = [name.removeprefix("1 x ") for name in once.loc[crosses, "confounder"]]
     if guilty and guilty[0] != "none":
         detail += f" One as strong as {join_words(guilty)} would bring it to nought."
+    if impossible:
+        detail += f" As strong as this no confounder can be: {join_words(impossible)}."
     undecided = len(once) == 1 or bool(crosses.iloc[0])
     return Check(
         name="unrecorded confounder",
