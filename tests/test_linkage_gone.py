@@ -132,6 +132,32 @@ def test_a_closed_branch_is_one_without_a_row_in_the_last_month():
     assert found["score"].iloc[1] == pytest.approx(0.215)
     with pytest.raises(OptionError, match="first=0"):
         lasting_units(linked, first=0)
+    with pytest.raises(OptionError, match="gone_after is 0"):
+        lasting_units(linked, first=2, last=2, gone_after=0)
+
+
+def test_an_outcome_that_comes_late_makes_no_branch_gone():
+    rows = pd.DataFrame([(b, m, 10.0 * b + m, b / 10 + m / 9) for b in range(6) for m in range(1, 9)])
+    frame = rows.set_axis(["branch", "month", "profit", "cx"], axis=1)
+    frame.loc[(frame["branch"] == 3) & (frame["month"] == 8), "profit"] = np.nan
+    frame = frame[~((frame["branch"] == 2) & (frame["month"] > 5))]
+    linked = linked_panel(frame, outcome="profit")
+    found = lasting_units(linked, first=2, last=4)
+    assert found.loc[found["outcome"].isna(), "unit"].tolist() == ["2"]
+    assert found.attrs["late"] == ("3",)
+    # months 5 to 7 of those that are known
+    assert found["outcome"].iloc[3] == pytest.approx(36.0)
+    strict = lasting_units(linked, first=2, last=4, gone_after=1)
+    assert strict.loc[strict["outcome"].isna(), "unit"].tolist() == ["2", "3"]
+
+
+@pytest.mark.parametrize("column", ["profit", "cx", "trait"])
+def test_what_is_infinite_is_refused(column):
+    frame, _ = units(np.random.default_rng(1))
+    frame["trait"] = np.arange(len(frame)) / 100
+    frame.loc[0, column] = -np.inf
+    with pytest.raises(DataError, match=f"'{column}': infinite in 1 rows"):
+        survivor_bias(frame, outcome="profit", score="cx", traits=["trait"])
 
 
 def shop(**changes):
@@ -223,7 +249,11 @@ def test_small_cells_are_taken_together_and_impossible_counts_refused():
     assert len(found.groups) == 4
     assert found.groups["moved"].abs().max() > 0
     assert found.groups_chart.kind == "scatter"
-    assert "moves the score of a group" in found.narrative()
+    most = found.groups["moved"].abs().max()
+    assert f"moves the score of a group by {most:.2g} at most" in found.narrative()
+    assert found.groups_chart.claim.endswith(f"by {most:.2g} at most")
+    assert "a person of its own" in found.narrative()
+    assert any("several" in told for told in found.evidence.assumptions)
     assert found.chart.kind == "forest"
     plain = non_response(counted, low=1, high=5, traits=[])
     assert plain.table["estimate"].iloc[0] == pytest.approx(plain.table["estimate"].iloc[1])

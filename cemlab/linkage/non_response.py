@@ -69,7 +69,8 @@ def non_response(
     Each answer counts for as many as were asked in its cell over those who answered there. That is right
     where, within a cell, the silent are like the others. Where both ends answer more than the middle, they
     are not, in no cell, and weights repair nothing; so the bounds stand beside. The mean is that of the
-    questionnaires sent, as if each were a person of its own.
+    questionnaires sent, as if each were a person of its own: counts of cells do not tell who answered twice,
+    and with m answers each that correlate by r, errors are √(1 + (m − 1) r) times as large.
 
     References
     ----------
@@ -302,6 +303,8 @@ def _evidence(
             f"Among like {', '.join(names) or 'questionnaires'}, the silent are like those who answered "
             "(weights).",
             f"The silent differ by at most {apart:g} points from those like them (second bounds).",
+            "Each questionnaire is a person of its own; where customers answer several, and alike each time, "
+            "intervals are too narrow.",
         ),
         checks=(
             Check(

@@ -75,7 +75,7 @@ class NonResponse(Result):
         plain, weighted, anywhere = rows[ANSWERED], rows[WEIGHTED], rows[ANYWHERE]
         sent, answered = int(self.cells["sent"].sum()), int(self.cells["answered"].sum())
         moved = (
-            f" Weighting moves the score of a group by {number(self.groups['moved'].abs().max())} at most."
+            f" Weighting moves the score of a group by {self._most_moved()} at most."
             if len(self.groups)
             else ""
         )
@@ -89,8 +89,12 @@ class NonResponse(Result):
             f"mean lies between {number(rows[apart_way(self.apart)]['bound_low'])} and "
             f"{number(rows[apart_way(self.apart)]['bound_high'])}, and anywhere from "
             f"{number(anywhere['bound_low'])} to {number(anywhere['bound_high'])} with nothing assumed. "
-            f"({100 * self.conf_level:g} % intervals.)"
+            f"({100 * self.conf_level:g} % intervals, each questionnaire taken as a person of its own.)"
         )
+
+    def _most_moved(self) -> str:
+        # two figures: it is one group's, and no interval stands beside it
+        return number(float(f"{self.groups['moved'].abs().max():.2g}"))
 
     @property
     def chart(self) -> Chart:
@@ -121,7 +125,7 @@ class NonResponse(Result):
             y="weighted_mean",
             x_label=f"Mean {self.score} of those who answered",
             y_label=f"Mean {self.score}, weighted by recorded traits",
-            claim=f"Weighting moves a group's score by {number(self.groups['moved'].abs().max())} at most",
+            claim=f"Weighting moves a group's score by {self._most_moved()} at most",
             grade=self.evidence.grade,
             note=self.caption,
         )

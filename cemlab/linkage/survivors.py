@@ -128,20 +128,26 @@ def survivor_bias(
     )
 
 
-def lasting_units(panel: LinkedPanel, *, first: int = 12, last: int = 12) -> pd.DataFrame:
+def lasting_units(
+    panel: LinkedPanel, *, first: int = 12, last: int = 12, gone_after: int = 3
+) -> pd.DataFrame:
     """Return one row a unit that was there at the start: its score then, and its outcome if it lasts.
 
     Parameters
     ----------
     panel
-        Read by :func:`linked_panel`; a unit that has no row in the last period is gone.
+        Read by :func:`linked_panel`.
     first, last
         Periods at the start over which score and controls are averaged, and at the end, the outcome.
+    gone_after
+        A unit is gone that has no row in so many periods at the end (at most `last`); a row that is missing
+        in the last period alone is a gap, as of books that come late.
 
     Returns
     -------
     pandas.DataFrame
-        unit, score, outcome (missing where gone), and the controls; ``attrs["source"]``.
+        unit, score, outcome (missing where gone), and the controls; ``attrs`` hold source and late (units
+        that count as there without a row in the last period).
 
     Raises
     ------
@@ -157,12 +163,14 @@ def lasting_units(panel: LinkedPanel, *, first: int = 12, last: int = 12) -> pd.
     ...     outcome=np.array([5.0, 6.0, 7.0, 1.0]), score=np.array([1.0, 2.0, 3.0, 0.0]), halves=None,
     ...     controls=np.empty((4, 0)), control_names=(), weights=np.ones(4), cluster=np.array([0, 0, 0, 1]),
     ...     outcome_name="profit", score_name="cx", outcome_unit="EUR", n_given=4)
-    >>> lasting_units(linked, first=1, last=2).values.tolist()
+    >>> lasting_units(linked, first=1, last=2, gone_after=2).values.tolist()
     [['a', 1.0, 6.5], ['b', 0.0, nan]]
     """
     t, n = len(panel.periods), len(panel.units)
     if not (1 <= first <= t and 1 <= last <= t):
         raise OptionError(f"first={first!r}, last={last!r}; allowed: 1 to the panel's {t} periods")
+    if isinstance(gone_after, bool) or not isinstance(gone_after, int | np.integer) or gone_after < 1:
+        raise OptionError(f"gone_after is {gone_after!r}; allowed: a whole number of periods from 1 on")
     began, ended = panel.period < first, panel.period >= t - last
 
     def mean(values: Floats, rows: npt.NDArray[np.bool_]) -> Floats:
@@ -170,7 +178,9 @@ def lasting_units(panel: LinkedPanel, *, first: int = 12, last: int = 12) -> pd.
         weight = np.bincount(panel.unit[rows], weights=panel.weights[rows], minlength=n)
         return np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan)
 
-    still = np.bincount(panel.unit[panel.period == t - 1], minlength=n) > 0
+    latest = np.full(n, -1)
+    np.maximum.at(latest, panel.unit, panel.period)
+    still = latest >= t - min(int(gone_after), last)
     there = np.bincount(panel.unit[began], minlength=n) > 0
     if not there.any():
         raise DesignError(f"no unit has a row in the first {first} periods")
@@ -183,7 +193,8 @@ def lasting_units(panel: LinkedPanel, *, first: int = 12, last: int = 12) -> pd.
         }
     )
     kept = frame[there].reset_index(drop=True)
-    kept.attrs = {"source": panel.source}
+    late = there & still & (latest < t - 1)
+    kept.attrs = {"source": panel.source, "late": tuple(np.array(panel.units, dtype=object)[late])}
     return kept
 
 
@@ -197,6 +208,14 @@ def _read(
     for name in (outcome, score):
         if not pd.api.types.is_numeric_dtype(units[name]):
             raise DataError(f"units, column {name!r}: holds no numbers")
+    for name in (outcome, score, *traits):
+        if pd.api.types.is_numeric_dtype(units[name]) and not pd.api.types.is_bool_dtype(units[name]):
+            endless = int(np.isinf(units[name].to_numpy(dtype=float, na_value=np.nan)).sum())
+            if endless:
+                raise DataError(
+                    f"units, column {name!r}: infinite in {endless:,} rows; give numbers, and of the outcome "
+                    "leave missing what is not known"
+                )
     x = units[score].to_numpy(dtype=float, na_value=np.nan)
     for name in (score, *traits):
         missing = int(units[name].isna().sum())
