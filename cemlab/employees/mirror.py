@@ -203,9 +203,10 @@ def mirror(
 
     Notes
     -----
-    Intervals leave out one branch at a time. Over 200 simulated networks of 60 branches they held the planted
-    path from engagement to experience in 94 to 96 of 100 over 8, 12 and 48 months. Traditional cross-lagged
-    models without levels of units mix what branches are with what happens in them (Hamaker et al. 2015).
+    Intervals leave out one branch at a time. Over 600 simulated networks of 60 branches (200 of 48 months)
+    they held both planted paths in 94 to 96 of 100 over 8, 12 and 48 months, and over 12 where persons of a
+    branch share a sixth of what is new in their moods. Traditional cross-lagged models without levels of
+    units mix what branches are with what happens in them (Hamaker et al. 2015).
 
     References
     ----------
