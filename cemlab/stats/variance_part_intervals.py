@@ -46,23 +46,20 @@ def share_intervals(fit: CrossedFit, *, conf_level: float = 0.95) -> Interval:
 
     drop = float(chdtri(1, 1 - conf_level))
     shares = fit.shares
-    low = [_end(_Profile(fit, k), drop, side=-1) for k in range(len(shares))]
-    high = [_end(_Profile(fit, k), drop, side=1) for k in range(len(shares))]
+    low = [_end(_PartProfile(fit, k), drop, side=-1) for k in range(len(shares))]
+    high = [_end(_PartProfile(fit, k), drop, side=1) for k in range(len(shares))]
     return Interval(shares, np.array(low), np.array(high))
 
 
 class _Profile:
-    """The deviance over the share of part k, least over how the others divide what is left.
+    """The deviance over one share, least over free numbers.
 
-    The others' parts are a softmax of free numbers, the last of them at nought; steps are Newton's, with
-    exact slopes and the curvature at the estimate, which changes little on the way.
+    Steps are Newton's, with exact slopes and the curvature at the estimate, which changes little on the way.
     """
 
-    def __init__(self, fit: CrossedFit, k: int) -> None:
-        self.fit, self.k = fit, k
-        others = np.maximum(np.delete(np.append(fit.ratio, 1.0), k), 1e-6)
-        self.free = np.log(others[:-1] / others[-1])
-        best = float(np.clip(fit.shares[k], _LEAST, 1 - _LEAST))
+    def __init__(self, fit: CrossedFit, share: float, free: Floats) -> None:
+        self.fit, self.free = fit, free
+        best = float(np.clip(share, _LEAST, 1 - _LEAST))
         self.middle = float(np.log(best / (1 - best)))
         base = self.slope(best, self.free)[1]
         moves = _STEP * np.eye(self.free.size)
@@ -93,6 +90,19 @@ class _Profile:
 
     def slope(self, share: float, free: Floats) -> tuple[float, Floats]:
         """Return deviance and its slope in the free numbers."""
+        raise NotImplementedError
+
+
+class _PartProfile(_Profile):
+    """The share of part k; the others' parts are a softmax of free numbers, the last of them at nought."""
+
+    def __init__(self, fit: CrossedFit, k: int) -> None:
+        self.k = k
+        others = np.maximum(np.delete(np.append(fit.ratio, 1.0), k), 1e-6)
+        super().__init__(fit, float(fit.shares[k]), np.log(others[:-1] / others[-1]))
+
+    def slope(self, share: float, free: Floats) -> tuple[float, Floats]:
+        """Return deviance and its slope in the free numbers."""
         parts = np.append(np.exp(free), 1.0)
         parts = parts / parts.sum()
         shares = np.insert((1 - share) * parts, self.k, share)
@@ -100,6 +110,22 @@ class _Profile:
         # log ratio j is log share j less log share of the rest
         own = np.delete(np.append(along, -along.sum()), self.k)
         return value, (own - parts * own.sum())[:-1]
+
+
+class _PairProfile(_Profile):
+    """The first factor's share in the first two; free are the logs of both together and of other ratios."""
+
+    def __init__(self, fit: CrossedFit) -> None:
+        both = float(fit.ratio[:2].sum())
+        others = np.maximum(np.append(both, fit.ratio[2:]), 1e-6)
+        super().__init__(fit, float(fit.ratio[0]) / both, np.log(others))
+
+    def slope(self, share: float, free: Floats) -> tuple[float, Floats]:
+        """Return deviance and its slope in the free numbers."""
+        both = np.exp(free[0])
+        ratio = np.concatenate([[both * share, both * (1 - share)], np.exp(free[1:])])
+        value, along = deviance_and_slope(self.fit.sums, ratio)
+        return value, np.append(along[:2].sum(), along[2:])
 
 
 def _end(profile: _Profile, drop: float, *, side: int) -> float:
@@ -144,21 +170,18 @@ def ratio_interval(fit: CrossedFit, *, conf_level: float = 0.95) -> Interval:
     Returns
     -------
     Interval
-        nan where both variances are 0; from 0 to 1 where one is.
+        nan where both variances are 0.
 
     Notes
     -----
-    Normal on the log odds, from the curvature of the restricted likelihood.
+    Profile likelihood, as for :func:`share_intervals`, with the share in the pair held; an end is 0 or 1
+    where leaving the first, or the second, out is not refuted.
     """
-    from scipy.special import ndtri
+    from scipy.special import chdtri
 
     first, second = fit.ratio[:2]
     if first + second == 0:
         return Interval(*(np.array(np.nan) for _ in range(3)))
-    share = np.array(first / (first + second))
-    if not first * second > 0:
-        return Interval(share, np.array(0.0), np.array(1.0))
-    spread = fit.covariance[0, 0] + fit.covariance[1, 1] - 2 * fit.covariance[0, 1]
-    reach = float(ndtri(0.5 + conf_level / 2)) * np.sqrt(spread)
-    low, high = (1 / (1 + second / first * np.exp(sign * reach)) for sign in (1, -1))
-    return Interval(share, np.asarray(low), np.asarray(high))
+    drop = float(chdtri(1, 1 - conf_level))
+    ends = [np.asarray(_end(_PairProfile(fit), drop, side=side)) for side in (-1, 1)]
+    return Interval(np.array(first / (first + second)), *ends)
