@@ -11,11 +11,15 @@ import numpy.typing as npt
 from cemlab.errors import DataError, OptionError, one_of
 from cemlab.result import check_conf_level
 from cemlab.stats.intervals import Interval
+from cemlab.stats.seeds import generator
 
 Floats = npt.NDArray[np.float64]
 EntropyMethod = Literal["miller_madow", "chao_shen", "plug_in"]
 
 _TINY = 1e-300
+# Concentrations at which the prior of an entropy is taken, and draws for its interval.
+_NODES = 60
+_DRAWS = 2000
 
 
 def entropy(
@@ -23,6 +27,7 @@ def entropy(
     *,
     method: EntropyMethod = "miller_madow",
     dispersion: float = 1.0,
+    dispersion_df: float = np.inf,
     conf_level: float = 0.95,
 ) -> Interval:
     """Return the entropy of the shares behind counts, with intervals [nats].
@@ -34,30 +39,42 @@ def entropy(
     method
         ``"miller_madow"``: the plug-in and (kinds seen - 1) / (2 n); ``"chao_shen"``: weights for kinds not
         seen, better where most are rare; ``"plug_in"``: biased downwards.
-    dispersion
-        Variance of counts over that of a multinomial sample.
+    dispersion, dispersion_df
+        Variance of counts over that of a multinomial sample, and the degrees of freedom it is known with.
     conf_level
         Of the intervals.
 
     Returns
     -------
     Interval
-        Of shape (...), between 0 and log k at the ends; nan without counts.
+        Of shape (...), between 0 and log k; nan without counts. The estimate is never outside.
+
+    Notes
+    -----
+    Intervals are quantiles of 2,000 draws behind Nemenman, Shafee & Bialek's prior, under which every
+    entropy is about as likely beforehand, from counts divided by the dispersion; log k is an end unless
+    Pearson's test refutes that all kinds are alike; and where one kind was seen alone, the upper end is that
+    of the likelihood. They do not depend on `method`, but reach to the estimate where it is outside. In
+    simulations
+    (six mixes of two to six kinds, even and skewed; samples of 1 to 1,000; 600 each) they held the entropy
+    in 91 to 100 % where 95 were promised, and in 85 % in the worst case (30 of a mix with 85 % in one kind).
 
     References
     ----------
     Miller, G. (1955). Note on the bias of information estimates. Information Theory in Psychology II-B.
     Chao, A. & Shen, T.-J. (2003). Nonparametric estimation of Shannon's index of diversity when there are
-    unseen species in sample. Environmental and Ecological Statistics 10, 429–443.
+    unseen species in sample. Environmental and Ecological Statistics 10, 429–443. Nemenman, I., Shafee, F. &
+    Bialek, W. (2002). Entropy and inference, revisited. Advances in Neural Information Processing Systems 14.
 
     Examples
     --------
-    Fifty of either kind: log 2 and 1 / 200.
+    Thirty and ten: the plug-in, 0.562, and 1 / 80.
 
-    >>> round(float(entropy([50, 50]).estimate), 6) == round(float(np.log(2) + 1 / 200), 6)
-    True
+    >>> found = entropy([30, 10])
+    >>> round(float(found.estimate), 3), bool(found.conf_low < found.estimate < found.conf_high)
+    (0.575, True)
     """
-    from scipy.special import ndtri, xlogy
+    from scipy.special import xlogy
 
     check_conf_level(conf_level)
     if method not in get_args(EntropyMethod):
@@ -66,19 +83,73 @@ def entropy(
     n = seen.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = seen / n[..., None]
-        plug_in = -xlogy(shares, shares).sum(axis=-1)
-        spread = (shares * np.log(np.maximum(shares, _TINY)) ** 2).sum(axis=-1) - plug_in**2
-        # the next term of the expansion, which counts where all kinds are alike and the first is nought
-        variance = dispersion * np.maximum(spread, 0.0) / n
-        variance += dispersion**2 * ((seen > 0).sum(axis=-1) - 1) / (2 * n**2)
-        seen_kinds = (seen > 0).sum(axis=-1)
+        estimate = -xlogy(shares, shares).sum(axis=-1)
         if method == "chao_shen":
             estimate = _chao_shen(seen, n)
-        else:
-            estimate = plug_in + (method == "miller_madow") * dispersion * (seen_kinds - 1) / (2 * n)
-    reach = float(ndtri(0.5 + conf_level / 2)) * np.sqrt(variance)
-    most = float(np.log(seen.shape[-1]))
-    return Interval(estimate, np.clip(estimate - reach, 0.0, most), np.clip(estimate + reach, 0.0, most))
+        elif method == "miller_madow":
+            estimate = estimate + dispersion * ((seen > 0).sum(axis=-1) - 1) / (2 * n)
+    estimate = np.clip(estimate, 0.0, np.log(seen.shape[-1]))
+    rows = seen.reshape(-1, seen.shape[-1])
+    low, high = np.full((2, len(rows)), np.nan)
+    there = rows.sum(axis=1) > 0
+    low[there], high[there] = _ends(rows[there], dispersion, dispersion_df, conf_level)
+    low, high = low.reshape(n.shape), high.reshape(n.shape)
+    return Interval(estimate, np.minimum(low, estimate), np.maximum(high, estimate))
+
+
+def _ends(rows: Floats, dispersion: float, dispersion_df: float, conf_level: float) -> tuple[Floats, Floats]:
+    """Return the ends of intervals for entropies."""
+    from scipy.special import chdtri, fdtri, xlogy
+
+    kinds = rows.shape[1]
+    most = np.log(kinds)
+    if kinds == 1 or not len(rows):
+        return np.zeros(len(rows)), np.zeros(len(rows))
+    low, high = np.quantile(
+        _drawn(rows, dispersion, dispersion_df), [0.5 - conf_level / 2, 0.5 + conf_level / 2], axis=1
+    )
+    n = rows.sum(axis=1)
+    pearson = (rows**2).sum(axis=1) * kinds / n - n
+    df = min(dispersion_df, 1e9)
+    alike = pearson / dispersion <= (kinds - 1) * fdtri(kinds - 1, df, conf_level)
+    high = np.where(alike, most, high)
+    # one kind alone: its share is at least so high, and the others share what is left
+    share = np.exp(-float(chdtri(1, 1 - conf_level)) * dispersion / (2 * n))
+    share = np.maximum(share, 1 / kinds)
+    rest = (1 - share) / (kinds - 1)
+    spread = -xlogy(share, share) - (kinds - 1) * xlogy(rest, rest)
+    alone = (rows > 0).sum(axis=1) == 1
+    return np.where(alone, 0.0, low), np.where(alone, np.maximum(high, spread), high)
+
+
+def _drawn(rows: Floats, dispersion: float, dispersion_df: float) -> Floats:
+    """Draw entropies given counts, of shape (rows, draws), the same for the same counts in any order."""
+    from scipy.special import gammaln, polygamma, xlogy
+
+    rng = generator(1)
+    kinds = rows.shape[1]
+    concentration = np.exp(np.linspace(np.log(0.01 / kinds), np.log(100.0), _NODES))
+    # the slope of the entropy that a concentration makes one expect: all entropies alike beforehand
+    slope = kinds * polygamma(1, kinds * concentration + 1) - polygamma(1, concentration + 1)
+    counted = np.sort(rows, axis=1) / dispersion
+    n = counted.sum(axis=1)[:, None]
+    log_weight = np.log(slope * concentration) + gammaln(kinds * concentration)
+    log_weight = log_weight - gammaln(n + kinds * concentration) - kinds * gammaln(concentration)
+    log_weight = log_weight + gammaln(counted[:, None, :] + concentration[:, None]).sum(axis=2)
+    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True)).cumsum(axis=1)
+    weight /= weight[:, -1:]
+    at = (np.arange(_DRAWS) + 0.5) / _DRAWS
+    factor = np.ones(_DRAWS)
+    if np.isfinite(dispersion_df):
+        # how far the dispersion itself is known
+        factor = rng.chisquare(dispersion_df, _DRAWS) / dispersion_df
+    drawn = np.empty((len(rows), _DRAWS))
+    for row, own in enumerate(counted):
+        alpha = concentration[np.searchsorted(weight[row], at)]
+        gammas = rng.standard_gamma(own * factor[:, None] + alpha[:, None]) + _TINY
+        shares = gammas / gammas.sum(axis=1, keepdims=True)
+        drawn[row] = -xlogy(shares, shares).sum(axis=1)
+    return drawn
 
 
 def _chao_shen(seen: Floats, n: Floats) -> Floats:
@@ -146,7 +217,7 @@ def drift(
     >>> found.p_value.round(4).tolist(), bool(found.divergence.conf_low[1] > 0)
     ([1.0, 0.0], True)
     """
-    from scipy.special import chndtrinc, fdtrc, xlogy
+    from scipy.special import fdtrc, xlogy
 
     check_conf_level(conf_level)
     seen, first = _counts(counts), _counts(base)
@@ -165,20 +236,64 @@ def drift(
     scaled = ratio / dispersion
     p_value = fdtrc(df, min(dispersion_df, 1e9), scaled / df)
     tail = (1 - conf_level) / 2
-    ends = []
-    for chance in (1 - tail, tail):
-        # the central distribution is the least drift there is
-        ends.append(np.array([_noncentral(x, df, chance, chndtrinc) for x in scaled]) * dispersion / (2 * n))
+    ends = [
+        _noncentral(scaled, df, dispersion_df, chance) * dispersion / (2 * n) for chance in (1 - tail, tail)
+    ]
     estimate = np.maximum(scaled - df, 0.0) * dispersion / (2 * n)
     return Drift(divergence=Interval(estimate, *ends), p_value=np.asarray(p_value))
 
 
-def _noncentral(value: float, df: int, chance: float, inverse) -> float:  # type: ignore[no-untyped-def]
-    from scipy.special import chdtr
+def joint_drift(counts: npt.ArrayLike, *, dispersion: float = 1.0, dispersion_df: float = np.inf) -> float:
+    """Return the p-value of one and the same mix in all periods.
 
-    if value <= 0 or chdtr(df, value) <= chance:
-        return 0.0
-    return float(inverse(value, df, chance))
+    Parameters
+    ----------
+    counts
+        Of shape (t, k), the base among them.
+    dispersion, dispersion_df
+        As in :func:`drift`.
+
+    Examples
+    --------
+    >>> round(joint_drift([[50, 50], [50, 50], [90, 10]]), 6), joint_drift([[5, 5], [5, 5]])
+    (0.0, 1.0)
+    """
+    from scipy.special import fdtrc, xlogy
+
+    seen = _counts(counts)
+    seen = seen[:, seen.sum(axis=0) > 0]
+    expected = seen.sum(axis=1, keepdims=True) * seen.sum(axis=0) / max(float(seen.sum()), 1.0)
+    ratio = 2 * float((xlogy(seen, seen) - xlogy(seen, np.maximum(expected, _TINY))).sum())
+    df = (seen.shape[0] - 1) * (seen.shape[1] - 1)
+    if df < 1:
+        raise DataError("drift needs two kinds or more, and two periods or more")
+    return float(fdtrc(df, min(dispersion_df, 1e9), max(ratio, 0.0) / dispersion / df))
+
+
+def _noncentral(values: Floats, df: int, other_df: float, chance: float) -> Floats:
+    """Return the non-centralities at which such values of a statistic stand at `chance`, 0 at the least."""
+    from scipy.special import chndtr, ncfdtr
+
+    def below(noncentral: Floats) -> Floats:
+        # a dispersion known so well is known exactly
+        if other_df > 1e5:
+            return np.asarray(chndtr(values, df, noncentral))
+        return np.asarray(ncfdtr(df, other_df, noncentral, values / df))
+
+    low, high = np.zeros_like(values), 4 * values + 40.0
+    # where chance stands little below all, the non-centrality can be many times the value
+    for _ in range(40):
+        short = below(high) > chance
+        if not short.any():
+            break
+        high = np.where(short, 2 * high, high)
+    for _ in range(60):
+        middle = (low + high) / 2
+        under = below(middle) > chance
+        low, high = np.where(under, middle, low), np.where(under, high, middle)
+    # the central distribution is the least drift there is
+    result: Floats = np.where((values > 0) & (below(np.zeros_like(values)) > chance), (low + high) / 2, 0.0)
+    return result
 
 
 def dispersion_within(counts: npt.ArrayLike) -> tuple[float, float]:
