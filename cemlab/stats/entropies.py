@@ -55,9 +55,9 @@ def entropy(
     entropy is about as likely beforehand, from counts divided by the dispersion; log k is an end unless
     Pearson's test refutes that all kinds are alike; and where one kind was seen alone, the upper end is that
     of the likelihood. They do not depend on `method`, but reach to the estimate where it is outside. In
-    simulations
-    (six mixes of two to six kinds, even and skewed; samples of 1 to 1,000; 600 each) they held the entropy
-    in 91 to 100 % where 95 were promised, and in 85 % in the worst case (30 of a mix with 85 % in one kind).
+    simulations (six mixes of two to six kinds, even and skewed; samples of 1 to 1,000; 600 each) they held
+    the entropy in 91 to 100 % where 95 were promised, and in 85 % in the worst case (30 of a mix with 85 %
+    in one kind).
 
     References
     ----------
