@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+import ibis
 import numpy as np
 
 from cemlab.data.needed import needed, refuse_twice
@@ -23,6 +24,9 @@ ContactOutcome = Literal["mean_affect", "csat"]
 _WHAT = "who makes the experience"
 # Numbers are added up as exact decimals: a sum of floating numbers would depend on the count of threads.
 _EXACT = "decimal(38, 4)"
+# Beyond the first the sum of squares of a billion rows would not be held; a standard deviation below the
+# second would lose more than a hundredth of its variance to the four digits.
+_LARGEST, _FINEST = 1e9, 3e-4
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,7 +90,8 @@ def employee_contacts(
     ColumnError
         If a column is missing.
     DataError
-        If an employee stands twice, or a contact has two answers.
+        If an employee or a contact stands twice, a contact has two answers, or the outcome is infinite, too
+        large or too fine for exact sums.
     OptionError
         For an unknown outcome, or a control that is a factor already.
 
@@ -141,6 +146,7 @@ def contact_lines(company: Company, *, outcome: str, controls: Sequence[str] = (
     contacts = needed(company, "contacts", ("employee", "time", *controls), for_what=_WHAT)
     staff = needed(company, "employees", ("employee", "branch"), for_what=_WHAT)
     refuse_twice(staff, "employees", ("employee",))
+    refuse_contacts_twice(contacts)
     given = int(contacts.count().to_pyarrow().as_py())
     taken = [name for name in controls if name in ("employee", "branch", "month", "time", outcome)]
     if taken or len(set(controls)) < len(controls):
@@ -150,19 +156,49 @@ def contact_lines(company: Company, *, outcome: str, controls: Sequence[str] = (
         raise ColumnError(f"contacts, for {_WHAT}: {one_of(outcome, scored.columns, what='column')}")
     if not scored[outcome].type().is_numeric() and not scored[outcome].type().is_boolean():
         raise DataError(f"contacts, column {outcome!r}: numbers are needed, not {scored[outcome].type()}")
-    value = scored[outcome].cast("int64") if scored[outcome].type().is_boolean() else scored[outcome]
+    value = _summable(scored, outcome, "contacts" if outcome != "csat" else "surveys")
     picked = {name: scored[name].cast("string").fill_null("(blank)") for name in controls}
     if "branch" in scored.columns:
         picked["served_in"] = scored["branch"].cast("string")
-    lines = scored.select(
-        employee="employee", day=scored["time"].cast("date"), score=value.cast(_EXACT), **picked
-    )
+    lines = scored.select(employee="employee", day=scored["time"].cast("date"), score=value, **picked)
     known = staff.select("employee", "branch")
     lines = lines.filter(lines["score"].notnull() & lines["day"].notnull()).inner_join(known, "employee")
     if "served_in" in lines.columns:
         lines = lines.mutate(branch=lines["served_in"].fill_null(lines["branch"].cast("string")))
     lines = lines.filter(lines["branch"].notnull())
     return lines.mutate(month=lines["day"].truncate("M")), given
+
+
+def refuse_contacts_twice(contacts: ir.Table) -> None:
+    """Refuse contacts of which one stands in several rows, where they have numbers of their own."""
+    if "contact" in contacts.columns:
+        refuse_twice(contacts.filter(contacts["contact"].notnull()), "contacts", ("contact",))
+
+
+def _summable(table: ir.Table, column: str, name: str) -> ir.Value:
+    """Return a column as exact decimals, missing where it is not a number; refuse what they cannot hold."""
+    value = table[column]
+    if value.type().is_boolean():
+        return value.cast("int64").cast(_EXACT)
+    number = value.cast("float64")
+    number = number.isnan().ifelse(ibis.null("float64"), number)
+    found = table.aggregate(most=number.abs().max(), low=number.min(), high=number.max())
+    most, low, high = (found.to_pyarrow().column(k)[0].as_py() for k in range(3))
+    if most is None:
+        return number.cast(_EXACT)
+    if not most <= _LARGEST:
+        raise DataError(
+            f"{name}, column {column!r}: a value of {most:g}; allowed: up to {_LARGEST:g}, leave out what is "
+            "infinite, or use a larger unit"
+        )
+    # the spread is taken from where the numbers begin, so that a far nought does not hide it
+    spread = table.aggregate(sd=(number - low).std(how="pop")).to_pyarrow().column(0)[0].as_py()
+    if low < high and spread < _FINEST:
+        raise DataError(
+            f"{name}, column {column!r}: standard deviation {spread:.2g}; sums are exact to four digits: "
+            "use a smaller unit"
+        )
+    return number.cast(_EXACT)
 
 
 def _answered(company: Company, contacts: ir.Table) -> ir.Table:
@@ -224,7 +260,8 @@ def discretion_months(
         raise DataError(f"employees, column {trait!r}: numbers are needed, not {staff[trait].type()}")
     needed(company, "training", ("employee", "date"), for_what=_WHAT)
     lines, given = contact_lines(company, outcome=outcome)
-    traits = staff.filter(staff[trait].notnull()).select("employee", trait=staff[trait].cast(_EXACT))
+    traits = staff.select("employee", trait=_summable(staff, trait, "employees"))
+    traits = traits.filter(traits["trait"].notnull())
     lines = lines.inner_join(traits, "employee").left_join(trained_days(company), "employee")
     lines = lines.drop("employee_right").mutate(
         trained=(lambda t: (t["trained_day"] < t["day"]).fill_null(False))

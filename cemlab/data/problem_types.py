@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import ibis
 
+from cemlab.data.employee_contacts import refuse_contacts_twice
 from cemlab.data.needed import needed, refuse_twice
 from cemlab.data.spell_columns import count_where
 from cemlab.errors import DataError, DesignError, OptionError, one_of
@@ -34,13 +35,14 @@ def problem_counts(
         Calendar months, quarters or years.
     gap_days
         A contact is a first one unless the same customer had one for the same reason so many days before, or
-        fewer.
+        fewer. Of contacts without a customer it cannot be told.
 
     Returns
     -------
     pandas.DataFrame
         Sorted by branch (missing for contacts that no person of a known branch served), period (first day)
-        and reason: n (contacts), first (first contacts), known (of them: those of which it is known whether
+        and reason: n (contacts), named (of them: those whose customer is known), first (first contacts, of
+        those named), known (of them: those of which it is known whether
         they resolved the matter), resolved (those that did). ``attrs``: n_given, n_used (with a reason),
         has_resolved.
 
@@ -51,7 +53,7 @@ def problem_counts(
     ColumnError
         If a column is missing.
     DataError
-        If an employee stands twice, or reasons are no text.
+        If an employee or a contact stands twice, or reasons are no text.
     OptionError
         For an unknown period or impossible days.
 
@@ -80,6 +82,7 @@ def problem_counts(
         raise DataError(f"contacts, column 'reason': texts are needed, not {kind}")
     staff = needed(company, "employees", ("employee", "branch"), for_what=_WHAT)
     refuse_twice(staff, "employees", ("employee",))
+    refuse_contacts_twice(contacts)
     given = int(contacts.count().to_pyarrow().as_py())
     has = "resolved" in contacts.columns
     lines = contacts.select(
@@ -90,13 +93,15 @@ def problem_counts(
     window = ibis.window(group_by=["customer", "reason"], order_by="time")
     seconds = lines["time"].epoch_seconds()
     since = seconds - seconds.lag().over(window)
-    lines = lines.mutate(first=since.isnull() | (since > gap_days * 86_400))
+    first = since.isnull() | (since > gap_days * 86_400)
+    # contacts of nobody known are no contacts of one and the same
+    lines = lines.mutate(first=lines["customer"].notnull() & first)
     lines = lines.left_join(staff.select("employee", "branch"), "employee")
     lines = lines.mutate(period=lines["time"].cast("date").truncate(_UNITS[period]))
     known = lines["first"] & lines["resolved"].notnull()
     counted = lines.group_by("branch", "period", "reason").aggregate(
-        n=lines.count(), first=count_where(lines["first"]), known=count_where(known),
-        resolved=count_where(known & lines["resolved"]),
+        n=lines.count(), named=count_where(lines["customer"].notnull()), first=count_where(lines["first"]),
+        known=count_where(known), resolved=count_where(known & lines["resolved"]),
     ).to_pandas()  # fmt: skip
     if counted.empty:
         raise DesignError(f"{company.info.name}: no contact has a reason; problem types cannot be counted")
