@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.data.problem_types import ProblemPeriod, problem_counts
-from cemlab.errors import ColumnError, DesignError, OptionError, one_of
-from cemlab.evidence import Check, Evidence
+from cemlab.data.problem_types import ProblemPeriod
+from cemlab.employees.problem_dispersion import counted_types, dispersion_of, evidence_of, stated
+from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.markup import label, number, p_value
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.discoveries import adjusted_p_values
-from cemlab.stats.entropies import EntropyMethod, dispersion_within, drift, entropy
+from cemlab.stats.entropies import EntropyMethod, drift, entropy, joint_drift
 
 if TYPE_CHECKING:
     from cemlab.data.company import Company
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 VarietyBy = Literal["branch", "period"]
 
 _LEVEL = 0.05
+# Contacts below which nothing is called the most or the least varied.
+_FEW = 30
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,14 +68,17 @@ class ProblemVariety(Result):
 
     def narrative(self) -> str:
         """Tell the range."""
-        ordered = self.table.sort_values("estimate")
+        ordered = self.table[self.table["n"] >= _FEW].sort_values("estimate")
+        tail = f"({self.evidence.n_used:,} contacts, {100 * self.conf_level:g} % intervals.)"
+        if len(ordered) < 2:
+            return f"Fewer than two have {_FEW} contacts or more: none can be called the most varied. {tail}"
         least, most = ordered.iloc[0], ordered.iloc[-1]
         return (
             f"The most varied {self.by}, {label(most['group'])}, meets {most['estimate']:.2f} types in "
             f"effect ({most['conf_low']:.2f} to {most['conf_high']:.2f}), the least varied, "
             f"{label(least['group'])}, {least['estimate']:.2f} ({least['conf_low']:.2f} to "
-            f"{least['conf_high']:.2f}); both are picked as extremes. "
-            f"({self.evidence.n_used:,} contacts, {100 * self.conf_level:g} % intervals.)"
+            f"{least['conf_high']:.2f}); both are picked as extremes of {len(ordered):,} with {_FEW} "
+            f"contacts or more. {tail}"
         )
 
     @property
@@ -146,19 +151,19 @@ def problem_variety(
     >>> counts = pd.DataFrame({"branch": ["a", "a", "b", "b"], "period": pd.Timestamp("2024-01-01"),
     ...                        "reason": ["bill", "delivery"] * 2, "n": [50, 50, 95, 5]})
     >>> problem_variety(counts).table["estimate"].round(2).tolist()
-    [2.01, 1.23]
+    [2.0, 1.23]
     """
     check_conf_level(conf_level)
     if by not in get_args(VarietyBy):
         raise OptionError(one_of(by, get_args(VarietyBy), what="grouping of problem types"))
-    counted, source = _counted(contacts, period, source)
+    counted, source = counted_types(contacts, period, source)
     rows = counted[counted["branch"].notna()] if by == "branch" else counted
-    dispersion = _cube(counted)[1]
+    hanging = dispersion_of(counted)
     table = rows.pivot_table(index=by, columns="reason", values="n", aggfunc="sum", fill_value=0)
     if table.shape[1] < 2:
         raise DesignError("all contacts have the same reason: one problem type has no variety")
     found = entropy(
-        table.to_numpy(), method=method, dispersion=dispersion,
+        table.to_numpy(), method=method, dispersion=hanging.value, dispersion_df=hanging.df,
         conf_level=conf_level,
     )  # fmt: skip
     effective = [np.exp(end) for end in found]
@@ -172,10 +177,10 @@ def problem_variety(
                 "entropy": found.estimate,
             }
         ),
-        evidence=_evidence(counted, int(rows["n"].sum()), source, dispersion),
+        evidence=evidence_of(counted, int(rows["n"].sum()), source, hanging),
         conf_level=conf_level,
         by=by,
-        dispersion=dispersion,
+        dispersion=hanging.value,
     )  # fmt: skip
 
 
@@ -194,10 +199,13 @@ class ProblemDrift(Result):
         The base period's first day.
     dispersion
         By how much counts vary more than those of a multinomial sample.
+    joint_p_value
+        Of one and the same mix in all periods, the base among them.
     """
 
     base: pd.Timestamp
     dispersion: float
+    joint_p_value: float
 
     title: ClassVar[str] = "Drift of problem types"
     labels: ClassVar[dict[str, str]] = {"period": "Period", "divergence": "Divergence (interval)", "q": "q"}
@@ -218,18 +226,26 @@ class ProblemDrift(Result):
             }
         )
 
+    @property
+    def settled(self) -> bool:
+        """Whether all periods together, and one or more of them, are told apart from the base."""
+        return bool(self.joint_p_value < _LEVEL and self.table["drifted"].any())
+
     def narrative(self) -> str:
-        """Tell in which periods problems were other than at first."""
-        seen = self.table[self.table["drifted"]]
+        """Tell in which periods problems were other than at first, and by how much."""
+        most = self._most
         lead = f"Against the period from {label(self.base)}, "
-        if seen.empty:
-            lead += "the mix of problem types has not changed by more than chance would."
-        else:
-            most = seen.nlargest(1, "estimate").iloc[0]
+        if self.settled:
             lead += (
-                f"the mix of problem types was another in {len(seen)} of {len(self.table)} later "
-                f"periods, most so in that from {label(most['period'])}: {most['moved']} by "
-                f"{100 * most['change']:+.1f} points."
+                f"the mix of problem types was another in {int(self.table['drifted'].sum())} of "
+                f"{len(self.table)} later periods (all together {p_value(self.joint_p_value)}), most so in "
+                f"that from {label(most['period'])}: {most['moved']} by {100 * most['change']:+.1f} points."
+            )
+        else:
+            lead += (
+                f"the mix of problem types is not told apart (all periods together "
+                f"{p_value(self.joint_p_value)}); a divergence of up to "
+                f"{self.table['conf_high'].max():.2g} nats is not excluded."
             )
         return (
             f"{lead} ({self.evidence.n_used:,} contacts; counts vary {self.dispersion:.2f} times as much "
@@ -237,9 +253,26 @@ class ProblemDrift(Result):
         )
 
     @property
+    def _most(self) -> pd.Series:
+        """Return the period furthest from the base, of those told apart where there are any."""
+        seen = self.table[self.table["drifted"]] if self.settled else self.table
+        return seen.nlargest(1, "estimate").iloc[0]
+
+    @property
     def chart(self) -> Chart:
-        """Divergence over time, with intervals."""
-        drifted = bool(self.table["drifted"].any())
+        """Line of the divergence, with its interval."""
+        most = self._most
+        if self.settled:
+            number_of = int(self.table["drifted"].sum())
+            claim = (
+                f"{number_of} of {len(self.table)} periods met other problems than the first: "
+                f"{most['moved']} by up to {100 * most['change']:+.1f} points"
+            )
+        else:
+            claim = (
+                "Problems are not told apart from those of the first period "
+                f"(up to {self.table['conf_high'].max():.2g} nats)"
+            )
         return Chart(
             kind="line",
             frame=self.table,
@@ -249,9 +282,7 @@ class ProblemDrift(Result):
             high="conf_high",
             x_label="Period",
             y_label="Divergence from the base period [nats]",
-            claim="Problems are no longer those of the beginning"
-            if drifted
-            else "Problems are still those of the beginning",
+            claim=claim,
             grade=self.evidence.grade,
             note=self.caption,
             reference=0.0,
@@ -262,6 +293,7 @@ def problem_drift(
     contacts: Company | pd.DataFrame,
     *,
     period: ProblemPeriod = "quarter",
+    dispersion: float | None = None,
     conf_level: float = 0.95,
     source: str = "",
 ) -> ProblemDrift:
@@ -271,6 +303,9 @@ def problem_drift(
     ----------
     contacts, period, conf_level, source
         As in :func:`problem_variety`.
+    dispersion
+        By how much counts vary more than those of a sample by lot, where that is known: 1 if no matter comes
+        back. Taken from the counts if not given.
 
     Returns
     -------
@@ -282,15 +317,19 @@ def problem_drift(
     ColumnError
         If the counts lack a column, above all n.
     DesignError
-        If there is one type of problem or one period only.
+        If there is one type of problem or one period only; if neither branches nor first contacts tell how
+        far contacts hang together.
     OptionError, DataError
         As :func:`cemlab.data.problem_types.problem_counts`.
 
     Notes
     -----
     See :func:`cemlab.stats.entropies.drift`. Counts vary more than a sample's where unresolved matters come
-    back under the same reason; by how much is taken from the branches' departures from the company's drift.
-    False alarms are controlled by Benjamini & Hochberg (1995), valid for periods compared with one base.
+    back under the same reason; by how much is taken from the branches' departures from the company's drift,
+    and where there is one branch, or none known, from contacts per first contact, m: 2 m - 1, which holds
+    where a matter comes back with the same chance each time. That the mix has changed is claimed only where
+    one mix for all periods is refuted too. False alarms are controlled by Benjamini & Hochberg (1995), valid
+    for periods compared with one base.
 
     Examples
     --------
@@ -301,17 +340,22 @@ def problem_drift(
     [False, True]
     """
     check_conf_level(conf_level)
-    counted, source = _counted(contacts, period, source)
+    counted, source = counted_types(contacts, period, source)
     table = counted.pivot_table(index="period", columns="reason", values="n", aggfunc="sum", fill_value=0)
     if table.shape[1] < 2:
         raise DesignError("all contacts have the same reason: one problem type cannot drift")
     if len(table) < 2:
         raise DesignError("all contacts are of one period: drift needs a base and a later period")
-    _, dispersion, df = _cube(counted)
+    hanging = dispersion_of(counted) if dispersion is None else stated(dispersion)
+    if not hanging.source:
+        raise DesignError(
+            "counts of one branch without first contacts do not tell how far contacts hang together; add "
+            "columns first and named, branches, or state dispersion=, e.g. 1 if no matter comes back"
+        )
     later = table.iloc[1:]
     seen = drift(
-        later.to_numpy(), base=table.iloc[0].to_numpy(), dispersion=dispersion, dispersion_df=df,
-        conf_level=conf_level,
+        later.to_numpy(), base=table.iloc[0].to_numpy(), dispersion=hanging.value,
+        dispersion_df=hanging.df, conf_level=conf_level,
     )  # fmt: skip
     shares = table.div(table.sum(axis=1), axis=0)
     change = shares.iloc[1:] - shares.iloc[0]
@@ -332,59 +376,9 @@ def problem_drift(
                 "change": change.to_numpy()[np.arange(len(change)), change.abs().to_numpy().argmax(axis=1)],
             }
         ),
-        evidence=_evidence(counted, int(counted["n"].sum()), source, dispersion),
+        evidence=evidence_of(counted, int(counted["n"].sum()), source, hanging),
         conf_level=conf_level,
         base=table.index[0],
-        dispersion=dispersion,
-    )
-
-
-def _counted(
-    contacts: Company | pd.DataFrame, period: ProblemPeriod, source: str
-) -> tuple[pd.DataFrame, str]:
-    """Return counts by branch, period and reason, and the source."""
-    if not isinstance(contacts, pd.DataFrame):
-        return problem_counts(contacts, period=period), source or contacts.info.source
-    for name in ("branch", "period", "reason", "n"):
-        if name not in contacts.columns:
-            why = "; a share without its n tells no uncertainty" if name == "n" else ""
-            raise ColumnError(f"counts: {one_of(name, map(str, contacts.columns), what='column')}{why}")
-    counts = contacts["n"]
-    if not pd.api.types.is_numeric_dtype(counts) or counts.isna().any() or (counts < 0).any():
-        raise ColumnError("counts, column 'n': counts from 0 on are needed in every row")
-    if (counts % 1 != 0).any():
-        raise ColumnError("counts, column 'n': whole numbers are needed; shares without their n are refused")
-    return contacts, source
-
-
-def _cube(counted: pd.DataFrame) -> tuple[Floats, float, float]:
-    """Return counts of branches, periods and reasons, their dispersion, and its degrees of freedom."""
-    known = counted[counted["branch"].notna()]
-    if known.empty:
-        return np.zeros((0, 0, 0)), 1.0, np.inf
-    codes = [pd.factorize(known[name], sort=True)[0] for name in ("branch", "period", "reason")]
-    cube = np.zeros([int(code.max()) + 1 for code in codes])
-    np.add.at(cube, tuple(codes), known["n"].to_numpy(dtype=float))
-    dispersion, df = dispersion_within(cube)
-    return cube, dispersion, df
-
-
-def _evidence(counted: pd.DataFrame, used: int, source: str, dispersion: float) -> Evidence:
-    return Evidence(
-        grade="descriptive",
-        design="Contacts counted by the reason that was recorded.",
-        unit="contacts",
-        n_used=used,
-        n_given=max(used, int(counted.attrs.get("n_given", counted["n"].sum()))),
-        source=source,
-        assumptions=("Reasons are recorded alike in all branches and periods.",),
-        checks=(
-            Check(
-                name="contacts that hang together",
-                null="contacts vary as a sample by lot",
-                passed=dispersion < 1.5,
-                detail=f"Counts of branches vary {dispersion:.2f} times as much; intervals allow for it.",
-                remedy="Count first contacts, or customers.",
-            ),
-        ),
+        dispersion=hanging.value,
+        joint_p_value=joint_drift(table.to_numpy(), dispersion=hanging.value, dispersion_df=hanging.df),
     )
