@@ -11,7 +11,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.data.problem_types import problem_counts
 from cemlab.errors import ColumnError, DesignError, one_of
-from cemlab.evidence import Evidence
+from cemlab.evidence import Check, Evidence
 from cemlab.markup import number, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.discoveries import adjusted_p_values
@@ -103,7 +103,7 @@ class FirstContact(Result):
                 else f"Least is resolved at once where the matter is: {left['reason'].iloc[0]}"
             ),
             grade=self.evidence.grade,
-            note=self.caption,
+            note=f"Dashed: all types together, {percent(self.overall)}. {self.caption}",
             percent=True,
             reference=self.overall,
         )
@@ -134,7 +134,8 @@ def first_contact(
     Raises
     ------
     ColumnError
-        If a column is missing: a share resolved without its n is refused.
+        If a column is missing: a share resolved without its n is refused; if counts are no whole numbers from
+        0 on, or more are resolved than known.
     DesignError
         If of no first contact it is known whether it resolved the matter.
     OptionError, DataError
@@ -160,7 +161,8 @@ def first_contact(
                     f"counts: {one_of(name, map(str, counted.columns), what='column')}; a share resolved "
                     "without its n tells no uncertainty"
                 )
-        given = int(counted.get("n", counted["known"]).sum())
+        _check_counts(counted)
+        given = int(counted["n" if "n" in counted.columns else "known"].sum())
     else:
         counted = problem_counts(contacts, period="year", gap_days=gap_days)
         given, source = int(counted.attrs["n_given"]), source or contacts.info.source
@@ -180,6 +182,7 @@ def first_contact(
             n_used=used,
             n_given=max(given, used),
             source=source,
+            checks=_unnamed(counted),
             assumptions=(
                 "Whether a matter is resolved is recorded alike for all types.",
                 "What is not resolved at once is not covered by procedures; some of it may need time only.",
@@ -188,6 +191,33 @@ def first_contact(
         conf_level=conf_level,
         overall=float(by_type["resolved"].sum() / used),
     )
+
+
+def _unnamed(counted: pd.DataFrame) -> tuple[Check, ...]:
+    """Return how many contacts are of no known customer, where that was counted."""
+    if not {"n", "named"} <= set(counted.columns):
+        return ()
+    n, unnamed = int(counted["n"].sum()), int(counted["n"].sum() - counted["named"].sum())
+    return (
+        Check(
+            name="contacts of nobody known",
+            null="every contact has its customer",
+            passed=unnamed == 0,
+            detail=f"{unnamed:,} of {n:,} contacts have no customer and are left out.",
+            remedy="Whether they were first contacts cannot be told; shares are of the others.",
+        ),
+    )
+
+
+def _check_counts(counted: pd.DataFrame) -> None:
+    for name in ("known", "resolved", *(["n"] if "n" in counted.columns else [])):
+        values = counted[name]
+        if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+            raise ColumnError(f"counts, column {name!r}: numbers are needed, not {values.dtype}")
+        if values.isna().any() or not ((values >= 0) & (values % 1 == 0)).all():
+            raise ColumnError(f"counts, column {name!r}: whole numbers from 0 on are needed in every row")
+    if (counted["resolved"] > counted["known"]).any():
+        raise ColumnError("counts: more are resolved than known in a row; known holds the resolved ones too")
 
 
 def _table(by_type: pd.DataFrame, conf_level: float) -> pd.DataFrame:
