@@ -111,7 +111,7 @@ class WhoMakesIt(Result):
             if low > 0.5
             else "Branches differ more than persons do"
             if high < 0.5
-            else "Persons and branches differ alike, as far as can be told"
+            else "Whether persons or branches differ more is not settled"
         )
         return Chart(
             kind="forest",
@@ -173,8 +173,11 @@ def who_makes_it(
     Crossed random effects of persons, branches and months, by restricted maximum likelihood from exact
     counts; a person may serve in several branches. Intervals are those of the profile likelihood: simulated
     with 20 branches of 6 persons of 10 contacts each they held the shares of persons, branches, months and
-    contacts in 94, 95, 96 and 98 % of 250 samples where 95 were promised. What changes within
-    a person over months (engagement, training) and passing moods of one branch count as the contact's own.
+    contacts in 95, 96, 95.5 and 98 % of 400 samples where 95 were promised, in 93 to 96 % with unequal
+    numbers of contacts, in 95 to 99 % with 3 branches; the persons' part of what lasts in 92 to 97 %, and
+    always where persons, or branches, were all alike. A satisfaction of yes and no is taken as the numbers 1
+    and 0: shares are of their variance, not of a scale behind. What changes within a person over months
+    (engagement, training) and passing moods of one branch count as the contact's own.
 
     References
     ----------
@@ -255,6 +258,8 @@ def _evidence(counted: EmployeeContacts, source: str) -> Evidence:
         detail=f"The median person has {n.median():,.0f} contacts, {int((n < 30).sum()):,} have under 30.",
         remedy="The shares are of all persons together; judge no single person by few contacts.",
     )
+    # numbers whose squares add up to what they do themselves are 0 and 1
+    binary = np.isclose(counted.square, counted.ones["employee"]["total"].sum(), rtol=1e-9)
     return Evidence(
         grade="association",
         design="Contacts as they fell to persons, with differences between controls taken out.",
@@ -266,6 +271,7 @@ def _evidence(counted: EmployeeContacts, source: str) -> Evidence:
             "Customers who differ do not seek, or get, particular persons of a branch.",
             "What differs between persons, branches and months is roughly normal.",
             "What changes within a person or a branch from month to month counts as the contact's own.",
+            *(["Yes and no count as 1 and 0; shares are of their variance."] if binary else []),
         ),
         checks=(moved, few),
     )
