@@ -86,7 +86,7 @@ class DiscretionAtContact(Result):
     @property
     def chart(self) -> Chart:
         """Forest of the terms."""
-        row = self.table.iloc[-1]
+        row, share = self.table.iloc[-1], self.outcome == "resolved"
         settled = not row["conf_low"] <= 0 <= row["conf_high"]
         return Chart(
             kind="forest",
@@ -95,7 +95,7 @@ class DiscretionAtContact(Result):
             y="term",
             low="conf_low",
             high="conf_high",
-            x_label=f"Difference in {self.outcome}",
+            x_label=("Difference in the share resolved" if share else f"Difference in {self.outcome} [SD]"),
             y_label="",
             claim=(
                 f"Discretion goes with {'more' if row['estimate'] > 0 else 'less'} after training"
@@ -104,6 +104,7 @@ class DiscretionAtContact(Result):
             ),
             grade=self.evidence.grade,
             note=self.caption,
+            percent=share,
             reference=0.0,
         )
 
