@@ -111,6 +111,7 @@ def test_persons_and_branches_of_halden_are_found(halden, found):
     assert table.loc["branch", "conf_low"] < branch / total < table.loc["branch", "conf_high"]
     assert found.same_person == pytest.approx(found.same_branch + table.loc["person", "estimate"])
     assert "not settled" in found.narrative()
+    assert "not settled" in found.chart.claim
     assert found.chart.percent
     assert len(found.summary) == 5
     assert found.evidence.failed[0].name == "contacts a person"
@@ -222,6 +223,143 @@ def test_first_contacts_are_counted_by_hand():
     assert counted.attrs["n_given"] == 4
 
 
+def test_contacts_of_nobody_known_are_no_contacts_of_one():
+    rng = np.random.default_rng(3)
+    contacts, staff = drawn()
+    contacts["customer"] = contacts["customer"].where(rng.random(len(contacts)) < 0.5)
+    contacts["time"] = [datetime(2024, 1, 1) + timedelta(hours=k) for k in range(len(contacts))]
+    counted = problem_counts(company(contacts, staff))
+    named = int(contacts["customer"].notna().sum())
+    # every customer has one contact, so every contact of a known one is a first one
+    assert counted[["n", "named", "first", "known"]].sum().tolist() == [480, named, named, named]
+    shares = first_contact(company(contacts, staff))
+    assert shares.evidence.failed[0].name == "contacts of nobody known"
+    assert f"{480 - named} of 480" in shares.evidence.failed[0].detail
+    with pytest.raises(DesignError, match="known whether"):
+        first_contact(company(contacts.assign(customer=None), staff))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"known": ["20", "30"]}, "numbers are needed"),
+        ({"resolved": [np.nan, 5]}, "in every row"),
+        ({"known": [20.5, 30]}, "whole numbers"),
+        ({"resolved": [-1, 5]}, "whole numbers"),
+        ({"resolved": [21, 5]}, "more are resolved"),
+        ({"n": ["2", "3"]}, "'n'"),
+    ],
+)
+def test_counts_of_first_contacts_that_are_none_are_refused(change, says):
+    counts = pd.DataFrame({"reason": ["bill", "order"], "known": [20, 30], "resolved": [10, 20]})
+    with pytest.raises(ColumnError, match=says):
+        first_contact(counts.assign(**change))
+
+
+def test_contacts_that_stand_twice_are_refused():
+    contacts, staff = drawn()
+    twice = company(pd.concat([contacts.assign(contact=range(480))] * 2), staff)
+    for analysis in (who_makes_it, problem_counts):
+        with pytest.raises(DataError, match="480 contact stand in more than one row"):
+            analysis(twice)
+    # numbers that are missing are no numbers
+    assert who_makes_it(company(contacts.assign(contact=None), staff)).evidence.n_used == 480
+
+
+@pytest.mark.parametrize(("values", "says"), [(np.inf, "a value of inf"), (1e14, "a value of"), (1e-8, "SD")])
+def test_numbers_beyond_exact_sums_are_refused_by_name(values, says):
+    contacts, staff, dates = trained_company()
+    factor = np.where(np.arange(len(contacts)) == 0, values, 1) if values == np.inf else values
+    says = "standard deviation" if says == "SD" else says
+    with pytest.raises(DataError, match=f"contacts, column 'mean_affect': .*{says}"):
+        who_makes_it(company(contacts.assign(mean_affect=contacts["mean_affect"] * factor), staff))
+    staff["discretion"] *= values
+    with pytest.raises(DataError, match=f"employees, column 'discretion': .*{says}"):
+        discretion_at_contact(company(contacts, staff, training=dates))
+
+
+def test_a_satisfaction_of_yes_and_no_is_said_to_be_numbers():
+    contacts, staff = drawn()
+    contacts["contact"] = range(480)
+    asked = {"contact": range(480), "csat": (contacts["mean_affect"] > 0).astype(float)}
+    found = who_makes_it(company(contacts, staff, surveys=asked), outcome="csat")
+    assert any("Yes and no" in text for text in found.evidence.assumptions)
+    assert not any(
+        "Yes and no" in text for text in who_makes_it(company(contacts, staff)).evidence.assumptions
+    )
+
+
+def returning(rng, branches, periods, n, again=0.4):
+    """Draw counts of matters that come back with the same chance each time; nothing drifts."""
+    rows = []
+    for branch in range(branches):
+        for period in range(periods):
+            first = rng.multinomial(n, [0.5, 0.3, 0.2])
+            for kind, count in enumerate(first):
+                back = rng.negative_binomial(count, 1 - again) if count else 0
+                rows.append(
+                    (f"b{branch}", pd.Timestamp(2022 + period, 1, 1), f"r{kind}", count + back, count)
+                )
+    counted = pd.DataFrame(rows, columns=["branch", "period", "reason", "n", "first"])
+    return counted.assign(named=counted["n"])
+
+
+def test_one_branch_allows_for_matters_that_come_back():
+    rng = np.random.default_rng(14)
+    found = [problem_drift(returning(rng, 1, 4, 400)) for _ in range(60)]
+    p_values = np.concatenate([one.table["p_value"] for one in found])
+    # 180 p-values on 60 bases know 0.05 to 0.02; without the dispersion a third and more are under it
+    assert (p_values < 0.05).mean() < 0.12
+    # 1 / 0.6 contacts for each first one; of geometric numbers the ratio of moments is 1.4 / 0.6
+    assert np.mean([one.dispersion for one in found]) == pytest.approx(1.4 / 0.6, rel=0.03)
+    assert sum(one.settled for one in found) <= 8  # 60 samples: 3 expected, SD 1.7
+    check = found[0].evidence.checks[0]
+    assert check.passed is None
+    assert "for each first one" in check.detail
+    lone = returning(rng, 1, 4, 400).drop(columns=["first", "named"])
+    for frame in (lone, lone.assign(branch=None)):
+        with pytest.raises(DesignError, match="hang together"):
+            problem_drift(frame)
+    assert problem_drift(lone, dispersion=2).dispersion == 2
+    with pytest.raises(OptionError, match="dispersion"):
+        problem_drift(lone, dispersion=0.5)
+    unknown = problem_variety(lone).evidence.checks[0]
+    assert unknown.passed is None
+    assert "cannot be told" in unknown.detail
+
+
+def test_drift_is_claimed_by_all_periods_together_and_with_its_size():
+    rng = np.random.default_rng(15)
+    still = problem_drift(returning(rng, 6, 4, 100))
+    assert still.chart.claim.startswith(
+        "Problems are not told apart from those of the first period (up to 0."
+    )
+    assert "not told apart" in still.narrative()
+    assert still.evidence.checks[0].passed is not None
+    # one odd period of thirteen, flagged alone: not enough for all together
+    rows = [(b, t, r, 150) for b in range(5) for t in range(13) for r in ("bill", "order", "advice")]
+    odd = pd.DataFrame(rows, columns=["branch", "period", "reason", "n"])
+    late = odd["period"] == 7
+    odd["n"] += np.where(late & (odd["reason"] == "bill"), 20, 0)
+    odd["n"] -= np.where(late & (odd["reason"] == "order"), 20, 0)
+    odd["period"] = pd.to_datetime("2020-01-01") + pd.to_timedelta(31 * odd["period"], unit="D")
+    lone = problem_drift(odd)
+    assert lone.table["drifted"].sum() == 1
+    assert lone.joint_p_value > 0.05
+    assert not lone.settled
+    assert "not told apart" in lone.chart.claim
+
+
+def test_few_contacts_are_not_called_the_least_varied():
+    rows = [("a", "bill", 40), ("a", "order", 40), ("b", "bill", 50), ("b", "order", 5), ("c", "bill", 1)]
+    counts = pd.DataFrame(rows, columns=["branch", "reason", "n"]).assign(period=pd.Timestamp(2024, 1, 1))
+    variety = problem_variety(counts)
+    assert "the least varied, b," in variety.narrative()
+    # one contact tells next to nothing
+    assert variety.table.set_index("group").loc["c", ["conf_low", "conf_high"]].tolist() == [1, 2]
+    assert "none can be called" in problem_variety(counts[counts["branch"] != "a"]).narrative()
+
+
 def test_shares_resolved_by_type_are_haldens(halden):
     shares = first_contact(halden)
     table = shares.table.set_index("reason")
@@ -231,6 +369,7 @@ def test_shares_resolved_by_type_are_haldens(halden):
     assert gap == pytest.approx(0.18, abs=0.05)  # √(0.2 / 2,500 + 0.24 / 2,300) = 0.014, and channels
     assert table["of_all"].sum() == pytest.approx(1)
     assert "complaint" in shares.chart.claim
+    assert "Dashed: all types together" in shares.chart.note
     assert "complaint" in shares.narrative()
     assert len(shares.summary) == 6
 
@@ -256,7 +395,7 @@ def test_types_by_branch_and_over_time(halden):
     assert moved.loc["2025-01-01":, "drifted"].all()
     assert set(moved.loc["2025-01-01":, "moved"]) == {"invoice"}
     assert "invoice" in problem_drift(shifted).narrative()
-    assert "no longer" in problem_drift(shifted).chart.claim
+    assert "met other problems than the first: invoice by up to +" in problem_drift(shifted).chart.claim
 
 
 def test_shares_without_their_n_and_single_types_are_refused():
@@ -328,7 +467,10 @@ def test_training_and_discretion_of_halden_are_found(halden):
     assert (np.abs(table["estimate"] - planted) < 3.5 * table["std_error"]).all()
     assert "not settled" in resolved.narrative()
     assert "not settled" in resolved.chart.claim
-    affect = discretion_at_contact(halden, outcome="mean_affect").table
+    assert (resolved.chart.percent, resolved.chart.x_label) == (True, "Difference in the share resolved")
+    felt = discretion_at_contact(halden, outcome="mean_affect")
+    affect = felt.table
+    assert (felt.chart.percent, felt.chart.x_label) == (False, "Difference in mean_affect [SD]")
     assert affect.loc[0, "conf_low"] > 0
     assert (
         abs(affect.loc[2, "estimate"] - Network().discretion_training * 0.21)
