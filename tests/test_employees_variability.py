@@ -278,15 +278,13 @@ def test_numbers_beyond_exact_sums_are_refused_by_name(values, says):
         discretion_at_contact(company(contacts, staff, training=dates))
 
 
-def test_a_satisfaction_of_yes_and_no_is_said_to_be_numbers():
+def test_a_satisfaction_of_yes_and_no_is_said_to_be_numbers(found):
     contacts, staff = drawn()
     contacts["contact"] = range(480)
     asked = {"contact": range(480), "csat": (contacts["mean_affect"] > 0).astype(float)}
-    found = who_makes_it(company(contacts, staff, surveys=asked), outcome="csat")
-    assert any("Yes and no" in text for text in found.evidence.assumptions)
-    assert not any(
-        "Yes and no" in text for text in who_makes_it(company(contacts, staff)).evidence.assumptions
-    )
+    binary = who_makes_it(company(contacts, staff, surveys=asked), outcome="csat")
+    assert any("Yes and no" in text for text in binary.evidence.assumptions)
+    assert not any("Yes and no" in text for text in found.evidence.assumptions)
 
 
 def returning(rng, branches, periods, n, again=0.4):
@@ -306,13 +304,13 @@ def returning(rng, branches, periods, n, again=0.4):
 
 def test_one_branch_allows_for_matters_that_come_back():
     rng = np.random.default_rng(14)
-    found = [problem_drift(returning(rng, 1, 4, 400)) for _ in range(60)]
+    found = [problem_drift(returning(rng, 1, 4, 400)) for _ in range(40)]
     p_values = np.concatenate([one.table["p_value"] for one in found])
-    # 180 p-values on 60 bases know 0.05 to 0.02; without the dispersion a third and more are under it
-    assert (p_values < 0.05).mean() < 0.12
+    # 120 p-values on 40 bases know 0.05 to 0.03; without the dispersion a third and more are under it
+    assert (p_values < 0.05).mean() < 0.14
     # 1 / 0.6 contacts for each first one; of geometric numbers the ratio of moments is 1.4 / 0.6
     assert np.mean([one.dispersion for one in found]) == pytest.approx(1.4 / 0.6, rel=0.03)
-    assert sum(one.settled for one in found) <= 8  # 60 samples: 3 expected, SD 1.7
+    assert sum(one.settled for one in found) <= 7  # 40 samples: 2 expected, SD 1.4
     check = found[0].evidence.checks[0]
     assert check.passed is None
     assert "for each first one" in check.detail

@@ -14,7 +14,7 @@ from scipy.stats import chi2_contingency, ncx2
 
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.stats.crossed_effects import crossed_effects, crossed_sums, deviance_and_slope
-from cemlab.stats.entropies import dispersion_within, drift, entropy, joint_drift
+from cemlab.stats.entropies import dispersion_within, drift, entropy, entropy_estimate, joint_drift
 from cemlab.stats.variance_part_intervals import ratio_interval, share_intervals
 
 # tests/reference/crossed_effects.R made the rows and the values
@@ -79,7 +79,7 @@ def test_the_persons_part_is_held_where_one_of_the_pair_does_not_vary(persons, b
     rng = np.random.default_rng(13)
     person = np.repeat(np.arange(40), 15)
     truth, held, seen = float(persons > 0), 0, 0
-    for _ in range(25):
+    for _ in range(20):
         parts = [rng.normal(size=40)[person], rng.normal(size=10)[person // 4], rng.normal(size=600)]
         outcome = np.sqrt([persons, branches, 0.9]) @ np.array(parts)
         fit = crossed_effects(crossed_sums(outcome, levels=np.column_stack([person, person // 4])))
@@ -90,7 +90,7 @@ def test_the_persons_part_is_held_where_one_of_the_pair_does_not_vary(persons, b
             assert found.conf_low <= found.estimate <= found.conf_high
     # at the border the deviance falls short of chi-squared, so that more than 95 % are held
     assert held >= seen - 2
-    assert seen > 15
+    assert seen > 12
 
 
 def test_the_pairs_ends_have_lost_half_a_quantile_of_likelihood():
@@ -158,12 +158,14 @@ def test_entropy_estimates_correct_the_bias():
     rng = np.random.default_rng(7)
     shares = np.array([0.4, 0.3, 0.15, 0.1, 0.05])
     truth = -(shares * np.log(shares)).sum()
-    counts = rng.multinomial(60, shares, size=1500)
-    found = {method: entropy(counts, method=method) for method in ("plug_in", "miller_madow", "chao_shen")}
-    bias = {method: found[method].estimate.mean() - truth for method in found}
-    # the plug-in's bias is about (k - 1) / 2n = 0.033; the mean of 1,500 is known to 0.0024
+    counts = rng.multinomial(60, shares, size=4000)
+    found = {
+        method: entropy_estimate(counts, method=method) for method in ("plug_in", "miller_madow", "chao_shen")
+    }
+    bias = {method: found[method].mean() - truth for method in found}
+    # the plug-in's bias is about (k - 1) / 2n = 0.033; the mean of 4,000 is known to 0.0015
     assert bias["plug_in"] < -0.025
-    assert abs(bias["miller_madow"]) < 0.008
+    assert abs(bias["miller_madow"]) < 0.006
     assert bias["plug_in"] < bias["chao_shen"] < 0
     assert np.isnan(entropy([0, 0]).estimate)
     # by hand: coverage 1 - 1/3, so shares 4/9 and 2/9, seen with chances 1 - (5/9)³ and 1 - (7/9)³
@@ -189,10 +191,10 @@ def test_entropy_intervals_cover_skewed_and_even_mixes(n):
     rng = np.random.default_rng(8)
     for shares in ([0.97, 0.01, 0.01, 0.005, 0.005], [0.35, 0.25, 0.15, 0.12, 0.08, 0.05], [0.25] * 4):
         truth = -(np.array(shares) * np.log(shares)).sum()
-        found = entropy(rng.multinomial(n, shares, 200))
+        found = entropy(rng.multinomial(n, shares, 150))
         held = ((found.conf_low <= truth + 1e-9) & (truth <= found.conf_high + 1e-9)).mean()
-        # 200 samples know 0.95 to 0.015; the skewed mix at 100 holds 0.91 in a longer run
-        assert held >= 0.87
+        # 150 samples know 0.95 to 0.018; the skewed mix at 100 holds 0.91 in a longer run
+        assert held >= 0.86
     # twice the dispersion is half the contacts; a dispersion hardly known makes intervals wider
     plain, hanging, vague = (
         entropy([60, 30, 10], dispersion=dispersion, dispersion_df=df)
@@ -208,15 +210,15 @@ def test_drift_intervals_with_a_dispersion_hardly_known():
     mid = (first + last) / 2
     truth = (first * np.log(first / mid) + last * np.log(last / mid)).sum() / 2
     held = {4.0: 0, np.inf: 0}
-    for _ in range(300):
+    for _ in range(150):
         # matters that come in threes; the dispersion is seen with four degrees of freedom
         counts = [3 * rng.multinomial(200, shares) for shares in (first, last)]
         seen = max(1.0, 3 * rng.chisquare(4) / 4)
         for df in held:
             found = drift([counts[1]], base=counts[0], dispersion=seen, dispersion_df=df).divergence
             held[df] += int(found.conf_low[0] <= truth <= found.conf_high[0])
-    # 300 samples know 0.95 to 0.013
-    assert held[4.0] >= 270
+    # 150 samples know 0.95 to 0.018
+    assert held[4.0] >= 134
     assert held[4.0] > held[np.inf]
     found = drift([[40, 30, 30]], base=[30, 50, 20])
     # an end is where the statistic stands at 2.5 % of the non-central distribution

@@ -74,9 +74,30 @@ def entropy(
     >>> round(float(found.estimate), 3), bool(found.conf_low < found.estimate < found.conf_high)
     (0.575, True)
     """
+    check_conf_level(conf_level)
+    estimate = entropy_estimate(counts, method=method, dispersion=dispersion)
+    seen = _counts(counts)
+    n = seen.sum(axis=-1)
+    rows = seen.reshape(-1, seen.shape[-1])
+    low, high = np.full((2, len(rows)), np.nan)
+    there = rows.sum(axis=1) > 0
+    low[there], high[there] = _ends(rows[there], dispersion, dispersion_df, conf_level)
+    low, high = low.reshape(n.shape), high.reshape(n.shape)
+    return Interval(estimate, np.minimum(low, estimate), np.maximum(high, estimate))
+
+
+def entropy_estimate(
+    counts: npt.ArrayLike, *, method: EntropyMethod = "miller_madow", dispersion: float = 1.0
+) -> Floats:
+    """Return the entropy alone, between 0 and log k; parameters are those of :func:`entropy`.
+
+    Examples
+    --------
+    >>> entropy_estimate([[50, 50], [100, 0]], method="plug_in").round(6).tolist()
+    [0.693147, 0.0]
+    """
     from scipy.special import xlogy
 
-    check_conf_level(conf_level)
     if method not in get_args(EntropyMethod):
         raise OptionError(one_of(method, get_args(EntropyMethod), what="estimate of entropy"))
     seen = _counts(counts)
@@ -88,13 +109,9 @@ def entropy(
             estimate = _chao_shen(seen, n)
         elif method == "miller_madow":
             estimate = estimate + dispersion * ((seen > 0).sum(axis=-1) - 1) / (2 * n)
-    estimate = np.clip(estimate, 0.0, np.log(seen.shape[-1]))
-    rows = seen.reshape(-1, seen.shape[-1])
-    low, high = np.full((2, len(rows)), np.nan)
-    there = rows.sum(axis=1) > 0
-    low[there], high[there] = _ends(rows[there], dispersion, dispersion_df, conf_level)
-    low, high = low.reshape(n.shape), high.reshape(n.shape)
-    return Interval(estimate, np.minimum(low, estimate), np.maximum(high, estimate))
+    # no negative nought
+    found: Floats = np.clip(estimate, 0.0, np.log(seen.shape[-1])) + 0.0
+    return found
 
 
 def _ends(rows: Floats, dispersion: float, dispersion_df: float, conf_level: float) -> tuple[Floats, Floats]:
