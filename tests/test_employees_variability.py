@@ -330,7 +330,7 @@ def test_drift_is_claimed_by_all_periods_together_and_with_its_size():
     rng = np.random.default_rng(15)
     still = problem_drift(returning(rng, 6, 4, 100))
     assert still.chart.claim.startswith(
-        "Problems are not told apart from those of the first period (up to 0."
+        "Problems are not told apart from those of the first period (divergence up to 0."
     )
     assert "not told apart" in still.narrative()
     assert still.evidence.checks[0].passed is not None
@@ -367,7 +367,7 @@ def test_shares_resolved_by_type_are_haldens(halden):
     assert gap == pytest.approx(0.18, abs=0.05)  # √(0.2 / 2,500 + 0.24 / 2,300) = 0.014, and channels
     assert table["of_all"].sum() == pytest.approx(1)
     assert "complaint" in shares.chart.claim
-    assert "Dashed: all types together" in shares.chart.note
+    assert "Dashed: 7" in shares.chart.note
     assert "complaint" in shares.narrative()
     assert len(shares.summary) == 6
 

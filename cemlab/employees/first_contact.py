@@ -103,7 +103,7 @@ class FirstContact(Result):
                 else f"Least is resolved at once where the matter is: {left['reason'].iloc[0]}"
             ),
             grade=self.evidence.grade,
-            note=f"Dashed: all types together, {percent(self.overall)}. {self.caption}",
+            note=f"Dashed: {percent(self.overall)} of all types together. {self.caption}",
             percent=True,
             reference=self.overall,
         )

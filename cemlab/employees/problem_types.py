@@ -271,7 +271,7 @@ class ProblemDrift(Result):
         else:
             claim = (
                 "Problems are not told apart from those of the first period "
-                f"(up to {self.table['conf_high'].max():.2g} nats)"
+                f"(divergence up to {self.table['conf_high'].max():.2g} nats)"
             )
         return Chart(
             kind="line",
