@@ -70,7 +70,7 @@ def share(**options):
 
 
 def test_every_notebook_with_exercises_has_them_numbered_once():
-    assert checking.notebooks_with_exercises() == ("00", "01", "03", "04", "05", "09", "11", "12")
+    assert checking.notebooks_with_exercises() == ("00", "01", "03", "04", "05", "09", "10", "11", "12")
     assert len(set(NUMBERS)) == len(NUMBERS)
     for number in NUMBERS:
         assert checking.find(number).number == number
@@ -140,9 +140,9 @@ def test_wrong_answers_are_told_nothing_of_the_solution(number, halden):
 def test_an_unknown_number_lists_those_of_the_notebook():
     with pytest.raises(NotFoundError, match=r"'03\.9'.*03\.a, 03\.1, 03\.2, 03\.3"):
         cemlab.check("03.9", 1)
-    with pytest.raises(NotFoundError, match="there are: 00, 01, 03, 04, 05, 09, 11, 12"):
+    with pytest.raises(NotFoundError, match="there are: 00, 01, 03, 04, 05, 09, 10, 11, 12"):
         cemlab.check("77.1", 1)
-    with pytest.raises(NotFoundError, match="00, 01, 03, 04, 05, 09, 11, 12"):
+    with pytest.raises(NotFoundError, match="00, 01, 03, 04, 05, 09, 10, 11, 12"):
         cemlab.check(None, 1)
 
 

@@ -28,6 +28,8 @@ PLAN = "01-segmentation-to-strategy"
 SAVES = "05-save-teams"
 # the one on the panel of branches, whose second act needs no tables of a company
 TRAINING = "09-front-line-training"
+# the one on staff and customers, whose contacts Halden lends where there are none
+MIRROR = "10-employee-mirror"
 # the one on what a point is worth, whose second act is the user's folder
 VALUE = "11-cx-to-profit"
 # the one on the money of it, whose second act needs no tables either
@@ -35,7 +37,7 @@ CASE = "12-cfo-case"
 
 
 def test_the_series_so_far():
-    assert sorted(NAMES) == ["00-what-are-we-changing", PLAN, *TWO_ACTS, SAVES, TRAINING, VALUE, CASE]
+    assert sorted(NAMES) == ["00-what-are-we-changing", PLAN, *TWO_ACTS, SAVES, TRAINING, MIRROR, VALUE, CASE]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -155,6 +157,21 @@ def test_training_offline_on_a_users_folder_with_branches_and_dates_alone(tmp_pa
     # those who stay and their discretion are told as missing, and both published studies
     assert page.count("The tables for this are not in your folder.*") == 2 + 1  # the code holds it once
     assert page.count("The published study is not in the cache") == 2 + 2
+
+
+@pytest.mark.notebooks
+def test_mirrors_a_users_folder_without_contacts_and_says_where_halden_stands_in(own, tmp_path):
+    kept = ("branch_month", "branches", "employees", "engagement")
+    for path in own.iterdir():
+        if path.suffix in (".parquet", ".json") and path.stem not in kept:
+            path.unlink()
+    (report,) = runner.run([MIRROR], out=tmp_path / "out", data=own, quick=True)
+    page = executed(report)
+    assert marks(page) == ["Not marked"] * check_cells(MIRROR)
+    assert "Source: Own" in page
+    assert "`contacts` is not in your folder, or not complete; Halden" in page or (
+        "<code>contacts</code> is not in your folder, or not complete; Halden" in page
+    )
 
 
 @pytest.mark.notebooks
