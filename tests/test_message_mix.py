@@ -13,7 +13,6 @@ from statsmodels.stats.multitest import multipletests
 
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
 from cemlab.segmentation import MessageMix, message_mix
-from cemlab.segmentation.message_tables import holm
 from cemlab.simulate.market.message_mix import (
     CHANNELS,
     PARTS,
@@ -27,6 +26,7 @@ from cemlab.simulate.state import OBJECTIVES
 from cemlab.simulate.streams import Streams
 from cemlab.simulate.worlds import WORLDS
 from cemlab.stats.compositions import closed, clr
+from cemlab.stats.holm import holm
 
 WORLD = WORLDS["default"]
 MARKET = WORLD.market

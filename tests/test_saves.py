@@ -13,7 +13,7 @@ from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.present import plots
 from cemlab.saves.policies import BY_RISK, BY_UPLIFT, EVERYONE, NOBODY
 from cemlab.saves.situational import BEST_SINGLE, BY_CUES
-from cemlab.saves.uplift_figures import holm
+from cemlab.stats.holm import holm
 from tests.simulation.drawn_saves import drawn_saves
 from tests.simulation.save_regret import KEPT, measured
 from tests.simulation.synthetic_saves import CELLS, CHANGE, COST, SIZE, counted, save_cells

@@ -13,6 +13,7 @@ from cemlab.data.save_offers import NO_OFFER, SaveCells
 from cemlab.evidence import HypothesisTest
 from cemlab.saves.learned_errors import added_to_bands, added_to_curve
 from cemlab.saves.trial import Trial
+from cemlab.stats.holm import holm
 from cemlab.stats.intervals import difference_of_shares, wilson
 from cemlab.stats.uplift_curve import uplift_curve
 
@@ -211,22 +212,6 @@ def _harm(row: Mapping[Any, Any]) -> float:
         for arm in ("with", "without")
     ]
     return float(fisher_exact(np.array(arms), alternative="greater").pvalue)
-
-
-def holm(p_values: Floats) -> Floats:
-    """Return p-values that hold for all tests together (Holm 1979).
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(3)
-    array([0.03, 0.06, 0.06])
-    """
-    order = np.argsort(p_values)
-    m = len(p_values)
-    stepped = np.minimum(np.maximum.accumulate(p_values[order] * (m - np.arange(m))), 1.0)
-    adjusted = np.empty(m)
-    adjusted[order] = stepped
-    return adjusted
 
 
 def same_everywhere(table: pd.DataFrame) -> HypothesisTest | None:

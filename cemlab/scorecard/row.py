@@ -109,3 +109,31 @@ class Row:
         if self.yardstick is not None and not self.yardstick > 0:
             raise OptionError(f"{self.name}: the yardstick is {self.yardstick!r}; give a positive size")
         world(self.world)
+
+
+def row_of_notebook(
+    name: str,
+    told: str,
+    unit: str,
+    estimate: Callable[[Company], Estimate],
+    truth: Callable[[Oracle], float],
+    why: str,
+    *,
+    notebook: str,
+    kind: Kind = "estimate",
+    target: Target = "company",
+) -> Row:
+    """Return a row of the default world whose effect is what is planted itself; `told` says what that is."""
+    return Row(
+        name=name,
+        notebook=notebook,
+        planted=told,
+        unit=unit,
+        no_effect=0.0,
+        world="default",
+        kind=kind,
+        target=target,
+        estimate=estimate,
+        truth=truth,
+        why=why,
+    )

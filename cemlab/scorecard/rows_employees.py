@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from cemlab.employees.mirror_rows import (
     STAFF_FIRST,
     TRADITIONAL,
 )
-from cemlab.scorecard.row import BRANCHES_AS_PLANTED, Estimate, Kind, Row, Target, planted
+from cemlab.scorecard.row import BRANCHES_AS_PLANTED, Estimate, Row, planted, row_of_notebook
 from cemlab.simulate.oracle import Oracle
 from cemlab.simulate.worlds import WORLDS
 
@@ -114,31 +113,7 @@ def _mirror_row(name: str, path: str, why: str, *, way: str = CORRECTED) -> Row:
     )
 
 
-def _row(
-    name: str,
-    told: str,
-    unit: str,
-    estimate: Callable[[Company], Estimate],
-    truth: Callable[[Oracle], float],
-    why: str,
-    *,
-    kind: Kind = "estimate",
-    target: Target = "company",
-) -> Row:
-    return Row(
-        name=name,
-        notebook="10",
-        planted=told,
-        unit=unit,
-        no_effect=0.0,
-        world="default",
-        kind=kind,
-        target=target,
-        estimate=estimate,
-        truth=truth,
-        why=why,
-    )
-
+_row = partial(row_of_notebook, notebook="10")
 
 _LOG = math.log(_PLAN.leaving_per_engagement)
 _RATIO = f"hazard ratio {_PLAN.leaving_per_engagement:g} per SD of engagement"

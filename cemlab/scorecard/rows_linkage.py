@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from cemlab import linkage
 from cemlab.linkage.rungs import RungName
-from cemlab.scorecard.row import BRANCHES_AS_PLANTED, Estimate, Kind, Row, Target
+from cemlab.scorecard.row import BRANCHES_AS_PLANTED, Estimate, Kind, Row, row_of_notebook
 from cemlab.simulate.oracle import Oracle
 from cemlab.simulate.timeline import MONTH_DAYS
 from cemlab.simulate.worlds import WORLDS
@@ -140,31 +139,7 @@ def _point_row(
     )
 
 
-def _row(
-    name: str,
-    planted: str,
-    unit: str,
-    estimate: Callable[[Company], Estimate],
-    truth: Callable[[Oracle], float],
-    why: str,
-    *,
-    kind: Kind = "estimate",
-    target: Target = "company",
-) -> Row:
-    return Row(
-        name=name,
-        notebook="11",
-        planted=planted,
-        unit=unit,
-        no_effect=0.0,
-        world="default",
-        kind=kind,
-        target=target,
-        estimate=estimate,
-        truth=truth,
-        why=why,
-    )
-
+_row = partial(row_of_notebook, notebook="11")
 
 _RICH = "Branches of the rich please and sell more, whatever their service."
 _LEFT = _WORLD.leaving

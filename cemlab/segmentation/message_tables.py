@@ -12,7 +12,8 @@ from cemlab.evidence import Check
 from cemlab.markup import join_words
 from cemlab.segmentation.message_cells import Cells, fit_cells
 from cemlab.segmentation.message_rows import SIDES, MixRows
-from cemlab.stats.compositions import FloatArray, IntArray
+from cemlab.stats.compositions import IntArray
+from cemlab.stats.holm import holm
 from cemlab.stats.intervals import Interval
 
 # By how much of its interval's reach an estimate may move with what stands for a zero; were it to move by a
@@ -71,21 +72,6 @@ def gap_table(cells: Cells, rows: MixRows, *, conf_level: float) -> pd.DataFrame
     misses = np.full(len(frame), None, dtype=object)
     misses[known] = [bool(p < 1 - conf_level) for p in adjusted]
     return frame.assign(misses=misses)
-
-
-def holm(p_values: FloatArray) -> FloatArray:
-    """Return p-values adjusted for how many there are, so that any false alarm is rare (Holm 1979).
-
-    Examples
-    --------
-    >>> holm(np.array([0.03, 0.01])).tolist()
-    [0.03, 0.02]
-    """
-    order = np.argsort(p_values, kind="stable")
-    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
 
 
 def zeros_check(
