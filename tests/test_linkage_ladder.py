@@ -214,6 +214,34 @@ def test_changes_between_rungs_are_known_better_than_the_rungs():
     assert [check.passed for check in ladder.evidence.checks][:2] == [False, True]
 
 
+def test_a_ladder_without_halves_says_that_it_ends_too_low_and_names_stand_in_words():
+    frame = gaps(1).rename(columns={"profit": "margin_per_customer"})
+    linked = linked_panel(frame, outcome="margin_per_customer", outcome_unit="EUR a customer and month")
+    bare = value_of_a_point(linked)
+    chart = bare.chart
+    first, end = bare.rung("pooled").estimate, bare.end.estimate
+    # slopes between 1 and 10: three figures are two decimals
+    assert chart.claim == (
+        f"Margin per customer: a point goes with {end:.2f} EUR a customer and month, the score's error left "
+        f"in: too low; pooled it seemed to be {first:.2f}"
+    )
+    assert chart.x_label == "Margin per customer per point of cx [EUR a customer and month]"
+    for text in (bare.narrative(), chart.note):
+        assert "too near nought" in text
+    assert "margin_per" not in bare.narrative() + chart.claim + chart.note
+    # the rung on which it ends is not the one drawn last, so it is marked
+    assert chart.frame["rung"].tolist() == ["pooled", f"{WITHIN} (the end)", "lags"]
+    by_row = bare.summary.set_index("rung")
+    assert by_row["against"].tolist() == ["", "", "pooled", WITHIN, "", "", ""]
+    row = bare.table.set_index("rung").loc[WITHIN]
+    # three figures of changes below 1
+    low, high = f"{row['change_low']:+.3f}", f"{row['change_high']:+.3f}"
+    assert by_row.loc[WITHIN, "what_changed"] == f"{row['change']:+.3f} ({low} to {high}) against 'pooled'"
+    mended = value_of_a_point(noisy(3))
+    assert "nought" not in mended.narrative() + mended.chart.claim + mended.chart.note
+    assert "Failed: error of the score (taken out on the last rung)." in mended.chart.note
+
+
 def test_a_lagged_answer_is_found_where_it_is_and_error_makes_neighbours_stand_in():
     rng = np.random.default_rng(5)
     true = np.zeros((80, 30))

@@ -15,6 +15,7 @@ from cemlab.linkage.ladder_result import AGAINST, Ladder, last_of
 from cemlab.linkage.ladder_words import few_clusters_check, per_point
 from cemlab.linkage.lagged import check_lags_option, lagged
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.naming import alike
 from cemlab.linkage.rungs import (
     LadderRung,
     RungName,
@@ -139,14 +140,16 @@ def value_of_a_point(
             rungs[name] = way()
         except DesignError as error:
             missing[name] = str(error)
-    alike = within_of_lags(panel, lags, conf_level) if "lags" in rungs else None
+    part = within_of_lags(panel, lags, conf_level) if "lags" in rungs else None
     return Ladder(
-        table=_table(rungs, missing, conf_level, _correlation(panel), alike),
+        table=_table(rungs, missing, conf_level, _correlation(panel), part),
         evidence=_evidence(panel, rungs, lags),
         conf_level=conf_level,
         rungs=rungs,
         missing=missing,
         outcome=per_point(panel),
+        outcome_name=panel.outcome_name,
+        outcome_unit=panel.outcome_unit,
         score=panel.score_name,
         unit=panel.unit_name,
     )
@@ -163,9 +166,9 @@ def _table(
     missing: dict[RungName, str],
     conf_level: float,
     correlation: float,
-    alike: LadderRung | None,
+    part: LadderRung | None,
 ) -> pd.DataFrame:
-    """Return one row a rung, in order, the missing ones among them; `alike` is what lags are held against."""
+    """Return one row a rung, in order, the missing ones among them; `part` is what lags are held against."""
     rows: list[dict[str, Any]] = []
     for name, against in AGAINST.items():
         found = rungs.get(name)
@@ -174,15 +177,13 @@ def _table(
             continue
         before = next((rungs[other] for other in against if other in rungs), None)
         same = ""
-        if name == "lags" and before is not None and alike is not None and alike.n < before.n:
-            before, same = alike, f" on the same {alike.n:,} rows"
+        if name == "lags" and before is not None and part is not None and part.n < before.n:
+            before, same = part, f" on the same {part.n:,} rows"
         change, low, high = _change(found, before, conf_level)
         words = f"correlation {correlation:.2f}"
         if before is not None:
-            words = (
-                f"{number(abs(change))} {'higher' if change >= 0 else 'lower'} than {before.name!r}{same} "
-                f"({number(low)} to {number(high)})"
-            )
+            by, least, most = alike(change, low, high, signed=True)
+            words = f"{by} ({least} to {most}) against {before.name!r}{same}"
         rows.append(
             {
                 "rung": name,

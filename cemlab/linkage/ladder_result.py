@@ -12,8 +12,9 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.linkage.ladder_words import interval_words
+from cemlab.linkage.naming import alike, in_words, titled
 from cemlab.linkage.rungs import LadderRung, RungName
-from cemlab.markup import number
+from cemlab.markup import join_words, number
 from cemlab.result import Result
 
 #: The rungs in order, each with those it amends: the first of them that is there.
@@ -26,6 +27,8 @@ AGAINST: dict[RungName, tuple[RungName, ...]] = {
     "error out, by reliability": ("within units and periods",),
     "instrument": ("error out, by halves", "error out, by reliability", "within units and periods"),
 }
+# The rung from which the score's error is not taken out.
+_BARE: RungName = "within units and periods"
 # On which rung the ladder ends: the first of these that is there.
 _END: tuple[RungName, ...] = (
     "error out, by halves",
@@ -55,6 +58,8 @@ class Ladder(Result):
         Those that are not, with what they need.
     outcome
         What a point goes with, with its unit.
+    outcome_name, outcome_unit
+        Both apart; the unit may be empty.
     score, unit
         The columns.
     """
@@ -62,6 +67,8 @@ class Ladder(Result):
     rungs: dict[RungName, LadderRung]
     missing: dict[RungName, str]
     outcome: str
+    outcome_name: str
+    outcome_unit: str
     score: str
     unit: str
 
@@ -73,6 +80,7 @@ class Ladder(Result):
         "n": "Rows",
         "clusters": "Clusters",
         "grade": "Design grade",
+        "against": "Against",
         "what_changed": "What changed",
         "why": "Why",
     }
@@ -112,6 +120,7 @@ class Ladder(Result):
                     "n": number(int(row["n"])) if there else "",
                     "clusters": number(int(row["clusters"])) if there else "",
                     "grade": row["grade"],
+                    "against": row["against"],
                     "what_changed": row["what_changed"],
                     "why": row["why"] if there else f"not possible: {row['not_possible']}",
                 }
@@ -122,15 +131,18 @@ class Ladder(Result):
         """Tell the first and the last rung, what lies between them, and what still must be believed."""
         first, end = self.rungs["pooled"], self.end
         row = self.table.set_index("rung").loc[end.name]
-        between = [
-            f"{number(self.rungs[name].estimate)} on {name!r}"
+        way = [
+            rung
             for name in AGAINST
-            if name in self.rungs and name not in ("pooled", end.name, "instrument")
+            if (rung := self.rungs.get(name)) and name not in ("pooled", end.name, "instrument")
         ]
+        ends = (end.estimate, end.conf_low, end.conf_high)
+        told = alike(first.estimate, first.conf_low, first.conf_high, *ends, *(rung.estimate for rung in way))
+        between = [f"{figure} on {rung.name!r}" for rung, figure in zip(way, told[6:], strict=True)]
         on_the_way = f" On the way: {'; '.join(between)}." if between else ""
         last = (
-            f"At the end of the ladder, on {end.name!r}, it is {number(end.estimate)} "
-            f"({number(end.conf_low)} to {number(end.conf_high)}), {row['what_changed']}."
+            f"At the end of the ladder, on {end.name!r}, it is {told[3]} ({told[4]} to {told[5]}); the last "
+            f"step changes it by {row['what_changed']}.{self._error_left()}"
             if end.name != "pooled"
             else "No further rung is possible with these data."
         )
@@ -139,9 +151,18 @@ class Ladder(Result):
             f"grade {end.grade}.)"
         )
         return (
-            f"Pooled over all rows, a point of {self.score} goes with {number(first.estimate)} "
-            f"{self.outcome} ({number(first.conf_low)} to {number(first.conf_high)})."
+            f"Pooled over all rows, a point of {in_words(self.score)} goes with {told[0]} "
+            f"{self.outcome} ({told[1]} to {told[2]})."
             f"{on_the_way} {last}{self._moved()} {rests}"
+        )
+
+    def _error_left(self) -> str:
+        """Say that the ladder ends before the score's error is out, where it does."""
+        if self.end.name != _BARE:
+            return ""
+        return (
+            " The score's error is still in it, for want of two halves of the answers: too near nought, by "
+            "as much as the score is error."
         )
 
     def _moved(self) -> str:
@@ -162,6 +183,8 @@ class Ladder(Result):
         drawn = there.loc[np.isfinite(ends).all(axis=1), ["rung", "estimate", "conf_low", "conf_high"]]
         endless = list(there.loc[~there.index.isin(drawn.index), "rung"])
         note = f" Without an end to the interval, not drawn: {', '.join(endless)}." if endless else ""
+        drawn["rung"] = drawn["rung"].where(drawn["rung"] != self.end.name, f"{self.end.name} (the end)")
+        unit = f" [{self.outcome_unit}]" if self.outcome_unit else ""
         return Chart(
             kind="forest",
             frame=drawn.reset_index(drop=True),
@@ -169,22 +192,36 @@ class Ladder(Result):
             y="rung",
             low="conf_low",
             high="conf_high",
-            x_label=f"{self.outcome}, per point of {self.score}",
+            x_label=f"{titled(self.outcome_name)} per point of {in_words(self.score)}{unit}",
             y_label="",
             claim=self._claim(),
             grade=self.evidence.grade,
-            note=self.caption + note,
+            note=f"{self.caption}{note}{self._failed()}{self._error_left()}",
             reference=0.0,
         )
 
+    def _failed(self) -> str:
+        """Name the checks that failed, and what is to be done about each."""
+        told = []
+        for check in self.evidence.failed:
+            mended = check.name == "error of the score" and self.end.name.startswith("error out")
+            told.append(
+                f"{check.name} ({'taken out on the last rung' if mended else check.remedy.rstrip('.')})"
+            )
+        return f" Failed: {join_words(told)}." if told else ""
+
     def _claim(self) -> str:
         first, end = self.rungs["pooled"], self.end
+        name, unit = titled(self.outcome_name), f" {self.outcome_unit}" if self.outcome_unit else ""
+        before, after = alike(first.estimate, end.estimate)
         if end.name == "pooled":
-            return f"Pooled, a point goes with {number(first.estimate)} {self.outcome}; no rung beyond it"
-        worth = f"A point goes with {number(end.estimate)} {self.outcome}"
+            return f"{name}: pooled, a point goes with {before}{unit}; no rung beyond it"
+        worth = f"{name}: a point goes with {after}{unit}"
         if end.conf_low <= 0 <= end.conf_high:
-            worth = "That a point is worth anything is not settled"
-        return f"{worth}; pooled it seemed to be {number(first.estimate)}"
+            worth = f"{name}: that a point is worth anything is not settled"
+        drawn = "too low" if end.estimate > 0 else "too near nought"
+        left = f", the score's error left in: {drawn}" if end.name == _BARE else ""
+        return f"{worth}{left}; pooled it seemed to be {before}"
 
 
 def _interval(rung: LadderRung) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from cemlab.evidence import Check
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.naming import in_words
 from cemlab.markup import number
 
 # Clusters: from fewer, errors by cluster are too small even with their degrees of freedom.
@@ -16,7 +17,8 @@ _MANY = 30
 
 def per_point(panel: LinkedPanel) -> str:
     """Return the outcome with its unit."""
-    return f"{panel.outcome_unit} of {panel.outcome_name}" if panel.outcome_unit else panel.outcome_name
+    name = in_words(panel.outcome_name)
+    return f"{panel.outcome_unit} of {name}" if panel.outcome_unit else name
 
 
 def interval_words(intervals: Sequence[tuple[float, float]]) -> str:
