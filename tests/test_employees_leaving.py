@@ -16,6 +16,7 @@ from scipy.stats import nbinom
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.data.engagement_months import engagement_months, person_months
 from cemlab.data.leaving_months import leaving_months, staff_spells
+from cemlab.data.linked_months import linked_months
 from cemlab.employees.leaving_ratio import log_hazard_ratio
 from cemlab.employees.people_leaving import people_leaving
 from cemlab.employees.replacement import replacement_cost
@@ -49,6 +50,30 @@ READ: dict[str, list[Any]] = {
     "month": [date(2024, m, 1) for m in (1, 1, 2, 2, 3, 3, 3)],
     "score": [0.0, 1.0, -1.0, 1.0, 9.0, 1.0, 2.0],
 }
+
+
+@pytest.mark.parametrize(
+    ("score", "told"),
+    [
+        ([np.inf] + [0.5] * 6, "a value of inf; allowed"),
+        ([1e14] + [0.5] * 6, r"a value of 1e\+14; allowed"),
+        (["0.5"] * 7, "string is no number; .*to_numeric"),
+    ],
+)
+def test_scores_beyond_an_exact_sum_are_refused_by_name(score: list[Any], told: str) -> None:
+    books = {"branch": ["a"], "month": [date(2024, 1, 1)], "cx": [0.1]}
+    company = of({"employees": STAFF, "engagement": {**READ, "score": score}, "branch_month": books})
+    for count in (engagement_months, leaving_months, linked_months):
+        with pytest.raises(DataError, match=f"engagement, column 'score': {told}"):
+            count(company)
+
+
+def test_a_score_that_is_no_number_is_missing() -> None:
+    books = {"branch": ["a"], "month": [date(2024, 3, 1)], "cx": [0.1]}
+    read = {**READ, "score": [*READ["score"][:-1], np.nan]}
+    company = of({"employees": STAFF, "engagement": read, "branch_month": books})
+    assert engagement_months(company)[["engagement", "answered"]].values.tolist() == [[5.0, 2]]
+    assert linked_months(company)["engagement"].tolist() == [5.0]
 
 
 def halden() -> Company:

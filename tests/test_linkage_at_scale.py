@@ -142,7 +142,6 @@ def test_parquet_in_decimals_and_gaps_say_the_same(tmp_path):
     assert found.summary["term"].tolist() == ["cx"]
 
 
-@pytest.mark.filterwarnings("ignore:.*singleton.*:UserWarning")
 def test_long_panels_go_to_pyfixest(monkeypatch):
     frame = panel(8, kept=0.5)
     asked = {"outcome": "profit", "score": "cx", "unit": "shop", "time": "month", "controls": ["staff"]}
@@ -152,6 +151,49 @@ def test_long_panels_go_to_pyfixest(monkeypatch):
     monkeypatch.setattr(reading, "_MOST_ROWS", 100)
     with pytest.raises(DesignError, match="take longer periods"):
         linkage.value_at_scale(frame, **asked)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "changed", "given"),
+    [
+        # rows that stand twice were counted twice, infinite ones left out unseen
+        (DataError, "has 2 rows in month", lambda f: pd.concat([f, f[:1]]), {}),
+        (
+            DataError,
+            "'cx': infinite or beyond",
+            lambda f: f.assign(cx=f["cx"].where(f.index > 0, np.inf)),
+            {},
+        ),
+        (DataError, "nought or less", lambda f: f.assign(n=0.0), {"weights": "n"}),
+        (DesignError, "cx: constant within units", lambda f: f.assign(cx=f["region"]), {}),
+        (
+            DesignError,
+            "staff: constant within",
+            lambda f: f.assign(staff=2 * f["cx"]),
+            {"controls": ["staff"]},
+        ),
+        (DesignError, "in one cluster", lambda f: f.assign(all=1), {"cluster": "all"}),
+        (DesignError, "nothing can be compared", lambda f: f.assign(cx=np.nan), {}),
+    ],
+)
+def test_long_panels_are_checked_as_short_ones_are(error, message, changed, given, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_PERIODS", 5)
+    asked = {"outcome": "profit", "score": "cx", "unit": "shop", "time": "month"} | given
+    with pytest.raises(error, match=message):
+        linkage.value_at_scale(changed(panel(8)), **asked)
+
+
+@pytest.mark.parametrize("kind", ["two-way", "none"])
+def test_names_that_differ_by_case_are_refused_where_they_are_used(kind):
+    frame = panel(9).assign(CX=0.5, STAFF=1.0)
+    asked = {"outcome": "profit", "unit": "shop", "time": "month", "fixed_effects": kind}
+    for given in ({"score": "CX"}, {"score": "cx"}, {"score": "n", "controls": ["staff"]}):
+        with pytest.raises(ColumnError, match=r"cannot be told apart .* rename one"):
+            linkage.value_at_scale(frame, **asked | given)
+    plain = linkage.value_at_scale(frame[["shop", "month", "profit", "n"]], **asked, score="n")
+    pd.testing.assert_frame_equal(linkage.value_at_scale(frame, **asked, score="n").table, plain.table)
+    with pytest.raises(ColumnError, match="panel: the columns 'cx' and 'CX' cannot be told apart"):
+        linkage.linked_panel(ibis.memtable(frame), outcome="profit", unit="shop")
 
 
 def edited(**columns):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy.linalg import block_diag
@@ -117,6 +118,15 @@ def test_what_is_no_regression_is_refused():
         "1 names for 2": {"design": x, "names": ["a"]},
         "clustered in 3": {"design": x, "clusters": [np.arange(5)] * 3},
         "in one cluster": {"design": x, "clusters": [np.ones(5)]},
+        "1 rows name no cluster": {"design": x, "clusters": [[1.0, 1.0, 2.0, np.nan, 2.0]]},
+        "4 rows name no cluster": {
+            "design": x,
+            "clusters": [np.array(["2024-01-01"] + ["NaT"] * 4, "M8[ns]")],
+        },
+        "2 rows name no cluster": {
+            "design": x,
+            "clusters": [np.array(["a", None, "b", pd.NA, "a"], dtype=object)],
+        },
         "do not fit 5 rows": {"design": x, "clusters": [np.ones(4)]},
         "3 absorbed levels": {"design": x, "absorbed": 3},
     }.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cemlab.data.branch_books import branch_books
+from cemlab.data.exact_scores import exact_total, read_scores
 from cemlab.data.needed import needed, refuse_twice
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def engagement_months(company: Company) -> pd.DataFrame:
     ColumnError
         If a column is missing.
     DataError
-        If a branch stands twice in a month, an employee twice, or a person twice in a month.
+        If a branch stands twice in a month, an employee twice, or a person twice in a month, or scores are no
+        numbers or beyond an exact sum.
 
     Examples
     --------
@@ -60,10 +62,8 @@ def engagement_months(company: Company) -> pd.DataFrame:
 
     books = branch_books(company, for_what=_WHAT)
     answers = _answers(company)
-    # added up as decimals: a sum of floating numbers would depend on the count of threads
-    exact = answers["score"].cast("decimal(38, 6)")
     counted = answers.group_by("branch", "month").aggregate(
-        total=exact.sum().cast("float64"), answered=answers.count()
+        total=exact_total(answers["score"]), answered=answers.count()
     )
     frame: pd.DataFrame = counted.to_pandas()
     frame["month"] = pd.to_datetime(frame["month"])
@@ -109,7 +109,7 @@ def person_months(company: Company) -> pd.DataFrame:
 
     answers = _answers(company)
     frame: pd.DataFrame = answers.select(
-        "employee", "month", "branch", engagement=answers["score"].cast("float64")
+        "employee", "month", "branch", engagement=answers["score"]
     ).to_pandas()
     frame["month"] = pd.to_datetime(frame["month"])
     return _ordered(frame, ["employee", "month"], company)
@@ -120,7 +120,7 @@ def _answers(company: Company) -> ir.Table:
     answers = needed(company, "engagement", ("employee", "month", "score"), for_what=_WHAT)
     staff = needed(company, "employees", ("employee", "branch"), for_what=_WHAT)
     refuse_twice(staff, "employees", ("employee",))
-    answers = answers.filter(answers["score"].notnull() & answers["month"].notnull())
+    answers = read_scores(answers.filter(answers["month"].notnull()), "engagement")
     answers = answers.mutate(month=answers["month"].cast("date").truncate("M"))
     refuse_twice(answers, "engagement", ("employee", "month"))
     where = staff.filter(staff["branch"].notnull()).select("employee", "branch")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import numpy as np
 
+from cemlab.data.exact_scores import exact_total, read_scores
 from cemlab.data.lines import days_between
 from cemlab.data.needed import needed, refuse_twice
 from cemlab.data.spell_columns import one_row
@@ -71,18 +72,17 @@ def leaving_months(company: Company, *, months_before: int = 0) -> pd.DataFrame:
     if isinstance(months_before, bool) or not isinstance(months_before, int) or not 0 <= months_before <= 12:
         raise OptionError(f"months_before is {months_before!r}; allowed: a whole number from 0 to 12")
     read = needed(company, "engagement", ("employee", "month", "score"), for_what=_WHAT)
-    read = read.filter(read["score"].notnull() & read["month"].notnull())
-    read = read.mutate(month=read["month"].cast("date").truncate("M"), score=read["score"].cast("float64"))
+    read = read_scores(read.filter(read["month"].notnull()), "engagement")
+    read = read.mutate(month=read["month"].cast("date").truncate("M"))
     refuse_twice(read, "engagement", ("employee", "month"))
     rows = read.select("employee", "month", "score").inner_join(_staff(company), "employee")
     first = rows["month"] + ibis.interval(months=months_before)
     rows = _at_risk(rows.mutate(month=first.cast("date")), company)
     width = _width(rows)
     rows = rows.mutate(bin=(rows["score"] / width).floor().cast("int64"))
-    exact = rows["score"].cast("decimal(38, 6)")
     cells: pd.DataFrame = (
         rows.group_by("role", "month", "bin")
-        .aggregate(n=rows.count(), left=rows["gone"].sum(), total=exact.sum().cast("float64"))
+        .aggregate(n=rows.count(), left=rows["gone"].sum(), total=exact_total(rows["score"]))
         .to_pandas()
     )
     if cells.empty:

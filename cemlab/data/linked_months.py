@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cemlab.data.branch_books import branch_books, branch_traits
 from cemlab.data.branch_panel import first_trained
 from cemlab.data.customer_months import customer_months
+from cemlab.data.exact_scores import exact_total, read_scores
 from cemlab.data.needed import needed
 from cemlab.data.service_months import service_months
 from cemlab.data.trained_share import trained_share
@@ -145,14 +146,13 @@ def _engagement(company: Company) -> pd.DataFrame:
     import pandas as pd
 
     answers = needed(company, "engagement", ("employee", "month", "score"), for_what=_WHAT)
+    answers = read_scores(answers, "engagement")
     staff = needed(company, "employees", ("employee", "branch"), for_what=_WHAT).select("employee", "branch")
     rows = answers.select("employee", "month", "score").inner_join(staff.distinct(), "employee")
-    rows = rows.filter(rows["branch"].notnull() & rows["score"].notnull())
+    rows = rows.filter(rows["branch"].notnull())
     rows = rows.mutate(month=rows["month"].cast("date").truncate("M"))
-    # added up as decimals: a sum of floating numbers would depend on the count of threads
-    exact = rows["score"].cast("decimal(38, 6)")
     counted = rows.group_by("branch", "month").aggregate(
-        total=exact.sum().cast("float64"), answered=rows.count()
+        total=exact_total(rows["score"]), answered=rows.count()
     )
     frame: pd.DataFrame = counted.to_pandas()
     frame["month"] = pd.to_datetime(frame["month"])

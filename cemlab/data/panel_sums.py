@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -99,7 +100,7 @@ def panel_sums(
     data = regression_rows(table, outcome=outcome, columns=columns, keys=keys, weights=weights)
     periods = data.numbers("t", rows_each=1e9)
     if periods.size > MOST_PERIODS:
-        return _by_pyfixest(data)
+        return _by_pyfixest(data, periods)
     # threads would take longer to meet than such small products take
     with TemporaryDirectory() as folder, one_thread():
         reader = _Reader(data, periods, Path(folder))
@@ -185,7 +186,7 @@ class _Reader:
                 plane[at] = row
             rows_read += at.size
         if np.count_nonzero(planes[self.columns]) < rows_read:
-            self._refuse_twice()
+            _refuse_twice(self.data)
         grid = planes.reshape(self.planes, n, t)
         return PanelBlock(
             weight=grid[self.columns],
@@ -193,19 +194,21 @@ class _Reader:
             cluster=grid[-1].astype(np.int64) if "c" in self.numbers else None,
         )
 
-    def _refuse_twice(self) -> None:
-        from cemlab.data.engine import rows
 
-        called, table = self.data.called, self.data.table.drop_null()
-        counted = table.group_by("u", "t").aggregate(n=table.count())
-        found = rows(counted.filter(counted["n"] > 1).order_by("u", "t").limit(1))[0]
-        raise DataError(
-            f"table: {called['u']} {found['u']} has {found['n']} rows in {called['t']} {found['t']}; make "
-            "one of them first"
-        )
+def _refuse_twice(data: RegressionRows) -> None:
+    """Name the first unit with two rows in a period."""
+    from cemlab.data.engine import rows
+
+    table = data.table.drop_null()
+    counted = table.group_by("u", "t").aggregate(n=table.count())
+    found = rows(counted.filter(counted["n"] > 1).order_by("u", "t").limit(1))[0]
+    raise DataError(
+        f"table: {data.called['u']} {found['u']} has {found['n']} rows in {data.called['t']} {found['t']}; "
+        "make one of them first"
+    )
 
 
-def _by_pyfixest(data: RegressionRows) -> PanelSums:
+def _by_pyfixest(data: RegressionRows, periods: KeyNumbers) -> PanelSums:
     """Return the fit of a panel too long for an exact system."""
     import pyfixest
 
@@ -214,21 +217,34 @@ def _by_pyfixest(data: RegressionRows) -> PanelSums:
         raise DesignError(
             f"more than {MOST_PERIODS} periods and {n_given:,} rows; take longer periods, or fewer of them"
         )
-    frame = data.table.to_pandas().dropna()
+    frame = _checked_frame(data, periods)
     own = [role for role in data.called if role.startswith("x")]
-    fit = pyfixest.feols(
-        f"y ~ {' + '.join(own)} | u + t",
-        frame,
-        vcov={"CRV1": "c" if "c" in data.called else "u"},
-        weights="w" if "w" in data.called else None,
-        demeaner=pyfixest.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000),
-    )
-    if lost := [data.called[role] for role in own if role not in fit.coef().index]:
+    by = "c" if "c" in data.called else "u"
+    if frame[by].nunique() < 2:
+        raise DesignError("all rows are in one cluster; clustered errors need two at least, better thirty")
+    try:
+        with warnings.catch_warnings():
+            # rows alone in their unit and columns that depend on others are told below
+            warnings.simplefilter("ignore", UserWarning)
+            fit = pyfixest.feols(
+                f"y ~ {' + '.join(own)} | u + t",
+                frame,
+                vcov={"CRV1": by},
+                weights="w" if "w" in data.called else None,
+                demeaner=pyfixest.MapDemeaner(fixef_tol=1e-12, fixef_maxiter=100_000),
+            )
+        lost = [data.called[role] for role in own if role not in fit.coef().index]
+    except ValueError as error:
+        # it says so where no column at all is left
+        if "collinear" not in str(error):
+            raise
+        lost = list(data.names)
+    if lost:
         raise DesignError(
             f"{', '.join(lost)}: constant within units and periods, or dependent on other columns; leave "
             "it out"
         )
-    used, by = fit._data, "c" if "c" in data.called else "u"
+    used = fit._data
     clusters = int(used[by].nunique())
     return PanelSums(
         fit=PanelFit(
@@ -245,3 +261,27 @@ def _by_pyfixest(data: RegressionRows) -> PanelSums:
         n_given=n_given,
         n_complete=len(frame),
     )
+
+
+def _checked_frame(data: RegressionRows, periods: KeyNumbers) -> pd.DataFrame:
+    """Return complete rows, keys as numbers, after the checks of the short way."""
+    import pandas as pd
+
+    numbers = {"t": periods, **{role: data.numbers(role) for role in ("u", "c") if role in data.called}}
+    measured = [role for role in data.called if role == "y" or role.startswith("x")]
+    parts = [
+        pd.DataFrame(
+            {
+                **dict(zip(measured, block.values, strict=True)),
+                **block.keys,
+                **({} if block.weight is None else {"w": block.weight}),
+            }
+        )
+        for block in data.blocks(numbers)
+    ]
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(data.called))
+    if frame.duplicated(["u", "t"]).any():
+        _refuse_twice(data)
+    if not (frame["u"].duplicated().any() and frame["t"].duplicated().any()):
+        raise DesignError("no unit has rows in two periods that others share; nothing can be compared")
+    return frame

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -185,23 +185,64 @@ def regression_rows(
     Raises
     ------
     ColumnError
-        If a column is missing.
+        If a column is missing, or another's name differs only by case.
     OptionError
         If a column stands in two roles that exclude each other, or there is none beside the outcome.
     DataError
         If a column holds no numbers, or currencies are mixed.
     """
-    source = table if isinstance(table, ir.Table) else ibis.memtable(table)
     if not columns:
         raise OptionError("no column is named beside the outcome; name one at least")
     measured = {"y": outcome, **{f"x{i}": name for i, name in enumerate(columns)}}
     if weights is not None:
         measured["w"] = weights
-    _check(source, measured, keys)
+    _check(table, measured, keys)
+    refuse_like_names(table, (*measured.values(), *keys.values(), "currency"), what="table")
+    source = table if isinstance(table, ir.Table) else ibis.memtable(_picked(table, measured, keys))
+    _check_kinds(source, measured)
     _refuse_currencies(source)
     floats = {role: source[name].cast("float64") for role, name in measured.items()}
     picked = source.select(**floats, **{role: source[name] for role, name in keys.items()})
     return RegressionRows(table=picked, called={**measured, **keys})
+
+
+def refuse_like_names(table: ir.Table | pd.DataFrame, used: Iterable[str], *, what: str) -> None:
+    """Refuse columns whose names differ only by case: an engine takes one for the other.
+
+    Parameters
+    ----------
+    table
+        In a frame columns that are not used may be named alike; in a table of an engine none may.
+    used
+        Columns in question.
+    what
+        What the table is called in the error.
+
+    Raises
+    ------
+    ColumnError
+        With the names.
+    """
+    asked = {str(name).casefold() for name in used}
+    seen: dict[str, str] = {}
+    for name in map(str, table.columns):
+        folded = name.casefold()
+        if folded in seen and (isinstance(table, ir.Table) or folded in asked):
+            raise ColumnError(
+                f"{what}: the columns {seen[folded]!r} and {name!r} cannot be told apart on an engine, which "
+                "does not look at capitals; rename one of them"
+            )
+        seen[folded] = name
+
+
+def _picked(table: pd.DataFrame, measured: Mapping[str, str], keys: Mapping[str, str]) -> pd.DataFrame:
+    """Return the columns in question, and those that name a currency."""
+    asked = {*measured.values(), *keys.values()}
+    return table[[name for name in table.columns if name in asked or _is_currency(name)]]
+
+
+def _is_currency(name: object) -> bool:
+    return str(name).casefold() == "currency"
 
 
 def _one_ahead(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -213,14 +254,17 @@ def _one_ahead(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield batch
 
 
-def _check(table: ir.Table, measured: Mapping[str, str], keys: Mapping[str, str]) -> None:
+def _check(table: ir.Table | pd.DataFrame, measured: Mapping[str, str], keys: Mapping[str, str]) -> None:
     for name in (*measured.values(), *keys.values()):
         if name not in table.columns:
-            raise ColumnError(f"table: {one_of(name, table.columns, what='column')}")
+            raise ColumnError(f"table: {one_of(name, map(str, table.columns), what='column')}")
     used = [*measured.values(), *(keys[role] for role in ("u", "t") if role in keys)]
     for name in used:
         if used.count(name) > 1:
             raise OptionError(f"column {name!r} stands in two roles; give each role a column of its own")
+
+
+def _check_kinds(table: ir.Table, measured: Mapping[str, str]) -> None:
     for name in measured.values():
         kind = table[name].type()
         if not (kind.is_numeric() or kind.is_boolean()):
@@ -228,12 +272,11 @@ def _check(table: ir.Table, measured: Mapping[str, str], keys: Mapping[str, str]
 
 
 def _refuse_currencies(table: ir.Table) -> None:
-    if "currency" not in table.columns:
-        return
-    found = [row["currency"] for row in rows(table.select("currency").distinct().limit(5))]
-    named = sorted(str(name) for name in found if name is not None)
-    if len(named) > 1:
-        raise DataError(
-            f"table, column 'currency': {', '.join(named)} are mixed; convert all amounts to one currency "
-            "first"
-        )
+    for column in filter(_is_currency, table.columns):
+        found = [row[column] for row in rows(table.select(column).distinct().limit(5))]
+        named = sorted(str(name) for name in found if name is not None)
+        if len(named) > 1:
+            raise DataError(
+                f"table, column {column!r}: {', '.join(named)} are mixed; convert all amounts to one "
+                "currency first"
+            )

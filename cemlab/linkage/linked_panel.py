@@ -157,7 +157,7 @@ def linked_panel(
     Raises
     ------
     ColumnError
-        If a column is not there, or there twice.
+        If a column is not there, or there twice; on an engine also if two names differ only by case.
     DataError
         If a unit stands twice in a period, values are no finite numbers, scores lie outside `scale`, weights
         are not positive, a unit belongs to several clusters, or currencies are mixed.

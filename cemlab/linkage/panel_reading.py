@@ -19,6 +19,7 @@ from cemlab.data.panel_columns import (
     require_apart,
     require_one_currency,
 )
+from cemlab.data.regression_rows import refuse_like_names
 from cemlab.data.spell_columns import require_column, require_table
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.linkage.linked_panel import LinkedPanel
@@ -151,6 +152,8 @@ def _picked(panel: ir.Table | pd.DataFrame, roles: Sequence[str]) -> pd.DataFram
         require_column(panel, name, "panel")
     money = ["currency"] if "currency" in panel.columns else []
     picked = list(dict.fromkeys([*roles, *money]))
+    if not isinstance(panel, pd.DataFrame):
+        refuse_like_names(panel, picked, what="panel")
     frame = panel[picked].copy() if isinstance(panel, pd.DataFrame) else panel.select(picked).to_pandas()
     if frame.empty:
         raise DataError("panel: it has no rows")

@@ -264,10 +264,21 @@ def _codes(cluster: npt.ArrayLike, *, rows: int) -> Ints:
     given = np.asarray(cluster)
     if given.shape != (rows,):
         raise DesignError(f"clusters {given.shape} do not fit {rows} rows; give each row its cluster")
+    if missing := _missing(given):
+        raise DesignError(f"{missing:,} rows name no cluster; leave such rows out, or name theirs")
     code = np.unique(given, return_inverse=True)[1].astype(np.int64)
     if code.max() < 1:
         raise DesignError("all rows are in one cluster; clustered errors need two at least, better thirty")
     return code
+
+
+def _missing(given: npt.NDArray[np.generic]) -> int:
+    """Return how many rows name no cluster."""
+    if given.dtype.kind != "O":
+        return int(np.count_nonzero(given != given))
+    # what is missing is none, or not the same as itself, or does not even say so (a missing value of pandas)
+    alike = ((value is not None, value == value) for value in given)
+    return sum(not (there and isinstance(same, bool | np.bool_) and same) for there, same in alike)
 
 
 def _covariance(values: Floats, left: Floats, inverse: Floats, *, codes: list[Ints], absorbed: int) -> Floats:
