@@ -165,6 +165,26 @@ BROKEN = [
 ]
 
 
+def test_dates_of_one_week_that_differ_are_no_periods():
+    rng = np.random.default_rng(3)
+    branch, week = np.divmod(np.arange(20 * 16), 16)
+    monday = pd.Timestamp(2024, 1, 1) + pd.to_timedelta(7 * week, unit="D")
+    weekly = pd.DataFrame({"branch": branch, "month": monday, "cx": rng.normal(size=320)})
+    weekly["profit"] = rng.normal(size=320)
+    shifted = weekly.assign(month=monday + pd.to_timedelta(rng.integers(0, 3, 320), unit="D"))
+    with pytest.raises(DesignError, match=r"48 periods, in most of which a branch has no row .*to_period"):
+        read(shifted)
+    # so too where days are numbered
+    numbered = shifted.assign(month=(shifted["month"] - pd.Timestamp(2024, 1, 1)).dt.days)
+    with pytest.raises(DesignError, match="if dates of one week"):
+        read(numbered)
+    whole = shifted.assign(month=shifted["month"].dt.to_period("W").dt.start_time)
+    assert list(read(whole).periods) == list(read(weekly).periods)
+    # whoever comes late or goes early leaves no gaps between
+    late = weekly[(weekly["branch"] % 16 <= week) & (week <= weekly["branch"] % 16 + 3)]
+    assert len(read(late).periods) == 16
+
+
 @pytest.mark.parametrize(("broken", "options", "error", "told"), BROKEN)
 def test_what_cannot_be_linked_is_refused_by_name(frame, broken, options, error, told):
     with pytest.raises(error, match=told):

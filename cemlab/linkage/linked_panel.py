@@ -162,8 +162,9 @@ def linked_panel(
         If a unit stands twice in a period, values are no finite numbers, scores lie outside `scale`, weights
         are not positive, a unit belongs to several clusters, or currencies are mixed.
     DesignError
-        If there is one branch or fewer than three units, one period, the score or the outcome is the same
-        everywhere, controls depend on each other, or one half of the score is the other on some scale.
+        If there is one branch or fewer than three units, one period, most periods of most units are empty,
+        the score or the outcome is the same everywhere, controls depend on each other, or one half of the
+        score is the other on some scale.
     OptionError
         If one column is to play two parts, or `scale` is no range.
 

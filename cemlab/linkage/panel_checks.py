@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -20,6 +22,8 @@ _DEPENDENT = 1e-7
 _PART = 1e-6
 # Units: fewer tell nothing of chance between them.
 _FEWEST = 5
+# Share of its periods in which a unit must have a row; dates that differ by days leave far less.
+_MET = 0.5
 _LEVEL = 0.05
 
 
@@ -71,6 +75,37 @@ def _by(values: Floats, gone: Floats, unit: npt.NDArray[np.object_], told: str) 
     # whoever has gaps may be few: degrees of freedom are those of the fewer side
     p = float(2 * stdtr(min(touched, int(code.max()) + 1) - 1, -abs(difference / error)))
     return p, f"Their {told}, where known, differs by {number(difference)} ({p_value(p)})."
+
+
+def require_met(unit: pd.Series[Any], time: pd.Series[Any], *, what: tuple[str, str]) -> None:
+    """Refuse periods in which few units meet, as where dates of one week differ by days.
+
+    Counted are periods with rows from a unit's first to its last, so that units may come and go.
+
+    Parameters
+    ----------
+    unit, time
+        (m) of all rows, something missing in them or not.
+    what
+        Their columns.
+
+    Raises
+    ------
+    DesignError
+        If most of them are empty, unless all dates are of one day of the month.
+    """
+    if time.dtype.kind == "M" and (time.dt.day.nunique() == 1 or bool(time.dt.is_month_end.all())):
+        return
+    code, periods = pd.factorize(time, sort=True)
+    of_unit = pd.Series(code).groupby(unit.to_numpy(), sort=False).agg(["min", "max"])
+    cells = int((of_unit["max"] - of_unit["min"] + 1).sum())
+    if len(unit) >= _MET * cells:
+        return
+    raise DesignError(
+        f"panel, column {what[1]!r}: {len(periods):,} periods, in most of which a {what[0]} has no row "
+        f"({len(unit):,} of {cells:,} have one), so that few can be compared within one; if dates of one "
+        "week or month differ, make them one, e.g. with dt.to_period('W').dt.start_time"
+    )
 
 
 def refuse_one_half(halves: Floats, unit: npt.NDArray[np.int64], named: tuple[str, str]) -> None:

@@ -28,6 +28,7 @@ from cemlab.linkage.panel_checks import (
     missing_checks,
     refuse_dependent,
     refuse_one_half,
+    require_met,
 )
 from cemlab.markup import label
 
@@ -68,6 +69,7 @@ def read_panel(
     roles = [unit, time, outcome, score, *both, *controls, *instruments, *extra]
     frame = _picked(panel, roles)
     kind = _keys(frame, unit, time)
+    require_met(frame[unit], frame[time], what=(unit, time))
     numeric = [outcome, score, *both, *instruments, *([weights] if weights else [])]
     for name in numeric:
         frame[name] = as_numbers(frame[name], name, example="e.g. 0.5")
