@@ -128,7 +128,8 @@ def test_within_and_by_instrument_as_pyfixest_has_them_on_panels_with_gaps_and_w
         weights="size",
         ssc=pf.ssc(k_fixef="nonnested"),
     )
-    assert plain[WITHIN] == pytest.approx(absorbed.se()["cx"], rel=1e-8)
+    # levels are taken out there by iterations, which leave some 1e-8
+    assert plain[WITHIN] == pytest.approx(absorbed.se()["cx"], rel=1e-7)
 
 
 def test_each_rung_mends_what_it_should_and_intervals_cover_the_truth():

@@ -21,9 +21,11 @@ from cemlab.linkage import (
     customers_lately,
     elasticities,
     lifetime,
+    linked_panel,
     priced_points,
     rate_a_month,
     referral_value,
+    value_of_a_point,
 )
 from cemlab.linkage.lifetime import Lifetime
 from cemlab.stats.lifetime_value import (
@@ -264,6 +266,38 @@ def test_what_cannot_be_priced_is_refused():
         customers_lately(PEOPLE.assign(month=1), months=0)
     with pytest.raises(ColumnError, match="month"):
         customers_lately(PEOPLE)
+
+
+def test_money_of_a_week_or_of_a_shop_is_not_multiplied_by_customers_and_months():
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame(np.argwhere(np.ones((12, 20))), columns=["shop", "n"])
+    rows["week"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(7 * rows["n"], unit="D")
+    rows["cx"], rows["profit"] = rng.normal(size=(2, 240))
+    people = pd.DataFrame({"shop": [0], "customers": [100]})
+
+    def priced(said, time="week"):
+        panel = linked_panel(rows, outcome="profit", unit="shop", time=time, outcome_unit=said)
+        return priced_points(value_of_a_point(panel).end, customers=people, unit="shop")
+
+    for said, time, word in (
+        ("EUR a shop and week", "week", "of a week"),
+        ("EUR a customer and week", "week", "of a week"),
+        ("EUR a shop and month", "week", "of a shop"),
+        ("", "week", "of rows of a week"),
+        ("EUR a customer a year", "n", "of a year"),
+    ):
+        with pytest.raises(DesignError, match=word):
+            priced(said, time)
+    assert priced("EUR a customer and month").evidence.checks[-1].passed is True
+    open_ = priced("EUR", "n").evidence.checks[-1]
+    assert (open_.name, open_.passed) == ("unit of the slope", None)
+    # twelve months of weeks are more than twelve rows: from February on, 15 of 20 weeks in 4 months
+    rows["customers"] = np.where(rows["n"] < 5, 999.0, 10.0)
+    found = customers_lately(rows, months=4, unit="shop", time="week")
+    assert found["customers"].tolist() == [10.0] * 12
+    assert customers_lately(rows, months=5, unit="shop", time="week")["customers"].iloc[0] > 200
+    with pytest.raises(DataError, match="numbers of a week are no months"):
+        customers_lately(rows.assign(week=rows["n"]), unit="shop", time="week")
 
 
 def test_closed_branches_are_not_priced_ahead():

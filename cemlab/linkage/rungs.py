@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from cemlab.errors import DesignError
 from cemlab.evidence import Grade
+from cemlab.linkage.denominators import period_of
 from cemlab.linkage.lagged import LaggedPanel, lagged
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.stats.stated_reliability import reliability_corrected
@@ -62,6 +63,8 @@ class LadderRung:
         What the rung holds fixed or repairs, in words.
     intervals
         Of an instrument: all of the set, in order.
+    outcome_unit, unit_name, period
+        Of the panel: what the outcome is in, of whom a row is, and how long; empty where it is not known.
     """
 
     name: RungName
@@ -80,6 +83,9 @@ class LadderRung:
     grade: Grade
     why: str
     intervals: tuple[tuple[float, float], ...] = ()
+    outcome_unit: str = ""
+    unit_name: str = ""
+    period: str = ""
 
 
 def pooled(panel: LinkedPanel, conf_level: float) -> LadderRung:
@@ -374,6 +380,9 @@ def rung_of(
         df=g - 1,
         grade=grade,
         why=why,
+        outcome_unit=panel.outcome_unit,
+        unit_name=panel.unit_name,
+        period=period_of(panel),
     )
 
 

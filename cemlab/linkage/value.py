@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
+from cemlab.data.panel_columns import as_periods
 from cemlab.data.person_periods import is_number
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 from cemlab.evidence import GRADES, Check, Evidence, Grade
+from cemlab.linkage.denominators import OTHER_PERIODS, per_customer_and_month
+from cemlab.linkage.rungs import LadderRung
 from cemlab.markup import join_words, number
 from cemlab.result import Result, check_conf_level
 
@@ -157,7 +160,7 @@ def priced_points(
     ----------
     rung
         A slope [money a customer and month for a point] with conf_low, conf_high and grade: a rung of the
-        ladder.
+        ladder. One that knows to be of something else, a week or a branch, is refused.
     customers
         One row a branch: `unit` and customers, e.g. of :func:`customers_lately`.
     points
@@ -178,7 +181,8 @@ def priced_points(
     Raises
     ------
     ColumnError, DataError, DesignError, OptionError
-        For a missing column, a branch twice, customers that are no counts, or terms out of range.
+        For a missing column, a branch twice, customers that are no counts, terms out of range, or a rung that
+        is not of a customer and month.
 
     Notes
     -----
@@ -201,6 +205,7 @@ def priced_points(
         raise DesignError(
             f"the rung says {ends[0]:g} ({ends[1]:g} to {ends[2]:g}); a slope within its interval is needed"
         )
+    denominated = (per_customer_and_month(rung),) if isinstance(rung, LadderRung) else ()
     people = _people(customers, unit)
     factor = points * months * margin
     counts = people["customers"].to_numpy(dtype=float)
@@ -226,7 +231,7 @@ def priced_points(
                 "Branches keep the customers that were counted.",
                 *((f"{100 * margin:g} % of the slope is margin.",) if margin != 1 else ()),
             ),
-            checks=_closed_check(customers),
+            checks=(*_closed_check(customers), *denominated),
         ),
         conf_level=conf_level,
         points=points,
@@ -249,7 +254,7 @@ def customers_lately(
     panel
         With `unit`, `time` and customers.
     months
-        How many of the last periods.
+        How many of the last months: of dates those of the calendar, of whole numbers the last ones.
     unit, time
         Columns of the branch and of the period.
 
@@ -259,6 +264,8 @@ def customers_lately(
         If a column is missing.
     OptionError
         If `months` is no whole number from 1 on.
+    DataError
+        If periods are numbered and their column is named after something else than a month.
 
     Examples
     --------
@@ -271,14 +278,27 @@ def customers_lately(
             raise ColumnError(f"panel: {one_of(name, map(str, panel.columns), what='column')}")
     if isinstance(months, bool) or not isinstance(months, int) or months < 1:
         raise OptionError(f"months is {months!r}; allowed: a whole number from 1 on")
-    last = np.sort(panel[time].dropna().unique())[-months:]
-    rows = panel[panel[time].isin(last)]
+    rows = panel[_of_last_months(panel[time], months)]
     # a count that is missing is not known, and no nought
-    there = rows.loc[(rows[time] == last[-1]) & (rows["customers"] != 0), unit].unique()
+    there = rows.loc[(rows[time] == rows[time].max()) & (rows["customers"] != 0), unit].unique()
     means = rows.dropna(subset=["customers"]).groupby(unit)["customers"].mean()
     kept = means[means.index.isin(there)].reset_index()
     kept.attrs["closed"] = tuple(sorted(map(str, set(rows[unit].dropna()) - set(kept[unit]))))
     return kept
+
+
+def _of_last_months(when: pd.Series[Any], months: int) -> pd.Series[bool]:
+    """Return which rows are of the last months."""
+    periods, kind = as_periods(when, str(when.name), missing_allowed=True)
+    if kind == "dates":
+        number = periods.dt.year * 12 + periods.dt.month
+        return pd.Series(number > number.max() - months, index=when.index)
+    if str(when.name).lower().removesuffix("s") in OTHER_PERIODS:
+        raise DataError(
+            f"panel, column {when.name!r}: numbers of a {str(when.name).removesuffix('s')} are no months; "
+            "hand in dates, or rows of months"
+        )
+    return when.isin(np.sort(when.dropna().unique())[-months:])
 
 
 def _closed_check(customers: pd.DataFrame) -> tuple[Check, ...]:
