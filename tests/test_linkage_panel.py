@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cemlab import simulate
+from cemlab import linkage, simulate
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
 from cemlab.linkage import linked_months, linked_panel
@@ -221,6 +221,30 @@ def test_haldens_months_hold_what_each_table_says_of_them():
     bare = linked_months(Company(info=company.info, tables=rest))
     assert bare.attrs["not_there"] == ("training",)
     assert bare["margin"].tolist() == panel["margin"].tolist()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        linkage.value_of_a_point,
+        linkage.lag_profile,
+        linkage.shape_of_returns,
+        linkage.penalty_reward,
+        lambda panel: linkage.slope_by_segment(panel, segments={}),
+        linkage.slope_without_each,
+        linkage.errors_beside,
+        linkage.placebo_leads,
+        linkage.omitted_confounder,
+        linkage.instrument_value,
+        linkage.lasting_units,
+    ],
+)
+def test_what_was_not_read_yet_is_told_how_to_be(frame, ask):
+    for given in (frame, ibis.memtable(frame[["branch", "cx"]])):
+        with pytest.raises(DataError, match=r"is no linked panel; hand in linked_panel\(…\)"):
+            ask(given)
+    with pytest.raises(DataError, match="a Ladder is no linked panel"):
+        ask(linkage.value_of_a_point(read(frame)))
 
 
 def test_of_training_by_branch_alone_the_first_month_is_known():

@@ -13,6 +13,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, Slope, rung_columns, slope_of
 from cemlab.markup import number
 from cemlab.result import Result, check_conf_level
@@ -146,6 +147,8 @@ def errors_beside(
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     OptionError
         If an option cannot be.
     DesignError
@@ -182,6 +185,7 @@ def errors_beside(
     >>> found.recommended, len(found.table)
     ('CR2 by cluster', 8)
     """
+    require_linked(panel)
     check_conf_level(conf_level)
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 99:
         raise OptionError(f"draws is {draws!r}; allowed: a whole number from 99 on")

@@ -13,6 +13,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DesignError
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, rung_columns, slope_of
 from cemlab.markup import join_words, number
 from cemlab.result import Result, check_conf_level
@@ -138,6 +139,8 @@ def slope_without_each(panel: LinkedPanel, *, rung: Rung = "within", conf_level:
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     OptionError
         If an option cannot be.
     DesignError
@@ -171,6 +174,7 @@ def slope_without_each(panel: LinkedPanel, *, rung: Rung = "within", conf_level:
     """
     from scipy.stats import t as student
 
+    require_linked(panel)
     check_conf_level(conf_level)
     n = len(panel.units)
     if not 3 <= n <= _MOST_UNITS:

@@ -14,6 +14,7 @@ from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence, Grade
 from cemlab.linkage.ladder_words import few_clusters_check, interval_words, per_point
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rungs import LadderRung, by_halves, controls_within, rung_of, within
 from cemlab.markup import join_words, number, p_value
 from cemlab.result import Result, check_conf_level
@@ -193,6 +194,8 @@ def instrument_value(
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     OptionError
         If an instrument is none of the panel's.
     DesignError
@@ -227,6 +230,7 @@ def instrument_value(
     >>> found.evidence.grade, round(found.rung.estimate)
     ('quasi-experiment', 3)
     """
+    require_linked(panel)
     check_conf_level(conf_level)
     if not isinstance(exclusion, str):
         raise OptionError(f"exclusion is {exclusion!r}; allowed: a sentence")

@@ -16,6 +16,7 @@ from cemlab.linkage.ladder_words import few_clusters_check, per_point
 from cemlab.linkage.lagged import check_lags_option, lagged
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.naming import alike
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rungs import (
     LadderRung,
     RungName,
@@ -81,6 +82,8 @@ def value_of_a_point(
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     OptionError
         If an option cannot be.
     DesignError
@@ -123,6 +126,7 @@ def value_of_a_point(
     >>> round(ladder.end.estimate), ladder.end.name
     (2, 'error out, by halves')
     """
+    require_linked(panel)
     check_conf_level(conf_level)
     check_lags_option(lags)
     rungs: dict[RungName, LadderRung] = {"pooled": pooled(panel, conf_level)}

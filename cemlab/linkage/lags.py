@@ -14,6 +14,7 @@ from cemlab.evidence import Check, Evidence
 from cemlab.linkage.ladder_words import few_clusters_check, per_point
 from cemlab.linkage.lagged import lagged
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rungs import lags_fit
 from cemlab.markup import number, p_value
 from cemlab.result import Result, check_conf_level
@@ -146,6 +147,8 @@ def lag_profile(
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     OptionError
         If an option cannot be.
     DesignError
@@ -170,6 +173,7 @@ def lag_profile(
     >>> [round(value, 6) + 0 for value in found.table["estimate"]]
     [2.0, 1.0, 0.0]
     """
+    require_linked(panel)
     check_conf_level(conf_level)
     if score_error not in get_args(ScoreError):
         raise OptionError(one_of(score_error, get_args(ScoreError), what="way with the score's error"))

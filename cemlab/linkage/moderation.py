@@ -14,6 +14,7 @@ from cemlab.chart import Chart
 from cemlab.errors import OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.segments import clusters_segments, read_segments
 from cemlab.linkage.shape_curves import ScoreError, grid_of, halves_of
 from cemlab.markup import join_words, number, p_value
@@ -210,6 +211,7 @@ def slope_by_segment(
     >>> slope_by_segment(panel, segments={u: "odd" if int(u) % 2 else "even" for u in panel.units}).apart
     ['even', 'odd']
     """
+    require_linked(panel)
     check_conf_level(conf_level)
     check_seed(seed)
     if control not in get_args(Control):

@@ -12,6 +12,7 @@ from cemlab.errors import ColumnError, OptionError, one_of
 from cemlab.evidence import Check, Evidence, Grade
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.omitted_result import OmittedConfounder
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, Slope, rung_columns, slope_of
 from cemlab.markup import join_words, percent
 from cemlab.result import check_conf_level
@@ -57,6 +58,8 @@ def omitted_confounder(
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     ColumnError
         If a benchmark is no control.
     OptionError, DesignError
@@ -94,6 +97,7 @@ def omitted_confounder(
     """
     from scipy.stats import t as student
 
+    require_linked(panel)
     check_conf_level(conf_level)
     _check(q, multiples)
     columns = rung_columns(panel, rung=rung)

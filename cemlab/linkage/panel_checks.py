@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from cemlab.data.panel_columns import names
-from cemlab.errors import DesignError
+from cemlab.errors import DataError, DesignError
 from cemlab.evidence import Check
+from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.markup import number, p_value
 from cemlab.stats.least_squares import least_squares
 
@@ -75,6 +76,21 @@ def _by(values: Floats, gone: Floats, unit: npt.NDArray[np.object_], told: str) 
     # whoever has gaps may be few: degrees of freedom are those of the fewer side
     p = float(2 * stdtr(min(touched, int(code.max()) + 1) - 1, -abs(difference / error)))
     return p, f"Their {told}, where known, differs by {number(difference)} ({p_value(p)})."
+
+
+def require_linked(panel: Any) -> None:
+    """Refuse what was not read yet, or was analysed already.
+
+    Raises
+    ------
+    DataError
+        If it is no linked panel.
+    """
+    if not isinstance(panel, LinkedPanel):
+        raise DataError(
+            f"panel: a {type(panel).__name__} is no linked panel; hand in linked_panel(…), which reads a "
+            "table: linked_panel(frame, outcome='profit')"
+        )
 
 
 def require_met(unit: pd.Series[Any], time: pd.Series[Any], *, what: tuple[str, str]) -> None:

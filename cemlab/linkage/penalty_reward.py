@@ -15,6 +15,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.shape_curves import grid_of
 from cemlab.markup import number, p_value, percent
 from cemlab.result import Result, check_conf_level
@@ -148,6 +149,8 @@ def penalty_reward(
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     OptionError
         If the reference is neither of the words nor a number.
     DesignError
@@ -183,6 +186,7 @@ def penalty_reward(
     >>> found.table["estimate"].round(6).tolist()
     [2.0, 1.0, -1.0]
     """
+    require_linked(panel)
     check_conf_level(conf_level)
     used, away, held = _departures(panel, reference)
     sides = np.column_stack([np.minimum(away, 0.0), np.maximum(away, 0.0)])

@@ -13,6 +13,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.markup import number, p_value
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.joint_tests import found_alike, joint_f
@@ -163,6 +164,8 @@ def placebo_leads(
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     OptionError
         If an option cannot be.
     DesignError
@@ -196,6 +199,7 @@ def placebo_leads(
     >>> found.table["shift"].tolist(), found.check.passed
     ([-1, 0, 1, 2], True)
     """
+    require_linked(panel)
     check_conf_level(conf_level)
     chosen = _check(panel, leads, lags, error, level)
     shifts = np.arange(-lags, leads + 1)

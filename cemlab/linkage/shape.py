@@ -13,6 +13,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.score_skew import SKEWED, skew_check
 from cemlab.linkage.shape_curves import (
     Curve,
@@ -182,6 +183,8 @@ def shape_of_returns(
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     OptionError
         For an unknown curve, knots that are none, or errors to be taken out of a spline.
     DesignError
@@ -221,6 +224,7 @@ def shape_of_returns(
     >>> bend.head(3).round(6).tolist()
     [2.0, 2.0, 2.0]
     """
+    require_linked(panel)
     check_conf_level(conf_level)
     check_seed(seed)
     found = fitted(panel, curve=curve, knots=knots, score_error=score_error)

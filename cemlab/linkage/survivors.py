@@ -12,6 +12,7 @@ import pandas as pd
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.survivors_result import ALONE, EITHER, WEIGHTED, WORST, SurvivorBias
 from cemlab.markup import percent
 from cemlab.result import check_conf_level
@@ -151,6 +152,8 @@ def lasting_units(
 
     Raises
     ------
+    DataError
+        If the panel was not read by :func:`linked_panel`.
     OptionError
         If the spans are longer than the panel.
     DesignError
@@ -166,6 +169,7 @@ def lasting_units(
     >>> lasting_units(linked, first=1, last=2, gone_after=2).values.tolist()
     [['a', 1.0, 6.5], ['b', 0.0, nan]]
     """
+    require_linked(panel)
     t, n = len(panel.periods), len(panel.units)
     if not (1 <= first <= t and 1 <= last <= t):
         raise OptionError(f"first={first!r}, last={last!r}; allowed: 1 to the panel's {t} periods")
