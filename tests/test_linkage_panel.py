@@ -247,6 +247,34 @@ def test_what_was_not_read_yet_is_told_how_to_be(frame, ask):
         ask(linkage.value_of_a_point(read(frame)))
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda panel: linkage.shape_of_returns(panel, curve="quadratic"),
+        linkage.penalty_reward,
+        lambda panel: linkage.slope_by_segment(panel, segments={f"b{u}": "ab"[u % 2] for u in range(8)}),
+        linkage.slope_without_each,
+        lambda panel: linkage.errors_beside(panel, draws=99),
+    ],
+)
+def test_controls_that_levels_say_already_are_left_out_and_told(frame, ask):
+    plain = ask(read(frame, controls=["mood"]))
+    found = ask(
+        read(frame.assign(month_number=frame["month"].dt.month), controls=["kind", "mood", "month_number"])
+    )
+    pd.testing.assert_frame_equal(found.table, plain.table)
+    told = next(check for check in found.evidence.checks if check.name == "controls left out")
+    assert told.detail.endswith("say it already: kind: mall, kind: shop and month_number.")
+    assert "controls left out" not in [check.name for check in plain.evidence.checks]
+
+
+def test_what_cannot_be_told_has_advice_that_fits(frame):
+    frame["cx"] = frame["region"] + frame["month"].dt.month
+    with pytest.raises(DesignError) as told:
+        linkage.penalty_reward(read(frame), reference=5.0)
+    assert "knots" not in str(told.value)
+
+
 def test_of_training_by_branch_alone_the_first_month_is_known():
     days = [date(2024, m, 1) for m in (1, 2)]
     books = ibis.memtable({"branch": ["a", "a"], "month": days, "cx": [0.1, 0.3], "profit": [1.0, 2.0]})

@@ -12,6 +12,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
+from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, Slope, rung_columns, slope_of
@@ -187,6 +188,7 @@ def errors_beside(
     """
     require_linked(panel)
     check_conf_level(conf_level)
+    panel = without_absorbed(panel) if rung == "within" else panel
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 99:
         raise OptionError(f"draws is {draws!r}; allowed: a whole number from 99 on")
     columns = rung_columns(panel, rung=rung)

@@ -12,6 +12,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DesignError
 from cemlab.evidence import Check, Evidence
+from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, rung_columns, slope_of
@@ -176,6 +177,7 @@ def slope_without_each(panel: LinkedPanel, *, rung: Rung = "within", conf_level:
 
     require_linked(panel)
     check_conf_level(conf_level)
+    panel = without_absorbed(panel) if rung == "within" else panel
     n = len(panel.units)
     if not 3 <= n <= _MOST_UNITS:
         raise DesignError(f"{n:,} units; slopes without each of them are told for 3 to {_MOST_UNITS:,} units")

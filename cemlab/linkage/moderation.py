@@ -13,6 +13,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import OptionError, one_of
 from cemlab.evidence import Check, Evidence
+from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.segments import clusters_segments, read_segments
@@ -213,6 +214,7 @@ def slope_by_segment(
     """
     require_linked(panel)
     check_conf_level(conf_level)
+    panel = without_absorbed(panel)
     check_seed(seed)
     if control not in get_args(Control):
         raise OptionError(one_of(control, get_args(Control), what="control of many tests"))

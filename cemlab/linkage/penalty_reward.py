@@ -14,6 +14,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
+from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.shape_curves import grid_of
@@ -188,6 +189,7 @@ def penalty_reward(
     """
     require_linked(panel)
     check_conf_level(conf_level)
+    panel = without_absorbed(panel)
     used, away, held = _departures(panel, reference)
     sides = np.column_stack([np.minimum(away, 0.0), np.maximum(away, 0.0)])
     n = np.array([(away < 0).sum(), (away > 0).sum()])

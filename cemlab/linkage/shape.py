@@ -12,6 +12,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.evidence import Check, Evidence
+from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.score_skew import SKEWED, skew_check
@@ -226,6 +227,7 @@ def shape_of_returns(
     """
     require_linked(panel)
     check_conf_level(conf_level)
+    panel = without_absorbed(panel)
     check_seed(seed)
     found = fitted(panel, curve=curve, knots=knots, score_error=score_error)
     table = curve_table(found, panel.score, conf_level=conf_level, seed=seed)

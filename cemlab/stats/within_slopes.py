@@ -349,9 +349,9 @@ def _refuse_copies(within: Floats, raw: Floats, grid: Grid, names: Sequence[str]
     rest = np.abs(np.diag(np.linalg.qr(within * np.sqrt(grid.weights)[:, None], mode="r")))
     for name, left, whole in zip(names, rest, size, strict=True):
         if not left > _COPY * whole:
+            fewer = ", or take fewer knots" if any("bend" in one for one in names) else ""
             raise DesignError(
-                f"{name}: units, periods and the columns before it say all of it already; leave it out, or "
-                "take fewer knots"
+                f"{name}: units, periods and the columns before it say all of it already; leave it out{fewer}"
             )
 
 
