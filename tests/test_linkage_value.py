@@ -98,7 +98,8 @@ def test_elasticities_are_those_of_a_walk_through_the_months():
 
 
 def test_intervals_hold_the_errors_that_were_given():
-    exact = elasticities(life(), margin=10.0, discount=0.1)
+    exact = elasticities(life(), margin=10.0, discount=0.1, currency="EUR")
+    assert f"is worth {exact.value['estimate']:.4g} EUR (" in exact.narrative()
     assert exact.value["conf_low"] == pytest.approx(exact.value["conf_high"], rel=1e-12)
     unsure = elasticities(life(), margin=10.0, margin_error=1.0, discount=0.1, draws=20_000)
     reach = (unsure.value["conf_high"] - unsure.value["conf_low"]) / 2

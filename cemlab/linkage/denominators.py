@@ -66,8 +66,8 @@ def per_customer_and_month(slope: Denominated) -> Check:
     if wrong:
         told = repr(slope.outcome_unit) if slope.outcome_unit else f"of rows of a {slope.period}"
         raise DesignError(
-            f"the slope is {told}, and customers and months would multiply it: it is of a {wrong[0]}; hand in "
-            "a rung whose outcome is money a customer and month (linked_panel(…, outcome_unit=…))"
+            f"the slope is {told}, and customers and months would multiply it: it is of a {wrong[0]}; hand "
+            "in a rung whose outcome is money a customer and month (linked_panel(…, outcome_unit=…))"
         )
     sure = monthly and bool(words & _PEOPLE)
     return Check(

@@ -46,6 +46,8 @@ class Elasticities(Result):
         What was fitted.
     margin, discount, horizon, acquisition_cost, change
         The terms: money a customer and month, rate a year, months, money, per cent.
+    currency
+        Of the money; empty where it was not given.
     """
 
     value: dict[str, float]
@@ -57,6 +59,7 @@ class Elasticities(Result):
     horizon: int
     acquisition_cost: tuple[float, float, float] | None
     change: float
+    currency: str = ""
 
     title: ClassVar[str] = "Elasticities of customer lifetime value"
     labels: ClassVar[dict[str, str]] = {
@@ -89,8 +92,10 @@ class Elasticities(Result):
             for r in self.table.to_dict("records")
         ]
         net = ", acquisition cost taken off" if self.acquisition_cost else ""
+        unit = f" {self.currency}" if self.currency else ""
         return (
-            f"A new customer is worth {number(self.value['estimate'])} ({number(self.value['conf_low'])} to "
+            f"A new customer is worth {number(self.value['estimate'])}{unit} "
+            f"({number(self.value['conf_low'])} to "
             f"{number(self.value['conf_high'])}) in {self.horizon} months at {percent(self.discount)} a "
             f"year{net}. "
             f"By arithmetic on the fitted curve that value moves so: {'; '.join(told)}. Retention is the "
@@ -133,6 +138,7 @@ def elasticities(
     conf_level: float = 0.95,
     draws: int = 2_000,
     seed: int = 1,
+    currency: str = "",
     source: str = "",
 ) -> Elasticities:
     """Answer how much lifetime value moves with retention, margin, discount rate and acquisition cost.
@@ -157,6 +163,8 @@ def elasticities(
         Of the intervals, by draws of the fitted parameters, the margin and the acquisition cost together.
     draws, seed
         How many draws, and of which seed.
+    currency
+        Of the money, as it is told.
     source
         The line that stands under every figure.
 
@@ -231,6 +239,7 @@ def elasticities(
         horizon=horizon,
         acquisition_cost=cost,
         change=change,
+        currency=currency,
     )
 
 

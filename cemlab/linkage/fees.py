@@ -215,5 +215,6 @@ def net_of_fees(effect: FeeEffect, *, margin: float, months: float, fee: float |
         conf_level=effect.conf_level,
         fee=income,
         value=value,
+        months=float(months),
         currency=effect.currency,
     )

@@ -143,12 +143,15 @@ class NetOfFees(Result):
         Fee, currency.
     value
         Margin that goes with a customer who leaves, currency.
+    months
+        For how long leavers are taken to have stayed otherwise: stated, not measured.
     currency
         Unit of money.
     """
 
     fee: float
     value: float
+    months: float
     currency: str
 
     title: ClassVar[str] = "Fee income against retention lost"
@@ -180,9 +183,9 @@ class NetOfFees(Result):
             )
         return (
             f"A fee of {self._money(self.fee)} stands against {self._told(even)} of margin that goes with "
-            f"customers who leave, at {self._money(self.value)} each: {self._told(net)} for each fee "
-            f"charged. {pays}{proviso} ({self.evidence.n_used:,} {self.evidence.unit}, "
-            f"{100 * self.conf_level:g} % intervals.)"
+            f"customers who leave, at {self._money(self.value)} each had they stayed {self.months:g} months: "
+            f"{self._told(net)} for each fee charged. {pays}{proviso} "
+            f"({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % intervals.)"
         )
 
     @property
@@ -195,6 +198,7 @@ class NetOfFees(Result):
             claim = "The fee brings more than the customers who leave took with them"
         else:
             claim = "Whether the fee outweighs the customers who leave is not settled"
+        claim += f", had leavers stayed {self.months:g} months"
         return Chart(
             kind="forest",
             frame=self.table[["quantity", "estimate", "conf_low", "conf_high"]].iloc[:3],
@@ -206,7 +210,7 @@ class NetOfFees(Result):
             y_label="",
             claim=claim,
             grade=self.evidence.grade,
-            note=self.caption,
+            note=f"{self.caption} The grade is of how many leave; the {self.months:g} months are stated.",
             reference=0.0,
         )
 
