@@ -50,6 +50,10 @@ def test_a_view_that_knows_is_found_and_one_that_does_not_is_not():
     assert false <= 2  # more than two of twelve at 2.5 % come three times in a thousand
     assert "it does" in knows.narrative()
     assert "knows something" in knows.chart.claim
+    gain, rows = knows.gain()["estimate"], knows.table[knows.table["held_out"] == "later months"]
+    alone = rows.loc[rows["model"] == "books", "estimate"].item()
+    # what the view adds stands beside what the books know alone
+    assert knows.chart.claim.endswith(f"{gain:+.3f} of R², beside {alone:.3f} of the books")
     assert "not told from nothing" in empty.chart.claim
     assert len(knows.summary) == 8
 

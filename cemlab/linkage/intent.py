@@ -20,6 +20,7 @@ from cemlab.linkage.intent_figures import (
     response,
     shapes,
 )
+from cemlab.linkage.naming import in_words
 from cemlab.markup import number, percent
 from cemlab.result import Result, check_conf_level
 
@@ -107,8 +108,8 @@ class IntentAgainstBehaviour(Result):
             else ""
         )
         return (
-            f"Along {self.score}, {'; '.join(lines)}.{power} Among the customers who answered, intention "
-            f"goes with behaviour by a correlation of at most {_told(best)} "
+            f"Along {in_words(self.score)}, {'; '.join(lines)}.{power} Among the customers who answered, "
+            f"intention goes with behaviour by a correlation of at most {_told(best)} "
             f"({OUTCOMES[str(best['outcome'])]}). They stated {percent(over['stated'])} on average, and "
             f"{percent(over['estimate'])} stayed the "
             f"{self.days:,} days after ({percent(over['conf_low'])} to {percent(over['conf_high'])}). "
@@ -135,7 +136,7 @@ class IntentAgainstBehaviour(Result):
             low="conf_low",
             high="conf_high",
             group="outcome",
-            x_label=f"{self.score} [points]",
+            x_label=f"{in_words(self.score)} [points]",
             y_label="Multiple of the mean",
             claim=claim,
             grade=self.evidence.grade,

@@ -14,6 +14,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Evidence
 from cemlab.linkage.kpi_rows import KpiRows, folds_of, kpi_rows
+from cemlab.linkage.naming import in_words
 from cemlab.markup import join_words
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.out_of_sample import Floats, explained, forward_errors, left_out_errors
@@ -88,9 +89,9 @@ class KpiBlocks(Result):
                 f"{high:+.4f}), {_verdict(low, high)}"
             )
         return (
-            f"Does the customers' view ({join_words(self.view)}) know something of the next {self.ahead} "
+            f"Does the customers' view ({_listed(self.view)}) know something of the next {self.ahead} "
             f"months' "
-            f"{self.outcome} that the books ({join_words(self.books)}) do not? Out-of-sample R² of a "
+            f"{in_words(self.outcome)} that the books ({_listed(self.books)}) do not? Out-of-sample R² of a "
             f"branch's "
             f"distance from the month's average: {'; '.join(told)}. "
             f"({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % intervals, "
@@ -103,8 +104,11 @@ class KpiBlocks(Result):
         """Forest of what the view adds to the books, by way of holding out."""
         rows = self.table[self.table["model"] == _BEYOND]
         later = self.gain()
+        alone = self.table[(self.table["held_out"] == _LATER) & (self.table["model"] == "books")]
+        named = in_words(self.outcome)
         claim = (
-            "The customers' view knows something of coming profit that the books do not"
+            f"The customers' view knows something of coming {named} that the books do not: "
+            f"{later['estimate']:+.3f} of R², beside {float(alone['estimate'].iloc[0]):.3f} of the books"
             if later["conf_low"] > 0
             else "What the customers' view adds to the books in later months is not told from nothing"
         )
@@ -290,6 +294,10 @@ def _compared(
             "n": int(keep.sum()),
         }
     )
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return join_words(in_words(name) for name in columns)
 
 
 def _verdict(low: float, high: float) -> str:

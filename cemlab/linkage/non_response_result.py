@@ -9,6 +9,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.errors import DesignError
+from cemlab.linkage.naming import alike, in_words
 from cemlab.markup import number, percent
 from cemlab.result import Result
 
@@ -81,7 +82,7 @@ class NonResponse(Result):
         )
         return (
             f"{answered:,} of {sent:,} questionnaires came back ({percent(answered / sent)}). The mean "
-            f"{self.score} of those who answered is {number(plain['estimate'])} "
+            f"{in_words(self.score)} of those who answered is {number(plain['estimate'])} "
             f"({number(plain['conf_low'])} to {number(plain['conf_high'])}); weighted by recorded traits "
             f"{number(weighted['estimate'])} ({number(weighted['conf_low'])} to "
             f"{number(weighted['conf_high'])}).{moved} Who answers from anger or delight is not told by "
@@ -99,6 +100,10 @@ class NonResponse(Result):
     @property
     def chart(self) -> Chart:
         """Forest of the ways."""
+        rows = {str(r["way"]): r for r in self.table.to_dict("records")}
+        apart = rows[apart_way(self.apart)]
+        there, low, high = rows[ANSWERED]["estimate"], apart["bound_low"], apart["bound_high"]
+        told, least, most = alike(there, low, high)
         return Chart(
             kind="forest",
             frame=self.table[["way", "estimate", "conf_low", "conf_high"]],
@@ -106,9 +111,12 @@ class NonResponse(Result):
             y="way",
             low="conf_low",
             high="conf_high",
-            x_label=f"Mean {self.score} of all who were asked",
+            x_label=f"Mean {in_words(self.score)} of all who were asked",
             y_label="Assumed of the silent",
-            claim="How far the mean score may lie from that of those who answered",
+            claim=(
+                f"Mean {in_words(self.score)}: {told} of those who answered, {least} to {most} of all asked, "
+                f"were the silent up to {self.apart:g} points apart"
+            ),
             grade=self.evidence.grade,
             note=self.caption,
         )
@@ -123,8 +131,8 @@ class NonResponse(Result):
             frame=self.groups[["group", "answered_mean", "weighted_mean"]],
             x="answered_mean",
             y="weighted_mean",
-            x_label=f"Mean {self.score} of those who answered",
-            y_label=f"Mean {self.score}, weighted by recorded traits",
+            x_label=f"Mean {in_words(self.score)} of those who answered",
+            y_label=f"Mean {in_words(self.score)}, weighted by recorded traits",
             claim=f"Weighting moves a group's score by {self._most_moved()} at most",
             grade=self.evidence.grade,
             note=self.caption,
