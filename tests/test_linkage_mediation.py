@@ -13,7 +13,7 @@ import pytest
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.data.new_customers import new_customers
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
-from cemlab.linkage import mediation, ways, with_behaviours
+from cemlab.linkage import linked_panel, mediation, placebo_leads, ways, with_behaviours
 from cemlab.stats.holm import holm
 
 
@@ -167,6 +167,48 @@ def test_what_is_no_way_is_refused_by_name():
         ways(rows[["branch", "month", "cx", "cx_a", "cx_b"]])
     with pytest.raises(DesignError, match="no row has all"):
         ways(rows.assign(empty=np.nan), outcomes=["empty"])
+
+
+def test_without_halves_the_way_on_is_said():
+    rows = panel()[["branch", "month", "cx", "spend", "profit"]]
+    for ask in (
+        lambda: ways(rows, outcomes=["spend"]),
+        lambda: mediation(rows, outcome="profit", mediators=["spend"]),
+    ):
+        with pytest.raises(ColumnError, match=r"halves: no column named 'cx_a'.*say halves=None"):
+            ask()
+    for name, part in (("cx", "score"), ("profit", "outcome")):
+        with pytest.raises(OptionError, match=f"'{name}' is to be {part} and mediator"):
+            mediation(rows, outcome="profit", mediators=[name], halves=None)
+
+
+def test_weekly_panels_of_shops_are_told_as_such():
+    rows = with_behaviours(panel()).rename(columns={"branch": "shop", "month": "calendar_week"})
+    asked = {"unit": "shop", "time": "calendar_week", "halves": None}
+    told = ways(rows, outcomes=["spend_per_customer"], **asked)
+    led = placebo_leads(
+        linked_panel(rows, outcome="profit", unit="shop", time="calendar_week"),
+        leads=1,
+        lags=1,
+        error="ignored",
+    )
+    way = mediation(rows, outcome="profit", mediators=["spend_per_customer"], **asked)
+    for found in (told, way, led):
+        chart, evidence = found.chart, found.evidence
+        words = " ".join(
+            [
+                found.narrative(),
+                chart.claim,
+                chart.x_label,
+                evidence.design,
+                evidence.unit,
+                *evidence.assumptions,
+                *list(map(str, evidence.checks)),
+                *found.summary.astype(str).to_numpy().ravel().tolist(),
+            ]
+        )
+        assert "calendar week" in words
+        assert not {"month", "months", "branch", "branches"} & set(words.replace("-", " ").split())
 
 
 def test_holm_keeps_order_and_never_passes_one():

@@ -145,6 +145,7 @@ BROKEN = [
     (lambda f: f.assign(kind="mall"), {"controls": ["kind"]}, DesignError, "control 'kind' is the same"),
     (lambda f: f.assign(currency=["EUR", "USD"] * 24), {}, DataError, "EUR and USD are mixed"),
     (lambda f: f.assign(profit="much"), {}, DataError, "'much' is a str; allowed are numbers"),
+    (lambda f: f.assign(cx=f["cx"].astype(str)), {}, DataError, "make texts numbers with pandas.to_numeric"),
     (lambda f: f.assign(cx=[np.inf] + [0.0, 1.0] * 23 + [1.0]), {}, DataError, "1 values are infinite"),
     (lambda f: f.assign(profit=np.nan), {}, DesignError, "no row has a value in every column"),
     (lambda f: f.assign(branch=None), {}, DataError, "48 rows name no branch"),

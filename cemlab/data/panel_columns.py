@@ -46,7 +46,8 @@ def as_numbers(values: pd.Series[Any], column: str, *, example: str) -> pd.Serie
         values.dtype.kind in "iufb" or all(isinstance(v, int | float | Decimal | np.number) for v in seen)
     ):
         odd = next(v for v in seen if not isinstance(v, int | float | Decimal | np.number))
-        raise DataError(f"{where}: {odd!r} is a {type(odd).__name__}; allowed are numbers, {example}")
+        hint = "; make texts numbers with pandas.to_numeric" if isinstance(odd, str) else ""
+        raise DataError(f"{where}: {odd!r} is a {type(odd).__name__}; allowed are numbers, {example}{hint}")
     found = values.astype(float)
     if np.isinf(found).any():
         raise DataError(

@@ -15,6 +15,8 @@ from cemlab.errors import ColumnError, DataError, OptionError, one_of
 from cemlab.evidence import Evidence
 from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
 from cemlab.linkage.mediation_sensitivity import MediationSensitivity, sensitivity_of
+from cemlab.linkage.naming import in_words
+from cemlab.linkage.way_columns import levels_words, refuse_missing_halves
 from cemlab.linkage.within_moments import within_moments
 from cemlab.markup import join_words, number, percent
 from cemlab.result import Result, check_conf_level
@@ -228,7 +230,8 @@ def mediation(
     [['by way of spend', 1.5], ['direct', 0.5], ['total', 2.0]]
     """
     check_conf_level(conf_level)
-    names = _mediators(panel, mediators)
+    refuse_missing_halves(panel, halves)
+    names = _mediators(panel, mediators, outcome=outcome, score=score)
     _check_draws(draws)
     linked = linked_panel(
         panel,
@@ -259,12 +262,15 @@ def mediation(
     )
 
 
-def _mediators(panel: pd.DataFrame, mediators: Sequence[str]) -> list[str]:
+def _mediators(panel: pd.DataFrame, mediators: Sequence[str], *, outcome: str, score: str) -> list[str]:
     if isinstance(mediators, str) or not len(mediators):
         raise OptionError(f"mediators are {mediators!r}; give columns in a list, e.g. ['spend_per_customer']")
     for name in mediators:
         if name not in panel.columns:
             raise ColumnError(f"panel: {one_of(name, map(str, panel.columns), what='column')}")
+        if name in (outcome, score):
+            part = "outcome" if name == outcome else "score"
+            raise OptionError(f"the column {name!r} is to be {part} and mediator; a way lies between the two")
         if pd.api.types.is_string_dtype(panel[name]):
             raise DataError(f"panel, column {name!r}: a mediator is a number for each row, and this is text")
     return list(dict.fromkeys(mediators))
@@ -340,17 +346,18 @@ def _legs(found: Delta, names: list[str], conf_level: float, df: int) -> pd.Data
 
 
 def _evidence(linked: LinkedPanel, halved: bool) -> Evidence:
+    unit, time = in_words(linked.unit_name), in_words(linked.time_name)
     return Evidence(
         grade="association",
-        design="Products of slopes within branches and months; which comes first, and that nothing else "
-        "moves both, is taken for granted and not shown.",
-        unit="branch-months",
+        design=f"{levels_words(unit, time)} products of slopes; which comes first, and that nothing "
+        "else moves both, is taken for granted and not shown.",
+        unit=f"{unit}-{time}s",
         n_used=len(linked.outcome),
         n_given=linked.n_given,
         source=linked.source,
         assumptions=(
             "Sequential ignorability: nothing unrecorded moves experience and mediator or outcome within a "
-            "branch, and, at equal experience, nothing unrecorded moves mediator and outcome.",
+            f"{unit}, and, at equal experience, nothing unrecorded moves mediator and outcome.",
             "Paths are linear and the same everywhere; experience does not change what a unit of the "
             "mediator is worth.",
             "The mediator is measured without error.",

@@ -13,6 +13,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.naming import in_words
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.markup import number, p_value
 from cemlab.result import Result, check_conf_level
@@ -46,7 +47,7 @@ class PlaceboLeads(Result):
         Whether the score's error was taken out by its halves.
     level
         Of the joint test.
-    outcome, score
+    outcome, score, time
         The columns' names.
     """
 
@@ -55,9 +56,10 @@ class PlaceboLeads(Result):
     level: float
     outcome: str
     score: str
+    time: str = "month"
 
     title: ClassVar[str] = "Does tomorrow's experience explain today's money"
-    labels: ClassVar[dict[str, str]] = {"month": "Month of the score", "slope": "Slope (interval)"}
+    labels: ClassVar[dict[str, str]] = {"month": "When the score is of", "slope": "Slope (interval)"}
 
     @property
     def check(self) -> Check:
@@ -70,7 +72,7 @@ class PlaceboLeads(Result):
         rows = self.table.to_dict("records")
         return pd.DataFrame(
             {
-                "month": [_month(int(r["shift"])) for r in rows],
+                "month": [_when(int(r["shift"]), self.time) for r in rows],
                 "slope": [
                     f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
                     for r in rows
@@ -81,10 +83,11 @@ class PlaceboLeads(Result):
 
     def narrative(self) -> str:
         """Tell the joint test of the leads, what it would have found, and what that means for the ladder."""
-        test = self.joint.iloc[0]
+        test, time = self.joint.iloc[0], in_words(self.time)
         now = self.table[self.table["shift"] == 0].iloc[0]
         said = {
-            True: "The slope of the same month stands this test; it is no proof that nothing else is behind.",
+            True: f"The slope of the same {time} stands this test; it is no proof that nothing else is "
+            "behind.",
             False: (
                 "What comes later cannot be the reason for what came before: money may pay for experience, "
                 "or both follow something else. The slope may not be told as the worth of a point."
@@ -94,12 +97,13 @@ class PlaceboLeads(Result):
         error = (
             "each half of the score an instrument of the other"
             if self.error == "halves"
-            else "the score's error left in, which makes neighbouring months stand in for each other"
+            else f"the score's error left in, which makes neighbouring {time}s stand in for each other"
         )
         return (
-            f"Within units and periods, the slope of {self.outcome} on {self.score} of the same month is "
+            f"Within units and periods, the slope of {self.outcome} on {self.score} of the same {time} is "
             f"{number(now['estimate'])} ({number(now['conf_low'])} to {number(now['conf_high'])}), beside "
-            f"{int(test['df'])} later and {int((self.table['shift'] < 0).sum())} earlier months ({error}). "
+            f"{int(test['df'])} later and {int((self.table['shift'] < 0).sum())} earlier {time}s "
+            f"({error}). "
             f"The later ones jointly: F {test['statistic']:.2f} on {int(test['df'])} and "
             f"{int(test['df_residual'])} degrees of freedom, {p_value(float(test['p_value']))}. Leads of "
             f"{number(test['lead_found'])} each would have been found four times in five. {said} "
@@ -109,9 +113,10 @@ class PlaceboLeads(Result):
     @property
     def chart(self) -> Chart:
         """The slopes by month of the score."""
+        time, score, outcome = in_words(self.time), in_words(self.score), in_words(self.outcome)
         words = {
             True: "Later experience was not seen to go with today's money, and could have been",
-            False: "Experience of later months goes with today's money: the slope is not one way",
+            False: f"Experience of later {time}s goes with today's money: the slope is not one way",
             None: "Whether later experience goes with today's money is not settled",
         }
         return Chart(
@@ -122,8 +127,8 @@ class PlaceboLeads(Result):
             low="conf_low",
             high="conf_high",
             levels=(self.conf_level,),
-            x_label=f"Month of the {self.score}, from that of the {self.outcome} on",
-            y_label=f"Slope of {self.outcome}",
+            x_label=f"When {score} is of: {time}s after that of {outcome}",
+            y_label=f"Slope of {outcome}",
             claim=words[self.check.passed],
             grade=self.evidence.grade,
             note=self.caption,
@@ -207,11 +212,12 @@ def placebo_leads(
     estimate, covariance, groups = _fit(panel, rows, now=lags, halves=chosen == "halves")
     table = _table(shifts, estimate, covariance, groups, conf_level)
     joint = _joint(estimate[lags + 1 :], covariance[lags + 1 :, lags + 1 :], groups, level)
+    time = in_words(panel.time_name)
     evidence = Evidence(
         grade="adjusted",
         design=(
-            f"Slopes of {panel.outcome_name} on {panel.score_name} of {lags} months before, the same and "
-            f"{leads} months after, each unit compared with itself less what all share in a period."
+            f"Slopes of {panel.outcome_name} on {panel.score_name} of {lags} {time}s before, the "
+            f"same and {leads} {time}s after, each unit compared with itself less what all share in a period."
         ),
         unit="rows of units and periods",
         n_used=rows.shape[1],
@@ -223,7 +229,7 @@ def placebo_leads(
             if chosen == "halves"
             else "The score has no error; if it has, leads explain something though nothing is wrong.",
         ),
-        checks=(*panel.checks, _verdict(joint, float(estimate[lags]), level)),
+        checks=(*panel.checks, _verdict(joint, float(estimate[lags]), level, time)),
     )
     return PlaceboLeads(
         table=table,
@@ -234,6 +240,7 @@ def placebo_leads(
         level=level,
         outcome=panel.outcome_name,
         score=panel.score_name,
+        time=panel.time_name,
     )
 
 
@@ -352,25 +359,25 @@ def _joint(leads: Floats, covariance: Floats, groups: int, level: float) -> pd.D
     )
 
 
-def _verdict(joint: pd.DataFrame, now: float, level: float) -> Check:
+def _verdict(joint: pd.DataFrame, now: float, level: float, time: str) -> Check:
     test = joint.iloc[0]
     refuted = bool(test["p_value"] <= level)
     seen = bool(test["lead_found"] < abs(now))
     return Check(
         name="placebo leads",
-        null="the score of later months explains nothing of the outcome",
+        null=f"the score of later {time}s explains nothing of the outcome",
         passed=False if refuted else (True if seen else None),
         detail=(
             f"{int(test['df'])} leads jointly: {p_value(float(test['p_value']))}; leads of "
             f"{number(test['lead_found'])} each would have been found four times in five, beside a slope of "
-            f"{number(now)} in the same month."
+            f"{number(now)} in the same {time}."
         ),
         remedy="Look for what moves both, or for money that pays for experience, before a worth is told.",
     )
 
 
-def _month(shift: int) -> str:
+def _when(shift: int, time: str) -> str:
     if shift == 0:
         return "the same"
     plural = "s" if abs(shift) > 1 else ""
-    return f"{abs(shift)} month{plural} {'later' if shift > 0 else 'earlier'}"
+    return f"{abs(shift)} {in_words(time)}{plural} {'later' if shift > 0 else 'earlier'}"

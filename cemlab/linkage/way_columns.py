@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cemlab.errors import ColumnError, one_of
+from cemlab.linkage.naming import in_words
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -42,6 +45,34 @@ BEHAVIOURS: dict[str, Behaviour] = {
         times=1000.0,
     ),
 }
+
+
+def levels_words(unit: str, time: str) -> str:
+    """Return what slopes within units and periods compare, as a sentence begins with it.
+
+    Examples
+    --------
+    >>> levels_words("branch", "month")
+    'Within a branch, less what all share in a month,'
+    """
+    return f"Within a {in_words(unit)}, less what all share in a {in_words(time)},"
+
+
+def refuse_missing_halves(panel: pd.DataFrame, halves: tuple[str, str] | None) -> None:
+    """Refuse halves that are not there, and say how to do without.
+
+    Raises
+    ------
+    ColumnError
+        With the first that is missing.
+    """
+    for name in halves or ():
+        if name not in panel.columns:
+            found = one_of(name, map(str, panel.columns), what="column")
+            raise ColumnError(
+                f"panel, halves: {found}; name the score's two halves, or say halves=None "
+                "where there are none"
+            )
 
 
 def with_behaviours(panel: pd.DataFrame) -> pd.DataFrame:

@@ -12,8 +12,9 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
-from cemlab.linkage.linked_panel import linked_panel
-from cemlab.linkage.way_columns import BEHAVIOURS, with_behaviours
+from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
+from cemlab.linkage.naming import in_words
+from cemlab.linkage.way_columns import BEHAVIOURS, levels_words, refuse_missing_halves, with_behaviours
 from cemlab.linkage.within_moments import within_moments
 from cemlab.markup import join_words, number
 from cemlab.result import Result, check_conf_level
@@ -38,11 +39,15 @@ class Ways(Result):
         (k, k) of the estimates, clustered, in the order of the table.
     reliability
         Share of the score's variance within branches and months that is no error.
+    unit, time
+        The columns of the branch and the month.
     """
 
     score: str
     covariance: Floats
     reliability: float
+    unit: str = "branch"
+    time: str = "month"
 
     title: ClassVar[str] = "On the way from experience to money"
     labels: ClassVar[dict[str, str]] = {
@@ -82,10 +87,10 @@ class Ways(Result):
         ]
         rest = self.table.drop(self.settled.index)
         first = (
-            f"Within branches and months a point more of {self.score} {self.evidence.relation}: "
+            f"{levels_words(self.unit, self.time)} a point more of {self.score} {self.evidence.relation}: "
             f"{'; '.join(told)}. "
             if told
-            else f"Whether any of these goes with {self.score} within branches and months is not settled. "
+            else f"Whether any goes with {self.score} within a {in_words(self.unit)} is not settled. "
         )
         second = f"Not settled: {join_words(rest['outcome'])}. " if told and len(rest) else ""
         return (
@@ -107,9 +112,9 @@ class Ways(Result):
             high="relative_high",
             x_label=f"Change for a point more of {self.score} [% of the mean]",
             y_label="behaviour",
-            claim=f"What differs with a better experience within a branch: {names}"
+            claim=f"What differs with a better experience within a {in_words(self.unit)}: {names}"
             if names
-            else "Whether behaviour moves with experience within branches is not settled",
+            else f"Whether behaviour moves with experience within a {in_words(self.unit)} is not settled",
             grade=self.evidence.grade,
             note=self.caption,
             reference=0.0,
@@ -188,6 +193,7 @@ def ways(
     [['calls', -0.5]]
     """
     check_conf_level(conf_level)
+    refuse_missing_halves(panel, halves)
     frame = with_behaviours(panel)
     names = _outcomes(frame, outcomes)
     complete = frame[frame[names].notna().all(axis=1)]
@@ -210,16 +216,22 @@ def ways(
     lead = read[0]
     found = within_moments(lead, np.column_stack([one.outcome for one in read]))
     means = np.array([np.average(one.outcome, weights=one.weights) for one in read])
-    table, covariance = _table(found, names, means, conf_level, frame.attrs.get("currency") or "money")
+    table, covariance = _table(
+        found,
+        names,
+        means,
+        conf_level,
+        {"money": frame.attrs.get("currency") or "money", "month": in_words(time)},
+    )
     return Ways(
         table=table,
-        evidence=_evidence(
-            found, lead.checks, len(lead.outcome), len(panel), halves is not None, lead.source
-        ),
+        evidence=_evidence(found, lead, len(panel), halved=halves is not None),
         conf_level=conf_level,
         score=score,
         covariance=covariance,
         reliability=found.reliability,
+        unit=unit,
+        time=time,
     )
 
 
@@ -241,7 +253,7 @@ def _outcomes(frame: pd.DataFrame, outcomes: Sequence[str] | None) -> list[str]:
 
 
 def _table(
-    found: HalfMoments, names: list[str], means: Floats, conf_level: float, currency: str
+    found: HalfMoments, names: list[str], means: Floats, conf_level: float, words: dict[str, str]
 ) -> tuple[pd.DataFrame, Floats]:
     from scipy.special import stdtr, stdtrit
 
@@ -257,7 +269,7 @@ def _table(
     frame = pd.DataFrame(
         {
             "outcome": told,
-            "unit": [text.replace("money", currency) for text in units],
+            "unit": [_reworded(text, words) for text in units],
             "estimate": slopes.estimate,
             "std_error": error,
             "df": found.df,
@@ -275,10 +287,9 @@ def _table(
     return frame, slopes.covariance
 
 
-def _evidence(
-    found: HalfMoments, checks: tuple[Check, ...], used: int, given: int, halved: bool, source: str
-) -> Evidence:
-    share = f"{100 * found.reliability:.0f} % of the score's variance within branches and months is no error"
+def _evidence(found: HalfMoments, lead: LinkedPanel, given: int, *, halved: bool) -> Evidence:
+    unit, time = in_words(lead.unit_name), in_words(lead.time_name)
+    share = f"{100 * found.reliability:.0f} % of the score's variance within a {unit} is no error"
     error = Check(
         name="error of the score",
         null="the slopes are free of the score's error",
@@ -288,19 +299,25 @@ def _evidence(
     )
     return Evidence(
         grade="adjusted",
-        design="Slopes on the score within branches and months; what differs between branches for good, or "
-        "between months for all, is taken out.",
-        unit="branch-months",
-        n_used=used,
+        design=f"{levels_words(unit, time)} slopes on the score; what is special to a {unit} for good "
+        "is taken out.",
+        unit=f"{unit}-{time}s",
+        n_used=len(lead.outcome),
         n_given=given,
-        source=source,
+        source=lead.source,
         assumptions=(
-            "Nothing unrecorded moves a branch's experience and its customers' behaviour in the same month.",
-            "Behaviour answers in the same month.",
+            f"Nothing unrecorded moves a {unit}'s experience and its customers' deeds in the same {time}.",
+            f"Behaviour answers in the same {time}.",
             *(("The errors of both halves of the score are independent.",) if halved else ()),
         ),
-        checks=(*checks, error),
+        checks=(*lead.checks, error),
     )
+
+
+def _reworded(text: str, words: dict[str, str]) -> str:
+    for general, own in words.items():
+        text = text.replace(general, own)
+    return text
 
 
 def _told(row: Mapping[Any, Any], value: str, ends: str) -> str:
