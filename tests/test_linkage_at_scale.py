@@ -210,6 +210,7 @@ def edited(**columns):
         (OptionError, "conf_level is 95", edited(), {"conf_level": 95}),
         (DataError, "'region' .*string|string is no number", edited(cx="high"), {}),
         (DataError, "EUR, USD are mixed", edited(currency=["EUR"] * 180 + ["USD"] * 180), {}),
+        (DataError, "'Currency': EUR, USD", edited(Currency=["EUR"] * 180 + ["USD"] * 180), {}),
         (DataError, "'cx': infinite or beyond", edited(cx=[np.inf] + [1.0] * 359), {}),
         (DataError, "nought or less", edited(n=0.0), {"weights": "n"}),
         (DataError, "has 9 rows in region", edited(), {"time": "region"}),

@@ -144,6 +144,7 @@ BROKEN = [
     ),
     (lambda f: f.assign(kind="mall"), {"controls": ["kind"]}, DesignError, "control 'kind' is the same"),
     (lambda f: f.assign(currency=["EUR", "USD"] * 24), {}, DataError, "EUR and USD are mixed"),
+    (lambda f: f.assign(Currency=["EUR", "USD"] * 24), {}, DataError, "'Currency': EUR and USD are mixed"),
     (lambda f: f.assign(profit="much"), {}, DataError, "'much' is a str; allowed are numbers"),
     (lambda f: f.assign(cx=f["cx"].astype(str)), {}, DataError, "make texts numbers with pandas.to_numeric"),
     (lambda f: f.assign(cx=[np.inf] + [0.0, 1.0] * 23 + [1.0]), {}, DataError, "1 values are infinite"),
@@ -164,6 +165,14 @@ BROKEN = [
         "from 2 to 5 is no whole number of the steps",
     ),
 ]
+
+
+def test_an_interval_of_three_clusters_stands_beside_a_failed_check(frame):
+    frame["region"] = frame["region"].clip(upper=2)
+    three = linkage.value_of_a_point(read(frame, cluster="region"))
+    assert "too few clusters" in [check.name for check in three.evidence.failed]
+    assert "3 clusters by region" in str(three.evidence.checks)
+    assert not [check for check in read(frame).checks if check.name == "too few clusters"]
 
 
 def test_dates_of_one_week_that_differ_are_no_periods():

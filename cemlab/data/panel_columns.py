@@ -62,17 +62,19 @@ def as_numbers(values: pd.Series[Any], column: str, *, example: str) -> pd.Serie
 
 
 def require_one_currency(panel: pd.DataFrame) -> None:
-    """Refuse a panel whose column ``currency`` names more than one.
+    """Refuse a panel whose column ``currency``, in capitals or not, names more than one.
 
     Raises
     ------
     DataError
         With their names.
     """
-    if "currency" in panel and panel["currency"].nunique() > 1:
-        found = sorted(map(str, panel["currency"].dropna().unique()))
+    for column in panel.columns:
+        if str(column).casefold() != "currency" or panel[column].nunique() < 2:
+            continue
+        found = sorted(map(str, panel[column].dropna().unique()))
         raise DataError(
-            f"panel, column 'currency': {names(found)} are mixed; convert all amounts to one currency first"
+            f"panel, column {column!r}: {names(found)} are mixed; convert all amounts to one currency first"
         )
 
 

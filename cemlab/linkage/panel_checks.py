@@ -78,6 +78,21 @@ def _by(values: Floats, gone: Floats, unit: npt.NDArray[np.object_], told: str) 
     return p, f"Their {told}, where known, differs by {number(difference)} ({p_value(p)})."
 
 
+def few_clusters(clusters: int, column: str) -> tuple[Check, ...]:
+    """Return a failed check where clusters are so few that no error by cluster holds; else nothing."""
+    if clusters >= _FEWEST:
+        return ()
+    return (
+        Check(
+            name="too few clusters",
+            null=f"there are {_FEWEST} clusters or more, from which their spread can be told",
+            passed=False,
+            detail=f"{clusters} clusters by {column}: intervals may be far too narrow.",
+            remedy="Name a finer cluster, or add units; tell no interval as sure.",
+        ),
+    )
+
+
 def require_linked(panel: Any) -> None:
     """Refuse what was not read yet, or was analysed already.
 

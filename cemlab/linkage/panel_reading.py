@@ -24,6 +24,7 @@ from cemlab.data.spell_columns import require_column, require_table
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.panel_checks import (
+    few_clusters,
     halves_check,
     missing_checks,
     refuse_dependent,
@@ -90,6 +91,8 @@ def read_panel(
     if both:
         refuse_one_half(frame[list(both)].to_numpy(dtype=float), np.asarray(number), (both[0], both[1]))
         checks = (*checks, halves_check(frame[list(both)].to_numpy(), frame[score].to_numpy()))
+    clusters = _clusters(frame, cluster, unit)
+    checks = (*checks, *few_clusters(int(clusters.max()) + 1, cluster or unit))
     return LinkedPanel(
         units=tuple(map(str, units)),
         periods=tuple(periods.astype(np.int64) if kind == "whole numbers" else periods),
@@ -101,7 +104,7 @@ def read_panel(
         controls=design.to_numpy(dtype=float),
         control_names=tuple(map(str, design.columns)),
         weights=_weights(frame, weights),
-        cluster=_clusters(frame, cluster, unit),
+        cluster=clusters,
         outcome_name=outcome,
         score_name=score,
         outcome_unit=outcome_unit,
@@ -152,7 +155,7 @@ def _picked(panel: ir.Table | pd.DataFrame, roles: Sequence[str]) -> pd.DataFram
     """Return the columns in question of a panel in one currency."""
     for name in roles:
         require_column(panel, name, "panel")
-    money = ["currency"] if "currency" in panel.columns else []
+    money = [name for name in panel.columns if str(name).casefold() == "currency"]
     picked = list(dict.fromkeys([*roles, *money]))
     if not isinstance(panel, pd.DataFrame):
         refuse_like_names(panel, picked, what="panel")

@@ -306,7 +306,7 @@ def _evidence(found: HalfMoments, lead: LinkedPanel, given: int, *, halved: bool
         n_given=given,
         source=lead.source,
         assumptions=(
-            f"Nothing unrecorded moves a {unit}'s experience and its customers' deeds in the same {time}.",
+            f"Nothing unrecorded moves a {unit}'s experience and what customers do in the same {time}.",
             f"Behaviour answers in the same {time}.",
             *(("The errors of both halves of the score are independent.",) if halved else ()),
         ),
