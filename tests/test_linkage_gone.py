@@ -256,10 +256,9 @@ def test_small_cells_are_taken_together_and_impossible_counts_refused():
     assert any("several" in told for told in found.evidence.assumptions)
     assert found.chart.kind == "forest"
     mean, told = found.table["estimate"].iloc[0], found.table.iloc[2]
-    # the title says how far the mean may lie, to three figures
-    assert (
-        f"{mean:.2f} of those who answered, {told['bound_low']:.2f} to {told['bound_high']:.2f} of all"
-        in (found.chart.claim)
+    # the title says how far the mean may lie, as it stands beside the picture
+    assert f"{mean:.2f} of those who answered, {told['conf_low']:.2f} to {told['conf_high']:.2f} of all" in (
+        found.chart.claim
     )
     plain = non_response(counted, low=1, high=5, traits=[])
     assert plain.table["estimate"].iloc[0] == pytest.approx(plain.table["estimate"].iloc[1])

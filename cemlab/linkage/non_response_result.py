@@ -102,7 +102,7 @@ class NonResponse(Result):
         """Forest of the ways."""
         rows = {str(r["way"]): r for r in self.table.to_dict("records")}
         apart = rows[apart_way(self.apart)]
-        there, low, high = rows[ANSWERED]["estimate"], apart["bound_low"], apart["bound_high"]
+        there, low, high = rows[ANSWERED]["estimate"], apart["conf_low"], apart["conf_high"]
         told, least, most = alike(there, low, high)
         return Chart(
             kind="forest",
