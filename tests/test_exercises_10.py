@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from cemlab import simulate
+from cemlab import employees, simulate
 from cemlab.marking import checking
-from cemlab.marking.exercises_10 import ITEMS
+from cemlab.marking.exercises_10 import EXAMPLE, ITEMS
 from cemlab.notebook import catalogue
 from cemlab.simulate.truths import Network
 
@@ -78,7 +78,7 @@ def test_the_cost_is_that_of_those_who_would_stay(company):
 
 def test_the_notebook_states_the_same_amounts():
     cells = nbformat.read(catalogue.find("10-employee-mirror").path, as_version=4).cells
-    trees = (ast.parse(cell.source) for cell in cells if cell.cell_type == "code")
+    trees = [ast.parse(cell.source) for cell in cells if cell.cell_type == "code"]
     stated = [
         ast.literal_eval(line.value)
         for tree in trees
@@ -86,3 +86,30 @@ def test_the_notebook_states_the_same_amounts():
         if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "items"
     ]
     assert stated == [{name: tuple(ends) for name, ends in ITEMS.items()}]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.keyword)]
+    lower = [node.value.value for node in calls if node.arg == "lower_by" and hasattr(node.value, "value")]
+    assert EXAMPLE in lower
+
+
+def test_figures_printed_beside_the_answer_are_named_and_not_right(company):
+    found = traps("10.a", company)
+    mirror = employees.mirror(
+        employees.engagement_months(company),
+        persons=employees.person_months(company),
+        halves=("cx_a", "cx_b"),
+    )
+    shown = mirror.table[mirror.table["path"] == "engagement → experience"]
+    names = ("the row called uncorrected", "the row without levels of branches")
+    for way, name in zip(("within units, uncorrected", "no unit levels"), names, strict=True):
+        row = shown.loc[shown["way"] == way, "estimate"].iloc[0]
+        assert found[name] == row
+        mark = checking.check("10.a", round(row, 3), company)
+        assert not mark.right
+        assert f"looks like {name}" in mark.message
+    assert checking.check("10.a", mirror.compared["estimate"].iloc[0], company).message.count("in spreads")
+    # a path of the right size that is no printed figure, among them the answer of the notebook, stays right
+    for answer in (shown["estimate"].iloc[0], 0.19, 0.2):
+        assert checking.check("10.a", answer, company).right
+    # the example of the page is a twentieth of the leavers, and asked are about twice as many
+    example = traps("10.3", company)["the example above"]
+    assert "the example above" in checking.check("10.3", example, company).message

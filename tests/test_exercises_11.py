@@ -88,3 +88,28 @@ def test_intention_is_held_against_who_stayed_answer_by_answer(company):
     truth = checking.find("11.3").truth(company)
     assert truth == pytest.approx(stayed.mean() - stated.mean(), abs=1e-9)
     assert traps("11.3", company)["the share that stayed"] == pytest.approx(stayed.mean(), abs=1e-9)
+
+
+def test_slopes_of_profit_are_named_and_a_counted_truth_is_said_to_be_one(company, months):
+    books = linkage.value_of_a_point(
+        linkage.linked_panel(
+            months, outcome="profit_per_customer", controls=("region", "format"), halves=("cx_a", "cx_b")
+        )
+    )
+    for answer, name in (
+        (books.end.estimate, "the slope of profit"),
+        (books.rung("pooled").estimate, "the naive slope of profit"),
+    ):
+        mark = checking.check("11.a", round(answer, 1), company)
+        assert not mark.right
+        assert f"looks like {name}:" in mark.message
+    assert (
+        "known of this company"
+        in checking.check("11.a", checking.find("11.a").truth(company), company).message
+    )
+    gap = checking.find("11.2").truth(company)
+    mark = checking.check("11.2", round(gap), company)  # rounded to whole numbers is right
+    assert mark.right
+    assert "comes out of the tables" in mark.message
+    lost = 1 - checking.find("11.1").truth(company)
+    assert "the share that is lost" in checking.check("11.1", lost, company).message

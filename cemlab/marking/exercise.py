@@ -63,11 +63,15 @@ class Trap:
         Where that road leads to, on a company.
     hint
         What to look at again.
+    printed
+        Whether it is a figure that the page prints for something else: whoever hands in that very figure has
+        come by this road, even where it happens to lie close enough to the truth.
     """
 
     name: str
     value: Truth
     hint: str
+    printed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +94,8 @@ class Exercise:
         What to look at again if the answer looks like none of the traps.
     by
         What the names stand for where one value for each name is asked, e.g. ``"plan"``.
+    counted
+        Whether the truth is counted or estimated from the tables as the exercise says, and not planted.
     traps
         The wrong roads that are known.
     """
@@ -101,4 +107,5 @@ class Exercise:
     hint: str
     tolerance: Tolerance = Tolerance(size=0.0)
     by: str | None = None
+    counted: bool = False
     traps: tuple[Trap, ...] = ()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cemlab.data.company import Company
+    from cemlab.employees import Mirror
 
 #: What replacing a leaver costs in the notebook: lowest, most plausible and highest amount.
 ITEMS = {
@@ -22,9 +23,13 @@ ITEMS = {
     "vacancy": (1000.0, 3000.0, 6000.0),
     "ramp-up": (2000.0, 4000.0, 8000.0),
 }
+#: The share of the leavers that would stay in the notebook's example.
+EXAMPLE = 0.05
 _HIGHER = 0.5
 # One and a half standard errors of the path in the same month, 0.042 on Halden.
 _THE_MIRROR = Tolerance(size=0.065)
+# A right answer must never be taken for a figure that is printed beside it.
+_TOO_NEAR = 0.01
 # One and a half standard errors of the path in the next month over what is lost a month: 0.015 / 0.6.
 _IN_THE_END = Tolerance(size=0.04)
 # A count is right or not.
@@ -55,6 +60,20 @@ def _memory(company: Company) -> float:
 @lru_cache(maxsize=2)
 def _panel(company: Company) -> pd.DataFrame:
     return employees.engagement_months(company)[["branch", "engagement", "cx"]]
+
+
+@lru_cache(maxsize=2)
+def _mirror(company: Company) -> Mirror:
+    return employees.mirror(employees.engagement_months(company), halves=("cx_a", "cx_b"))
+
+
+def _beside(company: Company, way: str) -> float:
+    """Return the path from staff to customers by another way; missing where that comes to the same."""
+    path, answers = "engagement → experience", _mirror(company)
+    value = float(answers.row(path, way=way)["estimate"])
+    if abs(value - float(answers.row(path)["estimate"])) < _TOO_NEAR * abs(value):
+        return float("nan")
+    return value
 
 
 def _correlation(company: Company) -> float:
@@ -132,6 +151,23 @@ EXERCISES = (
                 hint="that is what branches are for good; compare each branch with itself.",
             ),
             Trap(
+                name="the path in spreads within branches",
+                value=lambda company: float(_mirror(company).compared["estimate"].iloc[0]),
+                hint="that is stretched to compare both directions; take the first path told, before that.",
+            ),
+            Trap(
+                name="the row called uncorrected",
+                value=lambda company: _beside(company, "within units, uncorrected"),
+                hint="the pull of short panels is still in it; on another company it would be further off.",
+                printed=True,
+            ),
+            Trap(
+                name="the row without levels of branches",
+                value=lambda company: _beside(company, "no unit levels"),
+                hint="what branches are for good is in it; take the row that is corrected.",
+                printed=True,
+            ),
+            Trap(
                 name="the way back",
                 value=_back,
                 hint="that is what engagement has of the experience before; asked is the other direction.",
@@ -177,6 +213,7 @@ EXERCISES = (
         truth=_above_even,
         form="number",
         tolerance=_A_COUNT,
+        counted=True,
         hint="Give each branch its own number of persons, and look at the lower end of the interval.",
         traps=(
             Trap(
@@ -212,6 +249,11 @@ EXERCISES = (
                 name="a whole standard deviation",
                 value=lambda company: _cost(company, lower_by=_fewer(company, 1.0)),
                 hint="hazard ratios multiply; for half a step take the root.",
+            ),
+            Trap(
+                name="the example above",
+                value=lambda company: _cost(company, lower_by=EXAMPLE),
+                hint="its share of leavers that stay was stated; asked is that of the hazard ratio.",
             ),
             Trap(
                 name="the cost of all leavers",

@@ -20,10 +20,12 @@ _RECORDED = ("region", "format")
 _CLOSED = 3  # one branch in so many
 # One and a half standard errors of the ladder's last rung, 3.9 EUR on Halden.
 _THE_PANEL = Tolerance(size=6.0)
+# A right answer must never be taken for a figure that is printed beside it.
+_TOO_NEAR = 0.01
 # The same panel gives the same slopes; a mean of branches may be taken with or without customers as weights.
 _SAME_PANEL = Tolerance(size=0.015)
-# The same years of the same branches, but for rounding to one decimal.
-_SAME_BRANCHES = Tolerance(size=0.06)
+# The same years of the same branches, but for rounding to whole numbers.
+_SAME_BRANCHES = Tolerance(size=0.51)
 # The same answers, but for rounding to whole points.
 _SAME_ANSWERS = Tolerance(size=0.006)
 
@@ -43,6 +45,38 @@ def _ladder(company: Company) -> Ladder:
         weights="customers",
     )
     return linkage.value_of_a_point(panel)
+
+
+@lru_cache(maxsize=2)
+def _books(company: Company) -> Ladder:
+    """Return the ladder of profit, which the notebook shows for the naive answer."""
+    panel = linkage.linked_panel(
+        _months(company), outcome="profit_per_customer", controls=_RECORDED, halves=_HALVES
+    )
+    return linkage.value_of_a_point(panel)
+
+
+def _apart(value: float, right: float) -> float:
+    """Return where a road leads to; missing where that cannot be told from what is right."""
+    return value if abs(value - right) >= _TOO_NEAR * abs(value) else float("nan")
+
+
+def _of_profit(company: Company) -> float:
+    return _apart(float(_books(company).end.estimate), _end(company))
+
+
+def _pooled_profit(company: Company) -> float:
+    return _apart(float(_books(company).rung("pooled").estimate), _end(company))
+
+
+def _part_left(company: Company) -> float:
+    return _end(company) / _between(company)
+
+
+def _part_lost(company: Company) -> float:
+    """Return the part that is not left; missing where a half is, for then both are the same."""
+    left = _part_left(company)
+    return 1 - left if abs(1 - 2 * left) > _SAME_PANEL.size else float("nan")
 
 
 def _true_value(company: Company) -> float:
@@ -89,6 +123,11 @@ def _gap(units: pd.DataFrame, cut: float) -> float:
     return float(units.loc[high, "outcome"].mean() - units.loc[~high, "outcome"].mean())
 
 
+def _bias_by_own_median(company: Company) -> float:
+    left = _units(company)[_survivors(company)]
+    return _gap(left, float(left["score"].median())) - _gap_of_all(company)
+
+
 def _gap_left(company: Company) -> float:
     units = _units(company)
     return _gap(units[_survivors(company)], float(units["score"].median()))
@@ -129,15 +168,28 @@ EXERCISES = (
                 value=_within,
                 hint="part of what varies in the score is error; let each half stand in for the other.",
             ),
+            Trap(
+                name="the naive slope of profit",
+                value=_pooled_profit,
+                hint="that is the figure of the slide; asked is margin, each branch compared with itself.",
+                printed=True,
+            ),
+            Trap(
+                name="the slope of profit",
+                value=_of_profit,
+                hint="pay and rent are taken off there; asked is the margin, branches weighted by customers.",
+                printed=True,
+            ),
         ),
     ),
     Exercise(
         number="11.1",
         asks="the value at the end of the ladder over the slope of the line through the branches' averages, "
         "a number",
-        truth=lambda company: _end(company) / _between(company),
+        truth=_part_left,
         form="number",
         tolerance=_SAME_PANEL,
+        counted=True,
         hint="Average each branch over all months, lay the line, and put its slope below the ladder's end.",
         traps=(
             Trap(
@@ -149,6 +201,16 @@ EXERCISES = (
                 name="error left in",
                 value=lambda company: _within(company) / _between(company),
                 hint="above the line belongs the ladder's last rung, from which the error is taken out.",
+            ),
+            Trap(
+                name="the naive slope of profit below the line",
+                value=lambda company: _end(company) / _pooled_profit(company),
+                hint="asked is margin over margin, and the line through the branches' averages.",
+            ),
+            Trap(
+                name="the share that is lost",
+                value=_part_lost,
+                hint="asked is the part that is left; take it off one.",
             ),
             Trap(
                 name="the ratio upside down",
@@ -164,12 +226,18 @@ EXERCISES = (
         truth=_survivor_bias,
         form="number",
         tolerance=_SAME_BRANCHES,
+        counted=True,
         hint="Take the gap among the survivors with the median of all branches, less the gap among all.",
         traps=(
             Trap(
                 name="the gap among the survivors",
                 value=_gap_left,
                 hint="that is what the report shows; asked is how far it is off.",
+            ),
+            Trap(
+                name="the median of the survivors",
+                value=_bias_by_own_median,
+                hint="cut at the median of all branches, for the survivors, too.",
             ),
             Trap(
                 name="all less survivors",
@@ -190,6 +258,7 @@ EXERCISES = (
         truth=lambda company: float(_kept(company)["difference"].iloc[-1]),
         form="difference of shares",
         tolerance=_SAME_ANSWERS,
+        counted=True,
         hint="The last row of `calibration` is that of all answers.",
         traps=(
             Trap(

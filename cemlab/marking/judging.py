@@ -8,6 +8,8 @@ from cemlab.marking.exercise import Exercise, Trap, Value
 from cemlab.marking.mark import Mark
 from cemlab.marking.wording import how_far
 
+# How far a figure may be rounded and still be the printed one: three digits, as on the page.
+_ROUNDED = 0.003
 _PERCENT = "This looks like a percentage: divide it by a hundred."
 
 
@@ -27,7 +29,11 @@ def judge(exercise: Exercise, answer: Value, *, truth: Value, traps: Mapping[str
     """
     told = exercise.tolerance.told(exercise.form)
     if _close(exercise, answer, truth):
-        return Mark(right=True, message=f"the answer agrees with what is known of this company, {told}.")
+        if (lucky := _printed(exercise, answer, traps)) is not None:
+            said = f"This looks like {lucky.name}: {lucky.hint}"
+            return Mark(right=False, message=f"{said} Asked was {exercise.asks}.")
+        known = "comes out of the tables" if exercise.counted else "is known of this company"
+        return Mark(right=True, message=f"the answer agrees with what {known}, {told}.")
     road = looks_like(exercise, answer, traps=traps)
     if road is None:
         road = _PERCENT if _is_percent(exercise, answer, truth) else exercise.hint
@@ -72,6 +78,15 @@ def _trap(exercise: Exercise, answer: Value, traps: Mapping[str, Value]) -> Trap
     there = [trap for trap in exercise.traps if trap.name in traps]
     caught = [trap for trap in there if _close(exercise, answer, traps[trap.name])]
     return min(caught, key=lambda trap: _distance(answer, traps[trap.name]), default=None)
+
+
+def _printed(exercise: Exercise, answer: Value, traps: Mapping[str, Value]) -> Trap | None:
+    """Return the road whose printed figure this is to three digits, if any."""
+    for trap in exercise.traps:
+        other = traps.get(trap.name) if trap.printed else None
+        if isinstance(other, float | int) and _distance(answer, other) <= _ROUNDED * abs(other):
+            return trap
+    return None
 
 
 def _distance(answer: Value, other: Value) -> float:
