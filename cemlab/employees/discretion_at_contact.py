@@ -12,6 +12,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.data.employee_contacts import discretion_months
+from cemlab.employees.telling import told
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import number, p_value
@@ -26,6 +27,7 @@ DiscretionOutcome = Literal["resolved", "mean_affect"]
 
 TERMS = ("trained", "discretion", "trained × discretion")
 _BRANCHES = 5
+_ENDS = ("estimate", "conf_low", "conf_high")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,10 +80,17 @@ class DiscretionAtContact(Result):
             else f"Whether discretion goes with more {self.outcome} after training is not settled"
         )
         return (
-            f"{lead}: {_told(product)} for a standard deviation of {self.trait}. Of the untrained it is "
-            f"{_told(rows[TERMS[1]])}; training at mean {self.trait} goes with {_told(rows[TERMS[0]])}. "
+            f"{lead}: {self._more(product)} for a standard deviation of {self.trait}. Of the untrained it is "
+            f"{self._more(rows[TERMS[1]])}; training at mean {self.trait} goes with "
+            f"{self._more(rows[TERMS[0]])}. "
             f"({self.evidence.n_used:,} contacts, {100 * self.conf_level:g} % intervals.)"
         )
+
+    def _more(self, row: Mapping[Any, Any]) -> str:
+        """Tell a difference in its unit; shares in percentage points."""
+        if self.outcome != "resolved":
+            return f"{told(row)} SD"
+        return f"{told({name: 100 * row[name] for name in _ENDS})} percentage points"
 
     @property
     def chart(self) -> Chart:

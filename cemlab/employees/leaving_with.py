@@ -11,10 +11,11 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.employees.contact_sums import pair_table
+from cemlab.employees.telling import told, worded
 from cemlab.employees.who_makes_it import WhoMakesIt, who_makes_it
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number, percent
+from cemlab.markup import label, percent
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.seeds import generator
 
@@ -90,13 +91,13 @@ class LeavingWith(Result):
         )
         return (
             "When the person with the largest part goes and a newcomer of the usual kind follows, a "
-            f"branch's mean experience is expected to change by {number(self.table['estimate'].median())} "
-            f"{self._unit} in the median branch, and by {number(worst['estimate'])} "
-            f"({number(worst['conf_low'])} to {number(worst['conf_high'])}) where most hangs on one. "
+            f"branch's mean experience is expected to change by {self.table['estimate'].median():.2f} "
+            f"{self._unit} in the median branch, and by {told(dict(worst))} where most hangs on one. "
             "An average person's leaving changes nothing that can be expected. Persons differ by "
-            f"{number(self.person_sd)} {self._unit} (standard deviation); "
-            f"{percent(self.table['in_persons'].median(), digits=0)} of what sets a median "
-            f"branch apart is in its persons. {ranking}: its reliability is "
+            f"{self.person_sd:.2f} {self._unit} within a branch "
+            "(standard deviation), but in its mean they even out: "
+            f"{percent(self.table['in_persons'].median(), digits=0)} of what sets a median branch apart from "
+            f"the others is in its persons, and the rest stays when they go. {ranking}: its reliability is "
             f"{self.reliability:.2f}, and {self.needed:,.0f} contacts a person make it {_RELIABLE:.1f}; "
             f"{int(self.persons['few'].sum()):,} of {len(self.persons):,} persons have under {_FEW}."
         )
@@ -108,6 +109,7 @@ class LeavingWith(Result):
     @property
     def chart(self) -> Chart:
         """Forest of the branches that would lose most."""
+        worst = self.table.nsmallest(1, "estimate").iloc[0]
         return Chart(
             kind="forest",
             frame=self.table.nsmallest(15, "estimate")[["branch", "estimate", "conf_low", "conf_high"]],
@@ -115,9 +117,9 @@ class LeavingWith(Result):
             y="branch",
             low="conf_low",
             high="conf_high",
-            x_label=f"Expected change of {self.outcome} when the strongest person goes [{self._unit}]",
+            x_label=f"Change of {worded(self.outcome)}, expected when the strongest goes [{self._unit}]",
             y_label="Branch",
-            claim="Where most hangs on one person",
+            claim=f"Most hangs on one person in {label(worst['branch'])}: {told(dict(worst))} {self._unit}",
             grade=self.evidence.grade,
             note=self.caption,
             reference=0.0,

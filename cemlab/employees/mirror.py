@@ -22,6 +22,7 @@ from cemlab.employees.mirror_rows import (
 )
 from cemlab.employees.telling import plural, told
 from cemlab.errors import OptionError, one_of
+from cemlab.markup import number
 from cemlab.result import Result, check_conf_level
 
 #: How the pull of short panels on what carries over is taken out of the branches' rows.
@@ -103,9 +104,11 @@ class Mirror(Result):
         return (
             f"Within a {self.unit}, one {one} more engagement {self.evidence.relation} {told(staff)} "
             f"{plural(other)} more experience in the same {self.time}, and one {other} more experience with "
-            f"{told(customers)} {plural(one)} more engagement in the next. In SDs within {branches} that is "
-            f"{told(first)} and {told(second)}; the difference is "
-            f"{told(gap)}, so {_who(gap)}. The correlation over all {branches} and {plural(self.time)} is "
+            f"{told(customers)} {plural(one)} more engagement in the next. To compare them, each is put in "
+            f"the steps usual within {branches} ({number(round(self.spread[0], 2))} {plural(one)} of "
+            f"engagement, {number(round(self.spread[1], 2))} {plural(other)} of experience): {told(first)} "
+            f"steps per step and {told(second)}; the difference is {told(gap)}, so {_who(gap)}. "
+            f"The correlation over all {branches} and {plural(self.time)} is "
             f"{told(dict(naive))}: it mixes both ways with what {branches} are anyhow, and "
             "says of neither how large it is. "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"

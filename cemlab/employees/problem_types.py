@@ -244,13 +244,22 @@ class ProblemDrift(Result):
         else:
             lead += (
                 f"the mix of problem types is not told apart (all periods together "
-                f"{p_value(self.joint_p_value)}); a divergence of up to "
-                f"{self.table['conf_high'].max():.2g} nats is not excluded."
+                f"{p_value(self.joint_p_value)}); that up to {self._most_moved} of "
+                "100 contacts are of another type now is not excluded."
             )
         return (
             f"{lead} ({self.evidence.n_used:,} contacts; counts vary {self.dispersion:.2f} times as much "
             "as by lot alone, which is allowed for.)"
         )
+
+    @property
+    def _most_moved(self) -> str:
+        """Return so many of 100 contacts as can be of another type at the largest divergence."""
+        n = self.table["n"]
+        weight = n / (n + self.evidence.n_used - n.sum())  # of each period beside the base
+        # Pinsker's bound of either mix from their average, put together
+        bound = (self.table["conf_high"] / (2 * weight * (1 - weight))).max() ** 0.5
+        return f"{100 * min(1.0, bound):.1f}"
 
     @property
     def _most(self) -> pd.Series:
@@ -270,8 +279,8 @@ class ProblemDrift(Result):
             )
         else:
             claim = (
-                "Problems are not told apart from those of the first period "
-                f"(divergence up to {self.table['conf_high'].max():.2g} nats)"
+                "Problems are not told apart from those of the first period: "
+                f"up to {self._most_moved} of 100 contacts may have moved"
             )
         return Chart(
             kind="line",

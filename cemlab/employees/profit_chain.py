@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.employees.telling import told
+from cemlab.employees.telling import plural, told
 from cemlab.errors import DataError, DesignError, OptionError, one_of
 from cemlab.evidence import GRADES, Check, Evidence, Grade
 from cemlab.markup import number
@@ -152,14 +152,26 @@ class ProfitChain(Result):
             }
         )
 
+    @property
+    def _step(self) -> str:
+        """Tell the step in its unit, as far as that of the first link tells it: ``"% per unit"``."""
+        return " ".join(
+            filter(None, (number(self.step), _steps(self.links, self.step), "more", self.links[0].start))
+        )
+
+    @property
+    def _gain(self) -> str:
+        """Tell what the step goes with, in the unit of the last link: ``"EUR a month per unit"``."""
+        what, every, when = self.links[-1].unit.rpartition(" per ")[0].partition(" a ")
+        return " ".join(filter(None, (told(self.whole), what, "more", self.links[-1].end))) + every + when
+
     def narrative(self) -> str:
         """Tell the whole with its interval, and which link is the weakest."""
         weak = min(self.links, key=lambda link: (list(GRADES).index(link.counts_as), not link.stated))
         how = "an assumption" if weak.stated else f"a design of grade {weak.grade!r}"
         return (
-            f"{number(self.step)} more {self.links[0].start} goes, along {len(self.links):,} links, with "
-            f"{told(self.whole)} more {self.links[-1].end}. No chain is stronger than its weakest link: "
-            f"{weak.start} → {weak.end} rests on {how}."
+            f"{self._step} goes, along {len(self.links):,} links, with {self._gain}. "
+            f"No chain is stronger than its weakest link: {weak.start} → {weak.end} rests on {how}."
         )
 
     @property
@@ -181,10 +193,7 @@ class ProfitChain(Result):
             value="text",
             x_label="",
             y_label="",
-            claim=(
-                f"{number(self.step)} more {self.links[0].start} goes with {told(self.whole)} more "
-                f"{self.links[-1].end}"
-            ),
+            claim=f"{self._step} goes with {self._gain}",
             grade=self.evidence.grade,
             note=self.caption,
         )
@@ -262,7 +271,8 @@ def profit_chain(
         (f"{k.start} → {k.end}", k.estimate, *ends_of, k.unit, k.counts_as, k.stated, k.source)
         for k, ends_of in zip(chain, each, strict=True)
     ]
-    unit = f"of {chain[-1].end} per {number(step)} of {chain[0].start}"
+    ends_in, starts_in = chain[-1].unit.rpartition(" per ")[0], _steps(chain, step)
+    unit = f"{ends_in or f'of {chain[-1].end}'} per {number(step)} {starts_in or f'of {chain[0].start}'}"
     value = step * float(estimates.prod())
     any_stated = any(link.stated for link in chain)
     rows.append((f"{chain[0].start} → {chain[-1].end}", value, *whole, unit, weakest, any_stated, source))
@@ -275,6 +285,12 @@ def profit_chain(
         links=chain,
         step=float(step),
     )
+
+
+def _steps(links: Sequence[Link], step: float) -> str:
+    """Return the unit at the beginning of a chain, plural where there are several; empty if unknown."""
+    word = links[0].unit.rpartition(" per ")[2] if " per " in links[0].unit else ""
+    return word if step == 1 else plural(word) if word else ""
 
 
 def _graded(link: Link) -> str:

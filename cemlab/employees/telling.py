@@ -29,6 +29,17 @@ def told(row: Mapping[Any, Any]) -> str:
     return f"{estimate} ({low} to {high})"
 
 
+def worded(outcome: str) -> str:
+    """Return the outcome of a contact in words for an axis.
+
+    Examples
+    --------
+    >>> worded("mean_affect"), worded("resolved")
+    ('experience in a contact', 'resolved')
+    """
+    return "experience in a contact" if outcome == "mean_affect" else outcome.replace("_", " ")
+
+
 def plural(word: str) -> str:
     """Return the plural of the name of a unit; signs such as SD and % have none.
 

@@ -12,6 +12,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.data.employee_contacts import ContactOutcome, EmployeeContacts, employee_contacts
 from cemlab.employees.contact_sums import contact_sums, pair_table
+from cemlab.employees.telling import worded
 from cemlab.evidence import Check, Evidence
 from cemlab.markup import number, percent, percent_range
 from cemlab.result import Result, check_conf_level
@@ -120,7 +121,7 @@ class WhoMakesIt(Result):
             y="part",
             low="conf_low",
             high="conf_high",
-            x_label=f"Share of the variance of {self.outcome} between contacts",
+            x_label=f"Share of all that varies in {worded(self.outcome)}",
             y_label="",
             claim=claim,
             grade=self.evidence.grade,
