@@ -95,6 +95,12 @@ ALLOWED = {
     ("cemlab/__init__.py", "__getattr__", "import by name"): "the names stand in the file's own table",
     ("cemlab/training/beside.py", "_two_way", "formula"): "a constant formula over columns of our own",
     ("cemlab/training/beside.py", "_sun_abraham", "formula"): "columns that it names c0, c1, … itself",
+    ("cemlab/data/panel_sums.py", "_by_pyfixest", "formula"): "columns that it names x0, x1, … itself",
+    (
+        "benchmarks/linkage_peers.py",
+        "panel_pyfixest",
+        "formula",
+    ): "a peer's formula over columns of the benchmark's own",
     ("cemlab/notebook/page.py", "_blocks", "markup"): "Markdown and HTML went through sanitise_html",
     (
         "cemlab/notebook/page.py",
