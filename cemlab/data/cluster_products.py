@@ -198,9 +198,8 @@ def _left(
     k = len(coefficient)
     sums, left = np.zeros((k, numbers.size)), 0.0
     seen = np.zeros(numbers.size, dtype=bool)
-    for block in data.blocks({"c": numbers}):
+    for block in data.blocks({"c": numbers}, centre=centre):
         rows, code = block.values, block.keys["c"]
-        rows -= centre[:, None]
         rest = rows[0] - coefficient[0] - coefficient[1:] @ rows[1:]
         weighted = rest if block.weight is None else rest * block.weight
         left += float(rest @ weighted)

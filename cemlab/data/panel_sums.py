@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 #: Periods up to which their system is solved exactly; longer panels go to pyfixest.
 MOST_PERIODS = 500
@@ -110,8 +111,19 @@ def panel_sums(
     return PanelSums(fit=fit, n_given=reader.n_given, n_complete=reader.n_complete)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Grid:
+    """Cells of some units over all periods, unit by unit: which are there (n · t), and their records."""
+
+    there: Bools
+    records: Floats
+
+
 class _Reader:
-    """Blocks of units of a panel: rows are read once; what does not fit memory waits in a temporary file."""
+    """Blocks of units of a panel: rows are read once; what does not fit memory waits in a temporary file.
+
+    A record holds outcome and columns, then the weight and the number of the cluster where there are such.
+    """
 
     def __init__(self, data: RegressionRows, periods: KeyNumbers, folder: Path) -> None:
         self.data, self.folder = data, folder
@@ -119,9 +131,9 @@ class _Reader:
         if "c" in data.called:
             self.numbers["c"] = data.numbers("c")
         self.columns = len(data.names) + 1
-        self.planes = self.columns + 1 + ("c" in data.called)
-        self.units_held = max(_HELD // (self.planes * max(periods.size, 1)), 1)
-        self.kept: PanelBlock | None = None
+        self.width = self.columns + ("w" in data.called) + ("c" in data.called)
+        self.units_held = max(_HELD // (self.width * max(periods.size, 1)), 1)
+        self.kept: _Grid | None = None
         self.n_given = self.n_complete = 0
         if self.numbers["u"].size <= self.units_held:
             self.kept = self._grid(map(self._records, self.data.blocks(self.numbers)), 0)
@@ -130,26 +142,35 @@ class _Reader:
 
     def blocks(self) -> Iterator[PanelBlock]:
         """Pass over the panel once, a few units at a time."""
+        t = self.numbers["t"].size
+        step = max(_AT_ONCE // max(t, 1), 1) * t
         for part in range(-(-self.numbers["u"].size // self.units_held)):
-            block = self.kept or self._grid(self._taken_up(part), part)
-            step = max(_AT_ONCE // max(block.weight.shape[1], 1), 1)
-            for first in range(0, len(block.weight), step):
-                some = slice(first, first + step)
-                yield PanelBlock(
-                    weight=block.weight[some],
-                    values=block.values[:, some],
-                    cluster=None if block.cluster is None else block.cluster[some],
-                )
+            grid = self.kept or self._grid(self._taken_up(part), part)
+            for first in range(0, grid.there.size, max(step, 1)):
+                yield self._block(grid, slice(first, first + step))
+
+    def _block(self, grid: _Grid, some: slice) -> PanelBlock:
+        t, there = self.numbers["t"].size, grid.there[some]
+        fields = np.ascontiguousarray(grid.records[some].T).reshape(self.width, -1, t)
+        return PanelBlock(
+            weight=fields[self.columns] if "w" in self.data.called else there.reshape(-1, t).astype(float),
+            values=fields[: self.columns],
+            cluster=fields[-1].astype(np.int64) if "c" in self.numbers else None,
+        )
 
     def _records(self, rows: RowBlock) -> tuple[Ints, Floats]:
-        """Return the cells of rows, and what goes there: values, weight, number of the cluster."""
+        """Return the cells of rows, and their records (m, width)."""
         self.n_given += rows.n_given
         self.n_complete += rows.values.shape[1]
-        cell = rows.keys["u"] * self.numbers["t"].size + rows.keys["t"]
-        more = [np.ones(cell.size) if rows.weight is None else rows.weight]
+        cell = rows.keys["u"] * self.numbers["t"].size
+        cell += rows.keys["t"]
+        records = np.empty((cell.size, self.width))
+        records[:, : self.columns] = rows.values.T
+        if rows.weight is not None:
+            records[:, self.columns] = rows.weight
         if "c" in rows.keys:
-            more.append(rows.keys["c"].astype(float))
-        return cell, np.vstack([rows.values, *more])
+            records[:, -1] = rows.keys["c"]
+        return cell, records
 
     def _set_down(self) -> None:
         """Write rows into one file for each part of the units."""
@@ -163,36 +184,34 @@ class _Reader:
                 if high > low:
                     chosen = order[low:high]
                     with (self.folder / str(i)).open("ab") as file:
-                        np.vstack([cell[chosen], records[:, chosen]]).T.tofile(file)
+                        np.column_stack([cell[chosen], records[chosen]]).tofile(file)
 
     def _taken_up(self, part: int) -> Iterator[tuple[Ints, Floats]]:
         """Read the rows of a part again."""
-        path, width = self.folder / str(part), self.planes + 1
+        path, width = self.folder / str(part), self.width + 1
         if not path.exists():
             return
         with path.open("rb") as file:
             while (found := np.fromfile(file, count=_AT_ONCE * width)).size:
-                records = found.reshape(-1, width).T
-                yield records[0].astype(np.int64), records[1:]
+                table = found.reshape(-1, width)
+                yield table[:, 0].astype(np.int64), np.ascontiguousarray(table[:, 1:])
 
-    def _grid(self, records: Iterable[tuple[Ints, Floats]], part: int) -> PanelBlock:
+    def _grid(self, records: Iterable[tuple[Ints, Floats]], part: int) -> _Grid:
         """Return the units of a part over all periods."""
         t = self.numbers["t"].size
         n = min(self.units_held, self.numbers["u"].size - part * self.units_held)
-        planes, rows_read = np.zeros((self.planes, n * t)), 0
-        for cell, values in records:
+        there, grid, rows_read = np.zeros(n * t, dtype=bool), np.zeros((n * t, self.width)), 0
+        # a record is put down as one thing: its fields would each be sought anew
+        whole = np.dtype((np.void, self.width * grid.itemsize))
+        places = grid.view(whole).ravel()
+        for cell, found in records:
             at = cell - part * self.units_held * t
-            for plane, row in zip(planes, values, strict=True):
-                plane[at] = row
+            places[at] = found.view(whole).ravel()
+            there[at] = True
             rows_read += at.size
-        if np.count_nonzero(planes[self.columns]) < rows_read:
+        if np.count_nonzero(there) < rows_read:
             _refuse_twice(self.data)
-        grid = planes.reshape(self.planes, n, t)
-        return PanelBlock(
-            weight=grid[self.columns],
-            values=grid[: self.columns],
-            cluster=grid[-1].astype(np.int64) if "c" in self.numbers else None,
-        )
+        return _Grid(there=there, records=grid)
 
 
 def _refuse_twice(data: RegressionRows) -> None:

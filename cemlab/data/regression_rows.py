@@ -104,10 +104,13 @@ class RegressionRows:
         listed = values.column(0).combine_chunks()
         return KeyNumbers(least=None, values=listed, size=len(listed))
 
-    def blocks(self, numbers: Mapping[str, KeyNumbers]) -> Iterator[RowBlock]:
+    def blocks(
+        self, numbers: Mapping[str, KeyNumbers], *, centre: Floats | None = None
+    ) -> Iterator[RowBlock]:
         """Read rows in order, those with something missing left out and counted.
 
-        The next batch is fetched while a block is worked on. A block is the reader's to change.
+        The next batch is fetched while a block is worked on. A block is the reader's to change, until it asks
+        for the next one, which takes its place. With a `centre` (k + 1), values come less that.
 
         Raises
         ------
@@ -115,12 +118,17 @@ class RegressionRows:
             If a number is infinite or beyond all reckoning, or a weight not above nought.
         """
         roles = [role for role in self.called if role == "y" or role.startswith("x")]
+        less = np.zeros(len(roles)) if centre is None else centre
+        # one place for all blocks: fresh memory for each would take longer to get than to fill
+        place = np.empty((len(roles), 0))
         for batch in _one_ahead(batches(self.table, rows_at_once=_ROWS_AT_ONCE)):
             if not batch.num_rows:
                 continue
-            values = np.empty((len(roles), batch.num_rows))
-            for row, role in zip(values, roles, strict=True):
-                row[:] = batch.column(role).to_numpy(zero_copy_only=False)
+            if place.shape[1] < batch.num_rows:
+                place = np.empty((len(roles), batch.num_rows))
+            values = place[:, : batch.num_rows]
+            for row, role, middle in zip(values, roles, less, strict=True):
+                np.subtract(batch.column(role).to_numpy(zero_copy_only=False), middle, out=row)
             weight = None
             if "w" in self.called:
                 weight = batch.column("w").to_numpy(zero_copy_only=False)
