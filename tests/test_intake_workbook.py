@@ -654,14 +654,14 @@ def test_batches_hold_20_000_rows_and_memory_does_not_grow(path):
 
     assert Read(build(45_000)).sizes == [20_000, 20_000, 5_000]
     peaks = []
-    for rows in (25_000, 100_000):
+    for rows in (25_000, 65_000):
         build(rows)
         tracemalloc.start()
         reader = open_workbook(path, Dialect(), lambda header: {})
         assert sum(batch.columns.num_rows for batch in reader.batches()) == rows
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    # both hold one full batch at a time; four times the rows may add allocator noise only
+    # both hold one full batch at a time; more than twice the rows may add allocator noise only
     assert peaks[1] < peaks[0] * 1.3
 
 
