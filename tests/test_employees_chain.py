@@ -70,7 +70,7 @@ def test_chains_that_do_not_hold_together_are_refused() -> None:
             profit_chain(links)
     for step in (0, "5", None):
         with pytest.raises(OptionError, match="step is"):
-            profit_chain(step=step)  # type: ignore[arg-type]
+            profit_chain(step=step)
     for error, words, options in (
         (OptionError, "no design grade named 'sure'", {"grade": "sure"}),
         (DataError, "no number", {"estimate": float("nan")}),
@@ -129,4 +129,4 @@ def test_what_is_no_ratio_is_refused() -> None:
         (OptionError, "conf_level", "4 to 1", {"n": 9, "conf_level": 0}),
     ):
         with pytest.raises(error, match=words):
-            engagement_ratio(ratio, **options)  # type: ignore[arg-type]
+            engagement_ratio(ratio, **options)

@@ -271,7 +271,7 @@ def test_replacing_leavers_costs_what_was_stated_times_who_left() -> None:
         (DataError, "allowed: \\(lowest", 9, {"items": {"r": 5}}),
     ):
         with pytest.raises(error, match=words):
-            replacement_cost(leavers, **{**fine, **options})  # type: ignore[arg-type]
+            replacement_cost(leavers, **{**fine, **options})
 
 
 def test_turnover_goes_with_experience_as_planted_and_error_is_taken_out() -> None:

@@ -248,9 +248,9 @@ def test_scores_keep_their_units_and_scales_and_persons_are_counted_once() -> No
         ((1, 2, 3), OptionError),
     ):
         with pytest.raises(error):
-            mirror(panel, scale=scale, **names)  # type: ignore[arg-type]
+            mirror(panel, scale=scale, **names)
     with pytest.raises(OptionError, match="two words"):
-        mirror(panel, units=("SD",), **names)  # type: ignore[arg-type]
+        mirror(panel, units=("SD",), **names)
 
 
 def changed(panel: pd.DataFrame, **columns: Any) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.errors import DesignError
+from cemlab.linkage.bounds_told import ways_told
 from cemlab.linkage.naming import alike, in_words
 from cemlab.markup import number, percent
 from cemlab.result import Result
@@ -56,19 +57,7 @@ class NonResponse(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a way."""
-        rows = self.table.to_dict("records")
-        return pd.DataFrame(
-            {
-                "way": [r["way"] for r in rows],
-                "mean": [
-                    f"{number(r['bound_low'])} to {number(r['bound_high'])}"
-                    if r["bounds"]
-                    else number(r["estimate"])
-                    for r in rows
-                ],
-                "interval": [f"{number(r['conf_low'])} to {number(r['conf_high'])}" for r in rows],
-            }
-        )
+        return ways_told(self.table, measure="mean")
 
     def narrative(self) -> str:
         """Tell the response, the mean by each way, how far groups move, and what no weight can see."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pandas as pd
 
 from cemlab.chart import Chart
+from cemlab.linkage.bounds_told import ways_told
 from cemlab.markup import number, percent
 from cemlab.result import Result
 
@@ -50,19 +51,7 @@ class SurvivorBias(Result):
     @property
     def summary(self) -> pd.DataFrame:
         """One row a way."""
-        rows = self.table.to_dict("records")
-        return pd.DataFrame(
-            {
-                "way": [r["way"] for r in rows],
-                "difference": [
-                    f"{number(r['bound_low'])} to {number(r['bound_high'])}"
-                    if r["bounds"]
-                    else number(r["estimate"])
-                    for r in rows
-                ],
-                "interval": [f"{number(r['conf_low'])} to {number(r['conf_high'])}" for r in rows],
-            }
-        )
+        return ways_told(self.table, measure="difference")
 
     def narrative(self) -> str:
         """Tell who survived, and the difference by each way."""
