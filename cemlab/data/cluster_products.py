@@ -27,6 +27,8 @@ _CONSTANT = 1e-13
 _SETTLED = 1e-11
 _ROUNDING = 1e-14
 _ROUNDS = 6
+# rows whose products are added up before they leave the processor
+_NEAR = 1 << 14
 # clusters up to which it is faster to count a block's sums apart than to add them in place
 _FEW_CLUSTERS = 100_000
 
@@ -152,7 +154,7 @@ def _products(data: RegressionRows) -> _Products:
     k = len(data.names) + 1
     products, sums, total = np.zeros((k, k)), np.zeros(k), 0.0
     n_given = n_used = 0
-    for block in data.blocks({}):
+    for block in data.blocks({}, rows_each=_NEAR):
         n_given, n_used = n_given + block.n_given, n_used + block.values.shape[1]
         if not block.values.size:
             continue
@@ -204,10 +206,11 @@ def _left(
         weighted = rest if block.weight is None else rest * block.weight
         left += float(rest @ weighted)
         seen[code] = True
+        rows[0] = weighted
+        rows[1:] *= weighted
         for j in range(k):
-            product = weighted if j == 0 else weighted * rows[j]
             if numbers.size <= _FEW_CLUSTERS:
-                sums[j] += np.bincount(code, weights=product, minlength=numbers.size)
+                sums[j] += np.bincount(code, weights=rows[j], minlength=numbers.size)
             else:
-                np.add.at(sums[j], code, product)
+                np.add.at(sums[j], code, rows[j])
     return sums.sum(axis=1), left, sums @ sums.T, int(seen.sum())

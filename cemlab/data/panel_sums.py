@@ -16,7 +16,7 @@ import numpy.typing as npt
 from cemlab.data.regression_rows import KeyNumbers, RegressionRows, RowBlock, regression_rows
 from cemlab.errors import DataError, DesignError
 from cemlab.stats.panel_sums import PanelBlock, PanelFit, panel_least_squares
-from cemlab.stats.threads import one_thread
+from cemlab.stats.threads import one_thread, side_by_side
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -200,15 +200,19 @@ class _Reader:
         """Return the units of a part over all periods."""
         t = self.numbers["t"].size
         n = min(self.units_held, self.numbers["u"].size - part * self.units_held)
-        there, grid, rows_read = np.zeros(n * t, dtype=bool), np.zeros((n * t, self.width)), 0
+        there, grid = np.zeros(n * t, dtype=bool), np.zeros((n * t, self.width))
         # a record is put down as one thing: its fields would each be sought anew
         whole = np.dtype((np.void, self.width * grid.itemsize))
         places = grid.view(whole).ravel()
-        for cell, found in records:
-            at = cell - part * self.units_held * t
-            places[at] = found.view(whole).ravel()
+
+        def put_down(rows: tuple[Ints, Floats]) -> int:
+            at = rows[0] - part * self.units_held * t
+            places[at] = rows[1].view(whole).ravel()
             there[at] = True
-            rows_read += at.size
+            return at.size
+
+        # no two blocks share a cell, or it is refused below
+        rows_read = sum(side_by_side(put_down, records))
         if np.count_nonzero(there) < rows_read:
             _refuse_twice(self.data)
         return _Grid(there=there, records=grid)

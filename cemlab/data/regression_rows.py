@@ -105,12 +105,17 @@ class RegressionRows:
         return KeyNumbers(least=None, values=listed, size=len(listed))
 
     def blocks(
-        self, numbers: Mapping[str, KeyNumbers], *, centre: Floats | None = None
+        self,
+        numbers: Mapping[str, KeyNumbers],
+        *,
+        centre: Floats | None = None,
+        rows_each: int = _ROWS_AT_ONCE,
     ) -> Iterator[RowBlock]:
         """Read rows in order, those with something missing left out and counted.
 
         The next batch is fetched while a block is worked on. A block is the reader's to change, until it asks
-        for the next one, which takes its place. With a `centre` (k + 1), values come less that.
+        for the next one, which takes its place. With a `centre` (k + 1), values come less that. Blocks of few
+        rows each stay in the processor's own memory.
 
         Raises
         ------
@@ -120,12 +125,8 @@ class RegressionRows:
         roles = [role for role in self.called if role == "y" or role.startswith("x")]
         less = np.zeros(len(roles)) if centre is None else centre
         # one place for all blocks: fresh memory for each would take longer to get than to fill
-        place = np.empty((len(roles), 0))
-        for batch in _one_ahead(batches(self.table, rows_at_once=_ROWS_AT_ONCE)):
-            if not batch.num_rows:
-                continue
-            if place.shape[1] < batch.num_rows:
-                place = np.empty((len(roles), batch.num_rows))
+        place = np.empty((len(roles), rows_each))
+        for batch in _slices(_one_ahead(batches(self.table, rows_at_once=_ROWS_AT_ONCE)), rows_each):
             values = place[:, : batch.num_rows]
             for row, role, middle in zip(values, roles, less, strict=True):
                 np.subtract(batch.column(role).to_numpy(zero_copy_only=False), middle, out=row)
@@ -260,6 +261,13 @@ def _one_ahead(found: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         while (batch := coming.result()) is not None:
             coming = reader.submit(next, found, None)
             yield batch
+
+
+def _slices(found: Iterator[pa.RecordBatch], rows_each: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches in slices of so many rows."""
+    for batch in found:
+        for first in range(0, batch.num_rows, rows_each):
+            yield batch.slice(first, rows_each)
 
 
 def _check(table: ir.Table | pd.DataFrame, measured: Mapping[str, str], keys: Mapping[str, str]) -> None:

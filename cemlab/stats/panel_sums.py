@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from cemlab.errors import DesignError
 from cemlab.stats.least_squares import check_products
+from cemlab.stats.threads import side_by_side
 from cemlab.stats.two_way import period_system
 
 Floats = npt.NDArray[np.float64]
@@ -100,6 +102,18 @@ class _Scores:
     clusters: int
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _BlockScores:
+    """The same of a block; `pulls` (k, …) are columns times what is left by unit, or by row in `cluster`."""
+
+    gram: Floats
+    cross: Floats
+    left: float
+    pulls: Floats
+    weight: Floats
+    cluster: Ints | None
+
+
 def panel_least_squares(blocks: Blocks, *, names: Sequence[str], n_clusters: int = 0) -> PanelFit:
     """Return weighted least squares with levels of units and periods, errors clustered.
 
@@ -129,7 +143,7 @@ def panel_least_squares(blocks: Blocks, *, names: Sequence[str], n_clusters: int
     and fixest. Units and periods with one row say nothing and are left out first, as there.
     """
     k = len(names)
-    found = _levels(blocks, columns=k + 1, clustered=n_clusters > 0)
+    found = _levels(blocks, clustered=n_clusters > 0)
     coefficient = _solve(found.products[1:, 1:], found.products[1:, 0], found.squares[1:], names)[0]
     for _ in range(_ROUNDS):
         seen = _scores(blocks, found, coefficient, n_clusters)
@@ -157,48 +171,50 @@ def panel_least_squares(blocks: Blocks, *, names: Sequence[str], n_clusters: int
     )
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Counted:
-    """What one pass adds up for the levels."""
+    """What a pass adds up for the levels: by pair of periods, by period, and in all.
 
-    def __init__(self, stays: Bools, k: int) -> None:
-        t = len(stays)
-        self.stays = stays
-        self.shared, self.total = np.zeros((t, t)), np.zeros(t)
-        self.sums, self.products, self.squares = np.zeros((t, k)), np.zeros((k, k)), np.zeros(k)
-        self.rows = np.zeros(t, dtype=np.int64)
-        self.n_given = self.n_units = 0
-        self.units_within = True
-        self.lowest, self.highest = np.full(t, np.iinfo(np.int64).max), np.full(t, -1)
+    Parameters
+    ----------
+    shared, total, sums, rows
+        (t, t), (t), (t, k + 1), (t).
+    lowest, highest
+        (t) numbers of clusters; nought where rows have none.
+    """
 
-    def add(self, block: PanelBlock) -> None:
-        """Add a block's units."""
-        weight = _kept(block.weight, self.stays)
-        of_unit = weight.sum(axis=1)
-        values, means = _less_units(block.values, weight, of_unit)
-        weighted = values * weight
-        self.shared += (weight / _safe(of_unit)).T @ weight
-        self.total += weight.sum(axis=0)
-        self.sums += weighted.sum(axis=1).T
-        products = weighted.reshape(len(values), -1) @ values.reshape(len(values), -1).T
-        self.products += products
-        self.squares += np.diag(products) + means**2 @ of_unit
-        there = weight > 0
-        self.n_given += int(np.count_nonzero(block.weight))
-        self.n_units += int(np.count_nonzero(of_unit))
-        self.rows += np.count_nonzero(there, axis=0)
-        if block.cluster is None:
-            return
-        low = np.where(there, block.cluster, np.iinfo(np.int64).max)
-        high = np.where(there, block.cluster, -1)
-        self.units_within &= bool((low.min(axis=1) >= high.max(axis=1)).all())
-        self.lowest = np.minimum(self.lowest, low.min(axis=0))
-        self.highest = np.maximum(self.highest, high.max(axis=0))
+    shared: Floats
+    total: Floats
+    sums: Floats
+    rows: Ints
+    products: Floats
+    squares: Floats
+    n_given: int
+    n_units: int
+    units_within: bool
+    lowest: Ints
+    highest: Ints
 
-    def levels(self, *, clustered: bool) -> _Levels:
+    def __add__(self, other: _Counted) -> _Counted:
+        return _Counted(
+            shared=self.shared + other.shared,
+            total=self.total + other.total,
+            sums=self.sums + other.sums,
+            rows=self.rows + other.rows,
+            products=self.products + other.products,
+            squares=self.squares + other.squares,
+            n_given=self.n_given + other.n_given,
+            n_units=self.n_units + other.n_units,
+            units_within=self.units_within and other.units_within,
+            lowest=np.minimum(self.lowest, other.lowest),
+            highest=np.maximum(self.highest, other.highest),
+        )
+
+    def levels(self, stays: Bools, *, clustered: bool) -> _Levels:
         """Return the levels of periods that fit best once those of units are out."""
         level = period_system(self.shared, self.total) @ self.sums
         return _Levels(
-            stays=self.stays,
+            stays=stays,
             level=level,
             products=self.products - self.sums.T @ level,
             squares=self.squares,
@@ -210,54 +226,97 @@ class _Counted:
         )
 
 
-def _levels(blocks: Blocks, *, columns: int, clustered: bool) -> _Levels:
+def _levels(blocks: Blocks, *, clustered: bool) -> _Levels:
     """Return the levels of periods; a period left with one row goes, and all is counted again."""
     stays: Bools | None = None
     while True:
         counted: _Counted | None = None
-        for block in blocks():
-            if counted is None:
-                stays = np.ones(block.weight.shape[1], dtype=bool) if stays is None else stays
-                counted = _Counted(stays, columns)
-            counted.add(block)
-        if counted is None or stays is None or counted.rows.sum() == 0:
+        for one in side_by_side(partial(_counted, stays=stays), blocks()):
+            counted = one if counted is None else counted + one
+        if counted is None or counted.rows.sum() == 0:
             raise DesignError("no unit has rows in two periods that others share; nothing can be compared")
+        stays = np.ones(len(counted.rows), dtype=bool) if stays is None else stays
         if not (counted.rows[stays] == 1).any():
-            return counted.levels(clustered=clustered)
+            return counted.levels(stays, clustered=clustered)
         stays = stays & (counted.rows > 1)
+
+
+def _counted(block: PanelBlock, stays: Bools | None) -> _Counted:
+    """Return what a block adds to the levels, of the periods that stay."""
+    weight = _kept(block.weight, stays)
+    of_unit = weight.sum(axis=1)
+    values, means = _less_units(block.values, weight, of_unit)
+    weighted = values * weight
+    flat = values.reshape(len(values), -1)
+    products = weighted.reshape(flat.shape) @ flat.T
+    there = weight > 0
+    lowest = highest = np.zeros(weight.shape[1], dtype=np.int64)
+    within = True
+    if block.cluster is not None:
+        low = np.where(there, block.cluster, np.iinfo(np.int64).max)
+        high = np.where(there, block.cluster, -1)
+        lowest, highest = low.min(axis=0), high.max(axis=0)
+        within = bool((low.min(axis=1) >= high.max(axis=1)).all())
+    return _Counted(
+        shared=(weight / _safe(of_unit)).T @ weight,
+        total=weight.sum(axis=0),
+        sums=weighted.sum(axis=1).T,
+        rows=np.count_nonzero(there, axis=0),
+        products=products,
+        squares=np.diag(products) + means**2 @ of_unit,
+        n_given=int(np.count_nonzero(block.weight)),
+        n_units=int(np.count_nonzero(of_unit)),
+        units_within=within,
+        lowest=lowest,
+        highest=highest,
+    )
 
 
 def _scores(blocks: Blocks, found: _Levels, coefficient: Floats, n_clusters: int) -> _Scores:
     """Return what is left at given coefficients, by clusters."""
     k = len(coefficient)
     gram, cross, left, meat = np.zeros((k, k)), np.zeros(k), 0.0, np.zeros((k, k))
-    sums, seen = np.zeros((n_clusters, k)), np.zeros(n_clusters, dtype=bool)
-    for block in blocks():
-        weight = _kept(block.weight, found.stays)
-        of_unit = weight.sum(axis=1)
-        values = _less_units(block.values, weight, of_unit)[0]
-        values -= found.level.T[:, None, :] - (weight @ found.level / _safe(of_unit)).T[:, :, None]
-        rest = values[0]
-        for j in range(k):
-            rest -= coefficient[j] * values[j + 1]
-        weighted = values[1:] * weight
-        flat = weighted.reshape(k, -1)
-        gram += flat @ values[1:].reshape(k, -1).T
-        cross += flat @ rest.ravel()
-        left += float((weight * rest).ravel() @ rest.ravel())
-        if block.cluster is None:
-            of_units = (weighted * rest).sum(axis=2)
-            meat += of_units @ of_units.T
+    sums, seen = np.zeros((k, n_clusters)), np.zeros(n_clusters, dtype=bool)
+    of_block = partial(_block_scores, found=found, coefficient=coefficient)
+    for one in side_by_side(of_block, blocks()):
+        gram += one.gram
+        cross += one.cross
+        left += one.left
+        if one.cluster is None:
+            meat += one.pulls @ one.pulls.T
             continue
-        code = block.cluster.ravel()
-        seen |= np.bincount(code, weights=weight.ravel(), minlength=n_clusters) > 0
-        for j in range(k):
-            sums[:, j] += np.bincount(code, weights=flat[j] * rest.ravel(), minlength=n_clusters)
+        seen |= np.bincount(one.cluster, weights=one.weight, minlength=n_clusters) > 0
+        for total, pull in zip(sums, one.pulls, strict=True):
+            total += np.bincount(one.cluster, weights=pull, minlength=n_clusters)
     if n_clusters:
-        meat, clusters = sums.T @ sums, int(seen.sum())
+        meat, clusters = sums @ sums.T, int(seen.sum())
     else:
         clusters = found.n_units
     return _Scores(gram=gram, cross=cross, left=left, meat=meat, clusters=clusters)
+
+
+def _block_scores(block: PanelBlock, found: _Levels, coefficient: Floats) -> _BlockScores:
+    k = len(coefficient)
+    weight = _kept(block.weight, found.stays)
+    of_unit = weight.sum(axis=1)
+    values = _less_units(block.values, weight, of_unit)[0]
+    values -= found.level.T[:, None, :] - (weight @ found.level / _safe(of_unit)).T[:, :, None]
+    rest = values[0]
+    for j in range(k):
+        rest -= coefficient[j] * values[j + 1]
+    weighted = values[1:] * weight
+    flat = weighted.reshape(k, -1)
+    gram, cross = flat @ values[1:].reshape(k, -1).T, flat @ rest.ravel()
+    left = float((weight * rest).ravel() @ rest.ravel())
+    weighted *= rest
+    return _BlockScores(
+        gram=gram,
+        cross=cross,
+        left=left,
+        pulls=weighted.sum(axis=2) if block.cluster is None else flat,
+        weight=weight.ravel(),
+        cluster=None if block.cluster is None else block.cluster.ravel(),
+    )
 
 
 def _solve(
@@ -285,9 +344,9 @@ def _correction(found: _Levels, k: int, clusters: int) -> float:
     return clusters / (clusters - 1) * (found.n_rows - 1) / (found.n_rows - k - absorbed)
 
 
-def _kept(weight: Floats, stays: Bools) -> Floats:
+def _kept(weight: Floats, stays: Bools | None) -> Floats:
     """Return weights, nought where a period does not stay or a unit has one row only."""
-    weight = weight if stays.all() else np.where(stays, weight, 0.0)
+    weight = weight if stays is None or stays.all() else np.where(stays, weight, 0.0)
     single = np.count_nonzero(weight, axis=1) == 1
     return np.where(single[:, None], 0.0, weight) if single.any() else weight
 
