@@ -13,7 +13,7 @@ import pytest
 from cemlab.data.company import Company, CompanyInfo
 from cemlab.data.new_customers import new_customers
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError
-from cemlab.linkage import linked_panel, mediation, placebo_leads, ways, with_behaviours
+from cemlab.linkage import kpi_blocks, linked_panel, mediation, placebo_leads, ways, with_behaviours
 from cemlab.stats.holm import holm
 
 
@@ -167,6 +167,19 @@ def test_what_is_no_way_is_refused_by_name():
         ways(rows[["branch", "month", "cx", "cx_a", "cx_b"]])
     with pytest.raises(DesignError, match="no row has all"):
         ways(rows.assign(empty=np.nan), outcomes=["empty"])
+
+
+def test_a_panel_that_was_read_for_one_outcome_is_refused():
+    rows = panel(n=12, t=6)
+    read = linked_panel(rows, outcome="profit")
+    for ask in (
+        lambda wrong: ways(wrong, outcomes=["spend"]),
+        lambda wrong: mediation(wrong, outcome="profit", mediators=["spend"]),
+        lambda wrong: kpi_blocks(wrong, outcome="profit"),
+    ):
+        for wrong in (read, ibis.memtable(rows), None):
+            with pytest.raises(DataError, match=f"a {type(wrong).__name__} is no frame of rows"):
+                ask(wrong)
 
 
 def test_without_halves_the_way_on_is_said():

@@ -15,6 +15,7 @@ from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Evidence
 from cemlab.linkage.kpi_rows import KpiRows, folds_of, kpi_rows
 from cemlab.linkage.naming import in_words
+from cemlab.linkage.way_columns import require_rows
 from cemlab.markup import join_words
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.out_of_sample import Floats, explained, forward_errors, left_out_errors
@@ -206,6 +207,7 @@ def kpi_blocks(
     True
     """
     check_conf_level(conf_level)
+    require_rows(panel)
     own, said = _blocks(books, view)
     if isinstance(ahead, bool) or not isinstance(ahead, int) or not 1 <= ahead <= 24:
         raise OptionError(f"ahead is {ahead!r}; allowed: a whole number of months from 1 to 24")

@@ -16,7 +16,7 @@ from cemlab.evidence import Evidence
 from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
 from cemlab.linkage.mediation_sensitivity import MediationSensitivity, sensitivity_of
 from cemlab.linkage.naming import in_words
-from cemlab.linkage.way_columns import levels_words, refuse_missing_halves
+from cemlab.linkage.way_columns import levels_words, refuse_missing_halves, require_rows
 from cemlab.linkage.within_moments import within_moments
 from cemlab.markup import join_words, number, percent
 from cemlab.result import Result, check_conf_level
@@ -230,6 +230,7 @@ def mediation(
     [['by way of spend', 1.5], ['direct', 0.5], ['total', 2.0]]
     """
     check_conf_level(conf_level)
+    require_rows(panel)
     refuse_missing_halves(panel, halves)
     names = _mediators(panel, mediators, outcome=outcome, score=score)
     _check_draws(draws)

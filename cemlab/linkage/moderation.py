@@ -312,7 +312,7 @@ def _evidence(panel: LinkedPanel, table: pd.DataFrame, score_error: ScoreError, 
             "Within each segment units are compared with themselves in other periods; periods are common. "
             "The segments were not dealt out: other traits of the same units may be behind a difference."
         ),
-        unit="unit-periods",
+        unit=f"{panel.unit_name}-{panel.time_name}s",
         n_used=len(panel.outcome),
         n_given=panel.n_given,
         source=panel.source,

@@ -303,7 +303,7 @@ def _evidence(
             "Each unit is compared with itself in other periods, and with the others in the same period; "
             "what changes within a unit together with its score is not held constant."
         ),
-        unit="unit-periods",
+        unit=f"{panel.unit_name}-{panel.time_name}s",
         n_used=len(panel.outcome),
         n_given=n_given,
         source=panel.source,

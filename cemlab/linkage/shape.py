@@ -293,7 +293,7 @@ def _evidence(panel: LinkedPanel, score_error: ScoreError) -> Evidence:
             "Each unit is compared with itself in other periods, and with what the others did in the same "
             "period; what changes within a unit together with its score is not held constant."
         ),
-        unit="unit-periods",
+        unit=f"{panel.unit_name}-{panel.time_name}s",
         n_used=len(panel.outcome),
         n_given=panel.n_given,
         source=panel.source,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-from cemlab.errors import ColumnError, one_of
+import pandas as pd
+
+from cemlab.errors import ColumnError, DataError, one_of
 from cemlab.linkage.naming import in_words
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +55,21 @@ def levels_words(unit: str, time: str) -> str:
     'Within a branch, less what all share in a month,'
     """
     return f"Within a {in_words(unit)}, less what all share in a {in_words(time)},"
+
+
+def require_rows(panel: Any) -> None:
+    """Refuse what is no frame of rows: several outcomes are read from one, each with its own.
+
+    Raises
+    ------
+    DataError
+        If it is a linked panel, which has one outcome, a table of an engine, or anything else.
+    """
+    if not isinstance(panel, pd.DataFrame):
+        raise DataError(
+            f"panel: a {type(panel).__name__} is no frame of rows; hand in the pandas.DataFrame that "
+            "linked_panel(…) reads, or fetch a table of an engine with .to_pandas()"
+        )
 
 
 def refuse_missing_halves(panel: pd.DataFrame, halves: tuple[str, str] | None) -> None:

@@ -14,7 +14,13 @@ from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
 from cemlab.linkage.naming import in_words
-from cemlab.linkage.way_columns import BEHAVIOURS, levels_words, refuse_missing_halves, with_behaviours
+from cemlab.linkage.way_columns import (
+    BEHAVIOURS,
+    levels_words,
+    refuse_missing_halves,
+    require_rows,
+    with_behaviours,
+)
 from cemlab.linkage.within_moments import within_moments
 from cemlab.markup import join_words, number
 from cemlab.result import Result, check_conf_level
@@ -193,6 +199,7 @@ def ways(
     [['calls', -0.5]]
     """
     check_conf_level(conf_level)
+    require_rows(panel)
     refuse_missing_halves(panel, halves)
     frame = with_behaviours(panel)
     names = _outcomes(frame, outcomes)

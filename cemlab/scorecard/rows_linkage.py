@@ -24,6 +24,8 @@ _MARGIN, _PROFIT = "margin_per_customer", "profit_per_customer"
 _LEAVING, _SPENDING = "left_share", "spend_per_customer"
 _CONTROLS = ("format", "region", "conformance")
 _DISCOUNT, _HORIZON = 0.1, 120  # a year, months
+# what winning a customer costs, in months of margin
+_TO_WIN = 12
 _POINT = (
     f"purchase rate exp({_WORLD.buying.experience:g} (exp({_WORLD.buying.experience_curve:g} E) − 1) / "
     f"{_WORLD.buying.experience_curve:g}) at E SD of experience"
@@ -84,16 +86,50 @@ def _true_leaving(oracle: Oracle) -> float:
     return 100 * float(frame["willing", "share"])
 
 
-def _elasticity(company: Company) -> Estimate:
+@lru_cache(maxsize=1)
+def _elasticities(company: Company) -> tuple[linkage.Elasticities, linkage.Elasticities]:
+    """Return them with nothing spent on winning a customer, and with some months' margin spent."""
     life = linkage.lifetime(linkage.tenure_counts(company))
-    # a margin that is the same at all tenures is of no account for the part of retention
-    table = linkage.elasticities(life, margin=1.0, discount=_DISCOUNT, horizon=_HORIZON).table
-    return Estimate.of(table[table["part"] == "retention"])
+    # margins that are the same at all tenures: money is told in months of margin
+    free, won = (
+        linkage.elasticities(
+            life, margin=1.0, discount=_DISCOUNT, horizon=_HORIZON, acquisition_cost=(cost, cost, cost)
+        )
+        for cost in (0, _TO_WIN)
+    )
+    return free, won
 
 
-def _true_elasticity(oracle: Oracle) -> float:
-    frame = oracle.lifetime(horizon=round(_HORIZON * MONTH_DAYS), discount=_DISCOUNT)
-    return float(frame.set_index("quantity")["truth"]["elasticity to retention"])
+def _elasticity(company: Company, *, part: str) -> Estimate:
+    free, won = _elasticities(company)
+    table = (free if part == "retention" else won).table
+    return Estimate.of(table[table["part"] == part])
+
+
+def _discounted(company: Company) -> Estimate:
+    value = _elasticities(company)[0].value
+    return Estimate(value["estimate"], value["conf_low"], value["conf_high"])
+
+
+@lru_cache(maxsize=1)
+def _lifetime(halden: Halden) -> dict[str, float]:
+    frame = Oracle(halden).lifetime(horizon=round(_HORIZON * MONTH_DAYS), discount=_DISCOUNT)
+    return dict(zip(frame["quantity"], frame["truth"], strict=True))
+
+
+def _true_elasticity(oracle: Oracle, *, part: str) -> float:
+    found = _lifetime(oracle.halden)
+    gross = found["discounted months"]
+    parts = {
+        "retention": found["elasticity to retention"],
+        "margin": gross / (gross - _TO_WIN),
+        "acquisition cost": -_TO_WIN / (gross - _TO_WIN),
+    }
+    return parts[part]
+
+
+def _true_discounted(oracle: Oracle) -> float:
+    return _lifetime(oracle.halden)["discounted months"]
 
 
 @lru_cache(maxsize=1)
@@ -140,6 +176,19 @@ def _point_row(
 
 
 _row = partial(row_of_notebook, notebook="11")
+_LEAVERS = "hazards of four causes, frailty, late entry"
+
+
+def _elasticity_row(name: str, part: str, why: str) -> Row:
+    return _row(
+        f"Lifetime value: {name}",
+        _LEAVERS,
+        "% of lifetime value",
+        partial(_elasticity, part=part),
+        partial(_true_elasticity, part=part),
+        why,
+    )
+
 
 _RICH = "Branches of the rich please and sell more, whatever their service."
 _LEFT = _WORLD.leaving
@@ -204,12 +253,21 @@ LINKAGE: tuple[Row, ...] = (
         "Few leave a branch in a month, so that the interval is wide.",
     ),
     _row(
-        "Lifetime value: 1 % more retention",
-        "hazards of four causes, frailty, late entry",
-        "% of lifetime value",
-        _elasticity,
-        _true_elasticity,
-        "A shifted beta geometric is not how Halden's customers leave; for this figure it comes near enough.",
+        "Lifetime value: months, discounted",
+        _LEAVERS,
+        "months of margin",
+        _discounted,
+        _true_discounted,
+        "A shifted beta geometric is not how Halden's customers leave.",
+    ),
+    _elasticity_row("1 % more retention", "retention", "From the same curve; it comes near enough."),
+    _elasticity_row(
+        "1 % more margin",
+        "margin",
+        f"Winning a customer costs {_TO_WIN} months' margin, so that value moves by more than 1 %.",
+    ),
+    _elasticity_row(
+        "1 % dearer acquisition", "acquisition cost", f"Winning a customer costs {_TO_WIN} months' margin."
     ),
     _row(
         "A fee, charged against waived by lot",
