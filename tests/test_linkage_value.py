@@ -301,6 +301,25 @@ def test_money_of_a_week_or_of_a_shop_is_not_multiplied_by_customers_and_months(
         customers_lately(rows.assign(week=rows["n"]), unit="shop", time="week")
 
 
+def test_points_beyond_what_a_score_ever_moved_by_are_said_to_be():
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame(np.argwhere(np.ones((12, 20))), columns=["shop", "month"])
+    rows["cx"], rows["profit"] = rng.uniform(0, 1, 240), rng.normal(size=240)
+    # shops differ by more than any of them moves, but for one that moves by 2.5 points
+    rows["cx"] += 10.0 * rows["shop"]
+    rows.loc[[3, 7], "cx"] = [4.0, 6.5]
+    rows.loc[rows["shop"].eq(0) & ~rows.index.isin([3, 7]), "cx"] = 5.0
+    ladder = value_of_a_point(linked_panel(rows, outcome="profit", unit="shop", time="month"))
+    people = pd.DataFrame({"shop": [0], "customers": [100]})
+    for name in ("pooled", "within units and periods"):
+        for points, passed in ((2.5, True), (-2.5, True), (2.6, False), (-30.0, False)):
+            found = priced_points(ladder.rung(name), customers=people, unit="shop", points=points)
+            seen = next(c for c in found.evidence.checks if c.name == "points that were seen")
+            assert seen.passed is passed
+            assert "2.5 points at most" in seen.detail
+            assert ("EXTRAPOLATED" in found.narrative()) is not passed
+
+
 def test_closed_branches_are_not_priced_ahead():
     rows = pd.DataFrame(
         [

@@ -65,6 +65,8 @@ class LadderRung:
         Of an instrument: all of the set, in order.
     outcome_unit, unit_name, period
         Of the panel: what the outcome is in, of whom a row is, and how long; empty where it is not known.
+    score_span
+        The largest distance between two scores of one unit: beyond it a slope is drawn on, not seen.
     """
 
     name: RungName
@@ -86,6 +88,7 @@ class LadderRung:
     outcome_unit: str = ""
     unit_name: str = ""
     period: str = ""
+    score_span: float = float("nan")
 
 
 def pooled(panel: LinkedPanel, conf_level: float) -> LadderRung:
@@ -383,7 +386,15 @@ def rung_of(
         outcome_unit=panel.outcome_unit,
         unit_name=panel.unit_name,
         period=period_of(panel),
+        score_span=_span(panel),
     )
+
+
+def _span(panel: LinkedPanel) -> float:
+    most, least = np.full(panel.n_units, -np.inf), np.full(panel.n_units, np.inf)
+    np.maximum.at(most, panel.unit, panel.score)
+    np.minimum.at(least, panel.unit, panel.score)
+    return float((most - least).max())
 
 
 def _listed(names: list[str]) -> str:

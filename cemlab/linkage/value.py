@@ -21,6 +21,7 @@ from cemlab.result import Result, check_conf_level
 
 _MOST_BARS = 12
 _NAMED = 5
+_SEEN = "points that were seen"
 
 
 class Rung(Protocol):
@@ -106,9 +107,14 @@ class PricedPoints(Result):
             f"over {number(self.months)} months {verb} {_money(all_['estimate'])} {self.currency} "
             f"({_money(all_['conf_low'])} to {_money(all_['conf_high'])}). Design grade "
             f"{self.evidence.grade}: "
-            f"{GRADES[self.evidence.grade]}. What raising experience costs is not in it. "
+            f"{GRADES[self.evidence.grade]}. What raising experience costs is not in it. {self._beyond}"
             f"({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % intervals.)"
         )
+
+    @property
+    def _beyond(self) -> str:
+        """A sentence where so many points were never seen, else nothing."""
+        return "".join(f"{check.remedy} " for check in self.evidence.failed if check.name == _SEEN)
 
     @property
     def chart(self) -> Chart:
@@ -205,7 +211,7 @@ def priced_points(
         raise DesignError(
             f"the rung says {ends[0]:g} ({ends[1]:g} to {ends[2]:g}); a slope within its interval is needed"
         )
-    denominated = (per_customer_and_month(rung),) if isinstance(rung, LadderRung) else ()
+    known = (_seen(rung, points), per_customer_and_month(rung)) if isinstance(rung, LadderRung) else ()
     people = _people(customers, unit)
     factor = points * months * margin
     counts = people["customers"].to_numpy(dtype=float)
@@ -231,7 +237,7 @@ def priced_points(
                 "Branches keep the customers that were counted.",
                 *((f"{100 * margin:g} % of the slope is margin.",) if margin != 1 else ()),
             ),
-            checks=(*_closed_check(customers), *denominated),
+            checks=(*_closed_check(customers), *known),
         ),
         conf_level=conf_level,
         points=points,
@@ -315,6 +321,21 @@ def _closed_check(customers: pd.DataFrame) -> tuple[Check, ...]:
             passed=not gone,
             detail=detail if not gone else f"{detail}{more}.",
             remedy="Closed branches are not priced ahead; complete their rows if they are open.",
+        ),
+    )
+
+
+def _seen(rung: LadderRung, points: float) -> Check:
+    """Say whether any unit's score moved by so many points."""
+    return Check(
+        name=_SEEN,
+        null="some score moved by so many points",
+        passed=abs(points) <= rung.score_span,
+        detail=f"The score of one {rung.unit_name} moved by {number(rung.score_span)} points at most.",
+        remedy=(
+            ""
+            if abs(points) <= rung.score_span
+            else f"EXTRAPOLATED: {number(points)} points are beyond all that was seen; price fewer."
         ),
     )
 
