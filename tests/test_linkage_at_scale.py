@@ -89,10 +89,7 @@ def test_two_ways_are_those_of_pyfixest(seed, kept, cluster, weights, monkeypatc
     assert found.table["term"].tolist() == ["cx", "staff"]
 
 
-@pytest.mark.parametrize("few", [100, 1])
-def test_rows_without_levels_are_those_of_statsmodels(few, monkeypatch):
-    # many clusters are added up in place, few apart
-    monkeypatch.setattr(products, "_FEW_CLUSTERS", few)
+def test_rows_without_levels_are_those_of_statsmodels():
     frame = panel(6, kept=0.8).assign(cx=lambda f: f["cx"] + 1e4)
     found = linkage.value_at_scale(
         frame,

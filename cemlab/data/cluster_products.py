@@ -28,9 +28,7 @@ _SETTLED = 1e-11
 _ROUNDING = 1e-14
 _ROUNDS = 6
 # rows whose products are added up before they leave the processor
-_NEAR = 1 << 14
-# clusters up to which it is faster to count a block's sums apart than to add them in place
-_FEW_CLUSTERS = 100_000
+_NEAR = 1 << 15
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -200,7 +198,7 @@ def _left(
     k = len(coefficient)
     sums, left = np.zeros((k, numbers.size)), 0.0
     seen = np.zeros(numbers.size, dtype=bool)
-    for block in data.blocks({"c": numbers}, centre=centre):
+    for block in data.blocks({"c": numbers}, centre=centre, rows_each=_NEAR):
         rows, code = block.values, block.keys["c"]
         rest = rows[0] - coefficient[0] - coefficient[1:] @ rows[1:]
         weighted = rest if block.weight is None else rest * block.weight
@@ -209,8 +207,5 @@ def _left(
         rows[0] = weighted
         rows[1:] *= weighted
         for j in range(k):
-            if numbers.size <= _FEW_CLUSTERS:
-                sums[j] += np.bincount(code, weights=rows[j], minlength=numbers.size)
-            else:
-                np.add.at(sums[j], code, rows[j])
+            np.add.at(sums[j], code, rows[j])
     return sums.sum(axis=1), left, sums @ sums.T, int(seen.sum())
