@@ -382,9 +382,12 @@ def test_types_by_branch_and_over_time(halden):
     assert variety.dispersion == pytest.approx(1.2, abs=0.15)  # matters that come back come twice
     assert "extremes" in variety.narrative()
     assert variety.chart.kind == "forest"
+    most = variety.table.loc[variety.table["estimate"].idxmax()]
+    assert f"{most['group']} are as varied as {most['estimate']:.1f}" in variety.chart.claim
     assert len(variety.summary) == 60
     over_time = problem_variety(counted, by="period", method="chao_shen")
     assert over_time.chart.kind == "line"
+    assert "In 16 periods" in over_time.chart.claim
     assert len(over_time.table) == 16
     still = problem_drift(counted)
     assert len(still.table) == 15

@@ -82,6 +82,22 @@ class ProblemVariety(Result):
         )
 
     @property
+    def _claim(self) -> str:
+        ordered = self.table[self.table["n"] >= _FEW].sort_values("estimate")
+        if len(ordered) < 2:
+            return f"Too few contacts to call any {self.by} the most varied"
+        least, most = ordered.iloc[0], ordered.iloc[-1]
+        if self.by == "period":
+            return (
+                f"In {len(ordered)} periods problems were as varied as {least['estimate']:.1f} to "
+                f"{most['estimate']:.1f} equally common types"
+            )
+        return (
+            f"Problems in {label(most['group'])} are as varied as {most['estimate']:.1f} equally common "
+            f"types, in {label(least['group'])} as {least['estimate']:.1f}"
+        )
+
+    @property
     def chart(self) -> Chart:
         """Forest of branches, or a line over time."""
         frame = self.table.assign(group=self.table["group"].map(label))
@@ -96,12 +112,11 @@ class ProblemVariety(Result):
         if over_time:
             return Chart(
                 kind="line", frame=self.table, x="group", y="estimate", x_label="Period", y_label=axis,
-                claim="How varied problems are over time", **common,
+                claim=self._claim, **common,
             )  # fmt: skip
         return Chart(
             kind="forest", frame=frame.sort_values("estimate", ascending=False).head(20), x="estimate",
-            y="group", x_label=axis, y_label="Branch", claim="Branches with the most varied problems",
-            **common,
+            y="group", x_label=axis, y_label="Branch", claim=self._claim, **common,
         )  # fmt: skip
 
 
@@ -290,7 +305,7 @@ class ProblemDrift(Result):
             low="conf_low",
             high="conf_high",
             x_label="Period",
-            y_label="Divergence from the base period [nats]",
+            y_label="Divergence from the base period [nats; 0: the same mix]",
             claim=claim,
             grade=self.evidence.grade,
             note=self.caption,
