@@ -127,6 +127,47 @@ def number(value: Any) -> str:
     return f"{real:,.0f}" if 999.95 <= abs(real) < 1e9 else f"{real:.2e}"
 
 
+def signed(value: float) -> str:
+    """Write a number with its sign.
+
+    Examples
+    --------
+    >>> signed(0.2), signed(-0.2)
+    ('+0.2', '-0.2')
+    """
+    return f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def with_interval(
+    row: Mapping[Any, Any] | pd.Series[Any], *, of: str = "estimate", ends: str = "conf", sign: bool = False
+) -> str:
+    """Write an estimate and its interval, to two figures of half its width: the rest is noise.
+
+    Parameters
+    ----------
+    row
+        Holds the estimate under the name of `of`, and `ends` with ``_low`` and ``_high``.
+    sign
+        Whether numbers above zero have a plus.
+
+    Examples
+    --------
+    >>> with_interval({"estimate": 0.18512, "conf_low": 0.05214, "conf_high": 0.3181})
+    '0.19 (0.05 to 0.32)'
+    >>> with_interval({"share": 0.5, "share_low": float("nan"), "share_high": 1}, of="share", ends="share")
+    '0.5 (interval not known)'
+    """
+    write = signed if sign else number
+    values = [float(row[name]) for name in (of, f"{ends}_low", f"{ends}_high")]
+    if math.isnan(values[1]) or math.isnan(values[2]):
+        return f"{write(values[0])} (interval not known)"
+    half = (values[2] - values[1]) / 2
+    if math.isfinite(half) and half > 0:
+        values = [round(value, 1 - math.floor(math.log10(half))) for value in values]
+    estimate, low, high = map(write, values)
+    return f"{estimate} ({low} to {high})"
+
+
 def amount(money: float) -> str:
     """Write an amount per customer: to the cent, and a large one like any number.
 

@@ -99,7 +99,8 @@ def test_elasticities_are_those_of_a_walk_through_the_months():
 
 def test_intervals_hold_the_errors_that_were_given():
     exact = elasticities(life(), margin=10.0, discount=0.1, currency="EUR")
-    assert f"is worth {exact.value['estimate']:.4g} EUR (" in exact.narrative()
+    worth = f"{exact.value['estimate']:.4g}"
+    assert f"is worth {worth} ({worth} to {worth}) EUR in 120 months" in exact.narrative()
     assert exact.value["conf_low"] == pytest.approx(exact.value["conf_high"], rel=1e-12)
     unsure = elasticities(life(), margin=10.0, margin_error=1.0, discount=0.1, draws=20_000)
     reach = (unsure.value["conf_high"] - unsure.value["conf_low"]) / 2
@@ -365,7 +366,7 @@ def test_referral_is_a_geometric_series_of_lifetimes():
     assert f"recruits {heads:.3f} customers" in found.narrative()
     assert f"counts for {q:.3f} today" in found.narrative()
     paid = referral_value(worth, rate=0.004, share=(0.5, 0.5, 0.5), currency="EUR")
-    assert " EUR (" in paid.narrative()
+    assert ") EUR with all whom they recruit" in paid.narrative()
     assert paid.chart.x_label == "EUR a new customer"
     assert "stated and not measured" in found.narrative()
     assert found.chart.claim.startswith("Those whom a customer recruits add")

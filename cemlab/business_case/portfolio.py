@@ -20,7 +20,7 @@ from cemlab.business_case.opportunities import (
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Evidence, Grade
-from cemlab.markup import join_words, number, percent
+from cemlab.markup import join_words, number, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.knapsack import MOST, best_set_by_program, best_sets, feasible_sets
 from cemlab.stats.seeds import generator
@@ -85,10 +85,7 @@ class Portfolio(Result):
             {
                 "order": ["–" if pd.isna(r["order"]) else f"{int(r['order'])}" for r in rows],
                 "item": [r["item"] for r in rows],
-                "worth": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in rows
-                ],
+                "worth": [with_interval(r) for r in rows],
                 "cost": [number(r["cost"]) for r in rows],
                 "done": ["–" if pd.isna(r["done"]) else number(r["done"]) for r in rows],
                 "p_best": [percent(r["p_best"], digits=0) for r in rows],

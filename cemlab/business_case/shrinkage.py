@@ -17,7 +17,7 @@ from cemlab.business_case.told import named_claim
 from cemlab.chart import Chart
 from cemlab.errors import OptionError, one_of
 from cemlab.evidence import Check, Evidence, Grade
-from cemlab.markup import number, p_value, percent
+from cemlab.markup import number, p_value, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.normal_update import conflict, update, widened
 from cemlab.stats.three_point import moments
@@ -59,10 +59,7 @@ class Shrunk(Result):
         return pd.DataFrame(
             {
                 "what": [r["what"] for r in rows],
-                "value": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in rows
-                ],
+                "value": [with_interval(r) for r in rows],
                 "weight": ["–" if np.isnan(r["weight"]) else percent(r["weight"], digits=0) for r in rows],
             }
         )
@@ -89,7 +86,7 @@ class Shrunk(Result):
         share = float(self.table.loc[self.table["what"].str.startswith("benchmark"), "weight"].iloc[-1])
         return (
             f"Measured here: {number(here['estimate'])} {self.unit}; together with the benchmark "
-            f"{number(both['estimate'])} ({number(both['conf_low'])} to {number(both['conf_high'])}), of "
+            f"{with_interval(both)}, of "
             f"which the benchmark has a weight of {percent(share, digits=0)}. {told}."
         )
 

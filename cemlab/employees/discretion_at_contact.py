@@ -12,10 +12,9 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.data.employee_contacts import discretion_months
-from cemlab.employees.telling import told
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number, p_value
+from cemlab.markup import p_value, with_interval
 from cemlab.result import Result, check_conf_level
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class DiscretionAtContact(Result):
         return pd.DataFrame(
             {
                 "term": [row["term"] for row in rows],
-                "estimate": [_told(row) for row in rows],
+                "estimate": [with_interval(row) for row in rows],
                 "p": [p_value(row["p_value"]) for row in rows],
             }
         )
@@ -89,8 +88,8 @@ class DiscretionAtContact(Result):
     def _more(self, row: Mapping[Any, Any]) -> str:
         """Tell a difference in its unit; shares in percentage points."""
         if self.outcome != "resolved":
-            return f"{told(row)} SD"
-        return f"{told({name: 100 * row[name] for name in _ENDS})} percentage points"
+            return f"{with_interval(row)} SD"
+        return f"{with_interval({name: 100 * row[name] for name in _ENDS})} percentage points"
 
     @property
     def chart(self) -> Chart:
@@ -263,10 +262,6 @@ def _table(estimate: Floats, error: Floats, df: int, conf_level: float) -> pd.Da
             "p_value": 2 * stdtr(df, -np.abs(estimate / np.where(error > 0, error, np.inf))),
         }
     )
-
-
-def _told(row: Mapping[Any, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
 
 
 def _evidence(rows: pd.DataFrame, source: str) -> Evidence:

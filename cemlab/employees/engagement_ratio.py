@@ -10,10 +10,9 @@ from typing import ClassVar
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.employees.telling import told
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number, percent, percent_range
+from cemlab.markup import number, percent, percent_range, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.intervals import wilson
 
@@ -50,7 +49,7 @@ class EngagementRatio(Result):
         return pd.DataFrame(
             {
                 "measure": [ratio["measure"], share["measure"]],
-                "told": [told(ratio), f"{percent(share['estimate'])} ({bounds})"],
+                "told": [with_interval(ratio), f"{percent(share['estimate'])} ({bounds})"],
                 "n": [number(float(row["n"])) for row in (ratio, share)],
             }
         )
@@ -61,7 +60,7 @@ class EngagementRatio(Result):
         small = self.evidence.failed
         weak = f" {small[0].detail} {small[0].remedy}" if small else ""
         return (
-            f"{told(ratio)} engaged persons to one disengaged, of {self.n:,} asked "
+            f"{with_interval(ratio)} engaged persons to one disengaged, of {self.n:,} asked "
             f"({100 * self.conf_level:g} % interval).{weak}"
         )
 

@@ -11,11 +11,11 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.employees.contact_sums import pair_table
-from cemlab.employees.telling import told, worded
+from cemlab.employees.telling import worded
 from cemlab.employees.who_makes_it import WhoMakesIt, who_makes_it
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import label, percent
+from cemlab.markup import label, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.seeds import generator
 
@@ -92,7 +92,7 @@ class LeavingWith(Result):
         return (
             "When the person with the largest part goes and a newcomer of the usual kind follows, a "
             f"branch's mean experience is expected to change by {self.table['estimate'].median():.2f} "
-            f"{self._unit} in the median branch, and by {told(dict(worst))} where most hangs on one. "
+            f"{self._unit} in the median branch, and by {with_interval(worst)} where most hangs on one. "
             "An average person's leaving changes nothing that can be expected. Persons differ by "
             f"{self.person_sd:.2f} {self._unit} within a branch "
             "(standard deviation), but in its mean they even out: "
@@ -119,7 +119,8 @@ class LeavingWith(Result):
             high="conf_high",
             x_label=f"Change of {worded(self.outcome)}, expected when the strongest goes [{self._unit}]",
             y_label="Branch",
-            claim=f"Most hangs on one person in {label(worst['branch'])}: {told(dict(worst))} {self._unit}",
+            claim=f"Most hangs on one person in {label(worst['branch'])}: "
+            f"{with_interval(worst)} {self._unit}",
             grade=self.evidence.grade,
             note=self.caption,
             reference=0.0,

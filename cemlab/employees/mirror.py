@@ -20,9 +20,9 @@ from cemlab.employees.mirror_rows import (
     estimate,
     table_of,
 )
-from cemlab.employees.telling import plural, told
+from cemlab.employees.telling import plural
 from cemlab.errors import OptionError, one_of
-from cemlab.markup import number
+from cemlab.markup import number, with_interval
 from cemlab.result import Result, check_conf_level
 
 #: How the pull of short panels on what carries over is taken out of the branches' rows.
@@ -90,7 +90,7 @@ class Mirror(Result):
         return pd.DataFrame(
             {
                 **{name: [row[name] for row in rows] for name in ("path", "when", "way")},
-                "told": [told(row) for row in rows],
+                "told": [with_interval(row) for row in rows],
                 "unit": [row["unit"] for row in rows],
             }
         )
@@ -102,16 +102,17 @@ class Mirror(Result):
         naive = self.table.iloc[-1]
         (one, other), branches = self.units, plural(self.unit)
         return (
-            f"Within a {self.unit}, one {one} more engagement {self.evidence.relation} {told(staff)} "
-            f"{plural(other)} more experience in the same {self.time}, and one {other} more experience with "
-            f"{told(customers)} {plural(one)} more engagement in the next. To compare them, each is put in "
-            f"the steps usual within {branches} ({number(round(self.spread[0], 2))} {plural(one)} of "
-            f"engagement, {number(round(self.spread[1], 2))} {plural(other)} of experience): {told(first)} "
-            f"steps per step and {told(second)}; the difference is {told(gap)}, so {_who(gap)}. "
-            f"The correlation over all {branches} and {plural(self.time)} is "
-            f"{told(dict(naive))}: it mixes both ways with what {branches} are anyhow, and "
-            "says of neither how large it is. "
-            f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
+            f"Within a {self.unit}, one {one} more engagement {self.evidence.relation} "
+            f"{with_interval(staff)} {plural(other)} more experience in the same {self.time}, and one "
+            f"{other} more experience with {with_interval(customers)} {plural(one)} more engagement in the "
+            f"next. To compare them, each is put in the steps usual within {branches} "
+            f"({number(round(self.spread[0], 2))} {plural(one)} of engagement, "
+            f"{number(round(self.spread[1], 2))} {plural(other)} of experience): {with_interval(first)} "
+            f"steps per step and {with_interval(second)}; the difference is {with_interval(gap)}, so "
+            f"{_who(gap)}. The correlation over all {branches} and {plural(self.time)} is "
+            f"{with_interval(naive)}: it mixes both ways with what {branches} are anyhow, and says of "
+            f"neither how large it is. ({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} "
+            f"{self.evidence.unit}.)"
         )
 
     @property

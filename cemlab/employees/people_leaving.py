@@ -15,10 +15,9 @@ from cemlab.chart import Chart
 from cemlab.data.leaving_months import leaving_months, staff_spells
 from cemlab.employees.leaving_ratio import FEWEST as _EVENTS
 from cemlab.employees.leaving_ratio import log_hazard_ratio
-from cemlab.employees.telling import told
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number, percent, percent_range
+from cemlab.markup import number, percent, percent_range, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.intervals import wilson
 from cemlab.stats.lifetable import LifeTable, life_table
@@ -83,7 +82,9 @@ class PeopleLeaving(Result):
             {
                 "what": [row["what"] for row in rows],
                 "group": [row["group"] for row in rows],
-                "told": [told(row) if row["what"] == "hazard ratio" else _share(row) for row in rows],
+                "told": [
+                    with_interval(row) if row["what"] == "hazard ratio" else _share(row) for row in rows
+                ],
                 "n_left": [number(row["n_left"]) for row in rows],
                 "n": [number(row["n"]) for row in rows],
             }
@@ -110,7 +111,7 @@ class PeopleLeaving(Result):
         return (
             f"{_share(whole or self.table.iloc[0])} of the staff leave in a month.{read}{thirds} "
             f"{more or f'{number(self.per)} units'} more engagement "
-            f"{self.evidence.relation} {told(self.ratio)} times the hazard of leaving. "
+            f"{self.evidence.relation} {with_interval(self.ratio)} times the hazard of leaving. "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
         )
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.employees.telling import plural, told
+from cemlab.employees.telling import plural
 from cemlab.errors import DataError, DesignError, OptionError, one_of
 from cemlab.evidence import GRADES, Check, Evidence, Grade
-from cemlab.markup import number
+from cemlab.markup import number, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.seeds import generator
 
@@ -145,7 +145,7 @@ class ProfitChain(Result):
         return pd.DataFrame(
             {
                 "link": [row["link"] for row in rows],
-                "told": [told(row) for row in rows],
+                "told": [with_interval(row) for row in rows],
                 "unit": [row["unit"] for row in rows],
                 "grade": [*map(_graded, self.links), rows[-1]["grade"]],
                 "source": [row["source"] for row in rows],
@@ -163,7 +163,11 @@ class ProfitChain(Result):
     def _gain(self) -> str:
         """Tell what the step goes with, in the unit of the last link: ``"EUR a month per unit"``."""
         what, every, when = self.links[-1].unit.rpartition(" per ")[0].partition(" a ")
-        return " ".join(filter(None, (told(self.whole), what, "more", self.links[-1].end))) + every + when
+        return (
+            " ".join(filter(None, (with_interval(self.whole), what, "more", self.links[-1].end)))
+            + every
+            + when
+        )
 
     def narrative(self) -> str:
         """Tell the whole with its interval, and which link is the weakest."""

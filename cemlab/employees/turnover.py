@@ -10,10 +10,10 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.employees.mirror_panel import mirror_panel
-from cemlab.employees.telling import plural, told
+from cemlab.employees.telling import plural
 from cemlab.errors import DataError
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number
+from cemlab.markup import number, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.split_slopes import split_slopes
 
@@ -51,15 +51,17 @@ class TurnoverAndExperience(Result):
     def summary(self) -> pd.DataFrame:
         """One row a lag."""
         rows = self.table.to_dict("records")
-        return pd.DataFrame({"when": [row["when"] for row in rows], "told": [told(row) for row in rows]})
+        return pd.DataFrame(
+            {"when": [row["when"] for row in rows], "told": [with_interval(row) for row in rows]}
+        )
 
     def narrative(self) -> str:
         """Tell both slopes."""
         same, after = self.table.to_dict("records")
         return (
             f"Within {plural(self.unit)} and {plural(self.time)}, one {self.experience_unit} more experience "
-            f"{self.evidence.relation} {told(same)} points of turnover in the same {self.time} and "
-            f"{told(after)} in the next. "
+            f"{self.evidence.relation} {with_interval(same)} points of turnover in the same {self.time} and "
+            f"{with_interval(after)} in the next. "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
         )
 

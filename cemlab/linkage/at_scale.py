@@ -14,7 +14,7 @@ from cemlab.data.cluster_products import cluster_products
 from cemlab.data.panel_sums import panel_sums
 from cemlab.errors import OptionError, one_of
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number
+from cemlab.markup import number, with_interval
 from cemlab.result import Result, check_conf_level
 
 if TYPE_CHECKING:
@@ -61,10 +61,7 @@ class ValueAtScale(Result):
         return pd.DataFrame(
             {
                 "term": self.table["term"],
-                "slope": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in self.table.to_dict("records")
-                ],
+                "slope": [with_interval(r) for r in self.table.to_dict("records")],
             }
         )
 
@@ -74,11 +71,10 @@ class ValueAtScale(Result):
         where = "Within units and periods" if self.fixed_effects == "two-way" else "Over all rows"
         beside = f", beside {len(self.table) - 1} other columns" if len(self.table) > 1 else ""
         return (
-            f"{where}, one more of {self.score} goes with {number(slope['estimate'])} "
-            f"({number(slope['conf_low'])} to {number(slope['conf_high'])}) more of {self.outcome}{beside} "
-            f"({100 * self.conf_level:g} % interval, {self.evidence.n_used:,} rows, {self.n_clusters:,} "
-            "clusters). An error in the score draws the slope towards nought; what was not recorded may "
-            "stand behind it."
+            f"{where}, one more of {self.score} goes with {with_interval(slope)} more of {self.outcome}"
+            f"{beside} ({100 * self.conf_level:g} % interval, {self.evidence.n_used:,} rows, "
+            f"{self.n_clusters:,} clusters). An error in the score draws the slope towards nought; what was "
+            "not recorded may stand behind it."
         )
 
     @property

@@ -13,7 +13,7 @@ from cemlab.data.person_periods import is_number
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Evidence
 from cemlab.linkage.lifetime import Lifetime
-from cemlab.markup import number, percent
+from cemlab.markup import number, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.lifetime_value import (
     Floats,
@@ -78,10 +78,7 @@ class Elasticities(Result):
                 "estimate": [
                     f"{r['estimate']:+.2f} ({r['conf_low']:+.2f} to {r['conf_high']:+.2f})" for r in rows
                 ],
-                "money": [
-                    f"{number(r['money'])} ({number(r['money_low'])} to {number(r['money_high'])})"
-                    for r in rows
-                ],
+                "money": [with_interval(r, of="money", ends="money") for r in rows],
             }
         )
 
@@ -94,15 +91,11 @@ class Elasticities(Result):
         net = ", acquisition cost taken off" if self.acquisition_cost else ""
         unit = f" {self.currency}" if self.currency else ""
         return (
-            f"A new customer is worth {number(self.value['estimate'])}{unit} "
-            f"({number(self.value['conf_low'])} to "
-            f"{number(self.value['conf_high'])}) in {self.horizon} months at {percent(self.discount)} a "
-            f"year{net}. "
+            f"A new customer is worth {with_interval(self.value)}{unit} in {self.horizon} months at "
+            f"{percent(self.discount)} a year{net}. "
             f"By arithmetic on the fitted curve that value moves so: {'; '.join(told)}. Retention is the "
-            f"share that "
-            "stays from one year to the next, and 1 % of it is not a point. What would bring such a "
-            "change, and "
-            f"at what price, is not said. ({self.evidence.n_used:,} {self.evidence.unit}, "
+            "share that stays from one year to the next, and 1 % of it is not a point. What would bring such "
+            f"a change, and at what price, is not said. ({self.evidence.n_used:,} {self.evidence.unit}, "
             f"{100 * self.conf_level:g} % intervals.)"
         )
 

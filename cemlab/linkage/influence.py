@@ -14,9 +14,10 @@ from cemlab.errors import DesignError
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.naming import alike
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, rung_columns, slope_of
-from cemlab.markup import join_words, number
+from cemlab.markup import join_words, number, with_interval
 from cemlab.result import Result, check_conf_level
 
 Floats = npt.NDArray[np.float64]
@@ -71,29 +72,25 @@ class Influence(Result):
         return pd.DataFrame(
             {
                 "left_out": [r["left_out"] for r in rows],
-                "slope": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in rows
-                ],
+                "slope": [with_interval(r) for r in rows],
                 "moved": [number(r["moved"]) for r in rows],
-                "in_errors": [number(r["in_errors"]) for r in rows],
+                "in_errors": [f"{r['in_errors']:.2f}" for r in rows],
             }
         )
 
     def narrative(self) -> str:
         """Tell the range, the unit that matters most, and whether any turns the verdict."""
         whole, first = self.overall.iloc[0], self.table.iloc[0]
+        low, high, moved = alike(self.table["estimate"].min(), self.table["estimate"].max(), first["moved"])
         turning = (
             f"Without {join_words(self.turns[:5])}, each alone, the verdict on nought turns."
             if self.turns
             else "Leaving out any one of them does not turn the verdict on nought."
         )
         return (
-            f"The slope of {self.outcome} on {self.score} is {number(whole['estimate'])} "
-            f"({number(whole['conf_low'])} to {number(whole['conf_high'])}; {HELD[self.rung]}). Without one "
-            f"unit it lies between {number(self.table['estimate'].min())} and "
-            f"{number(self.table['estimate'].max())}; {first['left_out']} moves it most, by "
-            f"{number(first['moved'])}, {number(abs(first['in_errors']))} standard errors. {turning} "
+            f"The slope of {self.outcome} on {self.score} is {with_interval(whole)}, {HELD[self.rung]}. "
+            f"Without one unit it lies between {low} and {high}; {first['left_out']} moves it most, by "
+            f"{moved}, {abs(first['in_errors']):.2g} standard errors. {turning} "
             f"({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % intervals.)"
         )
 

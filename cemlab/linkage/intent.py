@@ -21,7 +21,7 @@ from cemlab.linkage.intent_figures import (
     shapes,
 )
 from cemlab.linkage.naming import in_words
-from cemlab.markup import number, percent
+from cemlab.markup import number, percent, with_interval
 from cemlab.result import Result, check_conf_level
 
 _WORDS = {1: "increasing returns", -1: "diminishing returns", 0: "not settled"}
@@ -264,4 +264,4 @@ def _evidence(cells: pd.DataFrame, said: pd.DataFrame, apart: pd.DataFrame) -> E
 def _told(row: Mapping[Any, Any] | pd.Series[Any]) -> str:
     if np.isinf(row["conf_low"]):
         return f"{number(row['estimate'])} (no bounds)"
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
+    return with_interval(row)

@@ -16,7 +16,7 @@ from cemlab.linkage.lagged import lagged
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rungs import lags_fit
-from cemlab.markup import number, p_value
+from cemlab.markup import number, p_value, with_interval
 from cemlab.result import Result, check_conf_level
 
 ScoreError = Literal["left in", "taken out"]
@@ -84,11 +84,9 @@ class LagProfile(Result):
             else "Whether earlier scores add anything cannot be told from so few clusters."
         )
         return (
-            f"A point of {self.score} goes with {number(own['estimate'])} {self.outcome} in its own "
-            f"{self.period} ({number(own['conf_low'])} to {number(own['conf_high'])}) and, with the "
-            f"{len(self.table) - 1} after it added, with {number(total['estimate'])} "
-            f"({number(total['conf_low'])} to {number(total['conf_high'])}). {tested} {error} "
-            f"({100 * self.conf_level:g} % intervals; "
+            f"A point of {self.score} goes with {with_interval(own)} {self.outcome} in its own "
+            f"{self.period} and, with the {len(self.table) - 1} after it added, with "
+            f"{with_interval(total)}. {tested} {error} ({100 * self.conf_level:g} % intervals; "
             f"{self.evidence.n_used:,} rows; design grade {self.evidence.grade}.)"
         )
 

@@ -18,7 +18,7 @@ from cemlab.linkage.mediation_sensitivity import MediationSensitivity, sensitivi
 from cemlab.linkage.naming import in_words
 from cemlab.linkage.way_columns import levels_words, refuse_missing_halves, require_rows
 from cemlab.linkage.within_moments import within_moments
-from cemlab.markup import join_words, number, percent
+from cemlab.markup import join_words, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.half_moments import Delta, Floats, HalfMoments
 from cemlab.stats.mediated import paths
@@ -100,10 +100,7 @@ class Mediation(Result):
         return pd.DataFrame(
             {
                 "path": self.table["path"],
-                "estimate": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in rows
-                ],
+                "estimate": [with_interval(r) for r in rows],
                 "share": [
                     "not to be told"
                     if np.isnan(r["share_low"])
@@ -119,13 +116,13 @@ class Mediation(Result):
         total = self.table.iloc[-1]
         unit = f" {self.outcome_unit}" if self.outcome_unit else ""
         told = [
-            f"{r['path']} {number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
+            f"{r['path']} {with_interval(r)}"
             + ("" if np.isnan(r["share_low"]) else f", {percent(r['share'], digits=0)} of it")
             for r in self.table.iloc[:-1].to_dict("records")
         ]
         return (
-            f"A point more of {self.score} {self.evidence.relation} {number(total['estimate'])}{unit} of "
-            f"{self.outcome} ({number(total['conf_low'])} to {number(total['conf_high'])}): "
+            f"A point more of {self.score} {self.evidence.relation} {with_interval(total)}{unit} of "
+            f"{self.outcome}: "
             f"{'; '.join(told)}. "
             f"That {join_words(self.mediators)} is the way and no mere companion is an assumption: "
             f"{self.evidence.assumptions[0][0].lower()}{self.evidence.assumptions[0][1:]} "

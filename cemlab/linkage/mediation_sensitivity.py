@@ -12,7 +12,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Evidence
-from cemlab.markup import number
+from cemlab.markup import with_interval
 from cemlab.result import Result
 from cemlab.stats.half_moments import HalfMoments
 from cemlab.stats.mediated import confounded
@@ -48,10 +48,7 @@ class MediationSensitivity(Result):
         return pd.DataFrame(
             {
                 "rho": [f"{rho:+.2f}" for rho in rows["rho"]],
-                "estimate": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in rows.to_dict("records")
-                ],
+                "estimate": [with_interval(r) for r in rows.to_dict("records")],
             }
         )
 

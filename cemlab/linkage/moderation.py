@@ -18,7 +18,7 @@ from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.segments import clusters_segments, read_segments
 from cemlab.linkage.shape_curves import ScoreError, grid_of, halves_of
-from cemlab.markup import join_words, number, p_value
+from cemlab.markup import join_words, number, p_value, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.discoveries import adjusted_p_values
 from cemlab.stats.holm import holm
@@ -80,10 +80,8 @@ class SegmentSlopes(Result):
             {
                 "segment": [r["segment"] for r in rows],
                 "units": [number(r["units"]) for r in rows],
-                "slope": [_told(r["estimate"], r["conf_low"], r["conf_high"]) for r in rows],
-                "difference": [
-                    _told(r["difference"], r["difference_low"], r["difference_high"]) for r in rows
-                ],
+                "slope": [with_interval(r) for r in rows],
+                "difference": [with_interval(r, of="difference", ends="difference") for r in rows],
                 "p_adjusted": [p_value(r["p_adjusted"]) for r in rows],
             }
         )
@@ -109,9 +107,9 @@ class SegmentSlopes(Result):
         )
         return (
             f"One more point of {self.score_name} {self.evidence.relation} between "
-            f"{_told(low['estimate'], low['conf_low'], low['conf_high'])}{unit} of {self.outcome_name} "
+            f"{with_interval(low)}{unit} of {self.outcome_name} "
             f"({self.segment_name} {low['segment']}) and "
-            f"{_told(high['estimate'], high['conf_low'], high['conf_high'])}{unit} ({high['segment']}). "
+            f"{with_interval(high)}{unit} ({high['segment']}). "
             f"One slope for all: F {test['statistic']:.2f} on {test['df']:.0f} and {test['df_rest']:.1f} df, "
             f"{p_value(test['p_value'])}. After {way}, {found}. "
             f"({100 * self.conf_level:g} % intervals, all at once.)"
@@ -348,7 +346,3 @@ def _evidence(panel: LinkedPanel, table: pd.DataFrame, score_error: ScoreError, 
             ),
         ),
     )
-
-
-def _told(estimate: float, low: float, high: float) -> str:
-    return f"{number(estimate)} ({number(low)} to {number(high)})"

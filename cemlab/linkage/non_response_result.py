@@ -11,7 +11,7 @@ from cemlab.chart import Chart
 from cemlab.errors import DesignError
 from cemlab.linkage.bounds_told import ways_told
 from cemlab.linkage.naming import alike, in_words
-from cemlab.markup import number, percent
+from cemlab.markup import number, percent, with_interval
 from cemlab.result import Result
 
 ANSWERED = "those who answered"
@@ -71,10 +71,8 @@ class NonResponse(Result):
         )
         return (
             f"{answered:,} of {sent:,} questionnaires came back ({percent(answered / sent)}). The mean "
-            f"{in_words(self.score)} of those who answered is {number(plain['estimate'])} "
-            f"({number(plain['conf_low'])} to {number(plain['conf_high'])}); weighted by recorded traits "
-            f"{number(weighted['estimate'])} ({number(weighted['conf_low'])} to "
-            f"{number(weighted['conf_high'])}).{moved} Who answers from anger or delight is not told by "
+            f"{in_words(self.score)} of those who answered is {with_interval(plain)}; weighted by recorded "
+            f"traits {with_interval(weighted)}.{moved} Who answers from anger or delight is not told by "
             f"traits: if the silent differ by up to {number(self.apart)} points from those like them, the "
             f"mean lies between {number(rows[apart_way(self.apart)]['bound_low'])} and "
             f"{number(rows[apart_way(self.apart)]['bound_high'])}, and anywhere from "

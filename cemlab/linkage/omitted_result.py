@@ -12,7 +12,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import OptionError
 from cemlab.linkage.rung_columns import HELD, Rung
-from cemlab.markup import number, percent
+from cemlab.markup import number, percent, with_interval
 from cemlab.result import Result
 from cemlab.stats.robustness_value import adjusted_slope
 
@@ -141,9 +141,7 @@ class OmittedConfounder(Result):
                 "r2_score": [percent(r["r2_score"]) for r in rows],
                 "r2_outcome": [percent(r["r2_outcome"]) for r in rows],
                 "slope": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    if np.isfinite(r["estimate"])
-                    else "no confounder can be so strong"
+                    with_interval(r) if np.isfinite(r["estimate"]) else "no confounder can be so strong"
                     for r in rows
                 ],
             }
@@ -158,8 +156,7 @@ class OmittedConfounder(Result):
             weakest = known.loc[(known["estimate"] * np.sign(first["estimate"])).idxmin()]
             compared = (
                 f" Of those compared, one like {weakest['confounder']} would leave least: "
-                f"{number(weakest['estimate'])} ({number(weakest['conf_low'])} to "
-                f"{number(weakest['conf_high'])})."
+                f"{with_interval(weakest)}."
             )
         gone = "to nought" if first["q"] == 1 else f"by {percent(float(first['q']))}"
         return (

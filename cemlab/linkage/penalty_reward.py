@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.shape_curves import grid_of
-from cemlab.markup import number, p_value, percent
+from cemlab.markup import number, p_value, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.multiplier_bands import errors
 from cemlab.stats.within_slopes import within_slopes
@@ -75,7 +74,7 @@ class PenaltyReward(Result):
         return pd.DataFrame(
             {
                 "term": [r["term"] for r in rows],
-                "slope": [_told(r) for r in rows],
+                "slope": [with_interval(r) for r in rows],
                 "n": [number(int(r["n"])) for r in rows],
                 "p_value": [p_value(r["p_value"]) for r in rows],
             }
@@ -95,7 +94,7 @@ class PenaltyReward(Result):
 
     def narrative(self) -> str:
         """Tell both slopes, their difference, and what a departure from the usual does by itself."""
-        loss, gain, more = (_told(r) for r in self.table.to_dict("records"))
+        loss, gain, more = (with_interval(r) for r in self.table.to_dict("records"))
         unit = f" {self.outcome_unit}" if self.outcome_unit else ""
         checked = any(check.name == _SAME_SIDE and check.passed is not None for check in self.evidence.checks)
         proviso = "" if checked else " All of this takes the score to carry no error."
@@ -363,7 +362,3 @@ def _same_side(panel: LinkedPanel, reference: Reference | float) -> Check:
 def _name(reference: Reference | float) -> str:
     named = {"own mean": "the unit's own mean", "last period": "the last period's score"}
     return named[reference] if isinstance(reference, str) else f"a score of {float(reference):g}"
-
-
-def _told(row: Mapping[Any, Any]) -> str:
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"

@@ -15,7 +15,7 @@ from cemlab.evidence import Check, Evidence
 from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.naming import in_words
 from cemlab.linkage.panel_checks import require_linked
-from cemlab.markup import number, p_value
+from cemlab.markup import number, p_value, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.joint_tests import found_alike, joint_f
 from cemlab.stats.two_way import within_two_ways
@@ -73,10 +73,7 @@ class PlaceboLeads(Result):
         return pd.DataFrame(
             {
                 "month": [_when(int(r["shift"]), self.time) for r in rows],
-                "slope": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in rows
-                ],
+                "slope": [with_interval(r) for r in rows],
                 "p_value": [p_value(float(r["p_value"])) for r in rows],
             }
         )
@@ -101,7 +98,7 @@ class PlaceboLeads(Result):
         )
         return (
             f"Within units and periods, the slope of {self.outcome} on {self.score} of the same {time} is "
-            f"{number(now['estimate'])} ({number(now['conf_low'])} to {number(now['conf_high'])}), beside "
+            f"{with_interval(now)}, beside "
             f"{int(test['df'])} later and {int((self.table['shift'] < 0).sum())} earlier {time}s "
             f"({error}). "
             f"The later ones jointly: F {test['statistic']:.2f} on {int(test['df'])} and "

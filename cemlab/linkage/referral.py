@@ -13,7 +13,7 @@ from cemlab.data.person_periods import is_number
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.elasticities import Elasticities
-from cemlab.markup import number, percent
+from cemlab.markup import percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.lifetime_value import Floats, discounted_periods
 from cemlab.stats.seeds import generator
@@ -63,10 +63,7 @@ class ReferralValue(Result):
         return pd.DataFrame(
             {
                 "part": self.table["part"],
-                "money": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in rows
-                ],
+                "money": [with_interval(r) for r in rows],
                 "share": [percent(r["share"]) for r in rows],
             }
         )
@@ -78,13 +75,11 @@ class ReferralValue(Result):
         return (
             f"A new customer recruits {n['estimate']:.3f} customers who would not have come otherwise "
             f"({n['conf_low']:.3f} to {n['conf_high']:.3f}), which counts for {today['estimate']:.3f} today "
-            f"as later ones are discounted, and is worth {number(row['estimate'])}{money} "
-            f"({number(row['conf_low'])} to {number(row['conf_high'])}) with all whom they recruit in turn: "
-            f"{percent(row['share'])} of her own margin. That {percent(self.share[0], digits=0)} to "
-            f"{percent(self.share[2], digits=0)} of the referred would not have come otherwise is stated "
-            f"and not "
-            f"measured. ({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % "
-            f"intervals.)"
+            f"as later ones are discounted, and is worth {with_interval(row)}{money} with all whom they "
+            f"recruit in turn: {percent(row['share'])} of her own margin. That "
+            f"{percent(self.share[0], digits=0)} to {percent(self.share[2], digits=0)} of the referred would "
+            f"not have come otherwise is stated and not measured. "
+            f"({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % intervals.)"
         )
 
     @property

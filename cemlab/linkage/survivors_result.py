@@ -9,7 +9,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.linkage.bounds_told import ways_told
-from cemlab.markup import number, percent
+from cemlab.markup import number, percent, with_interval
 from cemlab.result import Result
 
 ALONE = "survivors alone"
@@ -59,10 +59,7 @@ class SurvivorBias(Result):
         rows = {str(r["way"]): r for r in self.table.to_dict("records")}
         alone, either = rows[ALONE], rows[EITHER]
         weighted = (
-            f" Weighted by recorded traits it is {number(rows[WEIGHTED]['estimate'])} "
-            f"({number(rows[WEIGHTED]['conf_low'])} to {number(rows[WEIGHTED]['conf_high'])})."
-            if WEIGHTED in rows
-            else ""
+            f" Weighted by recorded traits it is {with_interval(rows[WEIGHTED])}." if WEIGHTED in rows else ""
         )
         worst = (
             f" With those gone anywhere in the stated range it is between {number(rows[WORST]['bound_low'])} "
@@ -72,9 +69,8 @@ class SurvivorBias(Result):
         )
         return (
             f"Of those with low {self.score} {percent(low)} survived, of those with high {percent(high)}. "
-            f"Among survivors {self.outcome} differs by {number(alone['estimate'])} "
-            f"({number(alone['conf_low'])} to {number(alone['conf_high'])}).{weighted} Among those who would "
-            f"survive either way it lies between {number(either['bound_low'])} and "
+            f"Among survivors {self.outcome} differs by {with_interval(alone)}.{weighted} Among those who "
+            f"would survive either way it lies between {number(either['bound_low'])} and "
             f"{number(either['bound_high'])} (interval {number(either['conf_low'])} to "
             f"{number(either['conf_high'])}).{worst} "
             f"({self.evidence.n_used:,} units, {100 * self.conf_level:g} % intervals.)"

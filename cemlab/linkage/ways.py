@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from cemlab.linkage.way_columns import (
     with_behaviours,
 )
 from cemlab.linkage.within_moments import within_moments
-from cemlab.markup import join_words, number
+from cemlab.markup import join_words, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.half_moments import Floats, HalfMoments
 from cemlab.stats.holm import holm
@@ -72,8 +72,8 @@ class Ways(Result):
             {
                 "outcome": self.table["outcome"],
                 "unit": self.table["unit"],
-                "slope": [_told(r, "estimate", "conf") for r in rows],
-                "relative": [f"{_told(r, 'relative', 'relative')} %" for r in rows],
+                "slope": [with_interval(r) for r in rows],
+                "relative": [f"{with_interval(r, of='relative', ends='relative')} %" for r in rows],
                 "p_adjusted": [f"{r['p_adjusted']:.3g}" for r in rows],
             }
         )
@@ -87,8 +87,7 @@ class Ways(Result):
     def narrative(self) -> str:
         """Tell which behaviours go with the score, and which are not settled."""
         told = [
-            f"{r['outcome']} {r['estimate']:+.3g} {r['unit']} ({number(r['conf_low'])} to "
-            f"{number(r['conf_high'])}), {r['relative']:+.1f} % of its mean"
+            f"{r['outcome']} {with_interval(r, sign=True)} {r['unit']}, {r['relative']:+.1f} % of its mean"
             for r in self.settled.to_dict("records")
         ]
         rest = self.table.drop(self.settled.index)
@@ -325,8 +324,3 @@ def _reworded(text: str, words: dict[str, str]) -> str:
     for general, own in words.items():
         text = text.replace(general, own)
     return text
-
-
-def _told(row: Mapping[Any, Any], value: str, ends: str) -> str:
-    low, high = number(row[f"{ends}_low"]), number(row[f"{ends}_high"])
-    return f"{number(row[value])} ({low} to {high})"

@@ -14,7 +14,7 @@ from cemlab.chart import Chart
 from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
 from cemlab.loyalty.growth_table import SCATTER, TWO_YEARS, checks_of, compared, parameter_rows, predicted
-from cemlab.markup import number, percent, percent_range
+from cemlab.markup import percent, percent_range, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.growth import Curve, GrowthFit, checked_new, fit_growth, inflection
 
@@ -111,16 +111,14 @@ class Growth(Result):
         if "even" in self.close:
             row = self._term("even", "new per period")
             return (
-                f"Even growth describes them as well as any curve: {number(row['estimate'])} "
-                f"({number(row['conf_low'])} to {number(row['conf_high'])}) a period. Nothing speaks for "
-                "exponential growth."
+                f"Even growth describes them as well as any curve: {with_interval(row)} a period. "
+                "Nothing speaks for exponential growth."
             )
         if self.best in _CEILING and bool(self.models.set_index("model").loc[self.best, "known"]):
             row = self._term(self.best, "ceiling")
             return (
-                f"The {self.best} curve describes them best: they level off at {number(row['estimate'])} "
-                f"({number(row['conf_low'])} to {number(row['conf_high'])}) customers. Exponential growth "
-                "does not describe them."
+                f"The {self.best} curve describes them best: they level off at {with_interval(row)} "
+                "customers. Exponential growth does not describe them."
             )
         if self.best in _CEILING and "exponential" not in self.close:
             if any(check.name == TWO_YEARS for check in self.evidence.failed):

@@ -13,7 +13,7 @@ from cemlab.chart import Chart
 from cemlab.data.leaving_signals import SignalCounts
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number, percent, percent_range
+from cemlab.markup import number, percent, percent_range, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.saves.signal_figures import (
     base_rate,
@@ -174,7 +174,7 @@ def _told(row: Mapping[Any, Any]) -> str:
         return f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])})"
     if np.isinf(row["estimate"]):
         return f"at least {number(row['conf_low'])}"
-    return f"{number(row['estimate'])} ({number(row['conf_low'])} to {number(row['conf_high'])})"
+    return with_interval(row)
 
 
 def _claimed(estimate: float, conf_low: float, conf_high: float) -> str:

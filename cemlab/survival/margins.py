@@ -13,7 +13,7 @@ from cemlab.chart import Chart
 from cemlab.data.person_periods import is_number
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number, percent
+from cemlab.markup import number, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.remaining_value import RemainingTime, remaining_time
 from cemlab.survival.margin_counts import ALL, MarginCounts, SegmentCounts, margin_counts
@@ -83,10 +83,7 @@ class RemainingMargin(Result):
             {
                 "segment": self.table["segment"],
                 "n": self.table["n"],
-                "per customer": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in rows
-                ],
+                "per customer": [with_interval(r) for r in rows],
                 "all": [f"{r['total']:,.0f} ({r['total_low']:,.0f} to {r['total_high']:,.0f})" for r in rows],
                 "extrapolated": [
                     percent(r["share_extrapolated"]) if r["extrapolated"] else "no" for r in rows
@@ -97,9 +94,7 @@ class RemainingMargin(Result):
     def narrative(self) -> str:
         """Tell the margin per customer by segment, the terms, and what lies beyond the data."""
         told = [
-            f"{r['segment']} {number(r['estimate'])} ({number(r['conf_low'])} to "
-            f"{number(r['conf_high'])}) for each "
-            f"of {r['n']:,} customers"
+            f"{r['segment']} {with_interval(r)} for each of {r['n']:,} customers"
             for r in self.table.sort_values("estimate", ascending=False).to_dict("records")
         ]
         text = (

@@ -13,12 +13,12 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number, p_value
+from cemlab.markup import number, p_value, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.permuted_labels import joint_p_value, permuted_labels
 from cemlab.stats.seeds import generator
 from cemlab.training.before import Before, before_training, picked, plural
-from cemlab.training.told import rows_of, with_interval
+from cemlab.training.result_rows import rows_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

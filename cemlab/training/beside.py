@@ -10,12 +10,12 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.errors import DesignError
+from cemlab.markup import with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.two_stages import two_stages
 from cemlab.training.effect_evidence import ROUNDING, no_chance
 from cemlab.training.effects import group_time_effects
 from cemlab.training.roll_out import Floats, Ints, RollOut, roll_out
-from cemlab.training.told import with_interval
 from cemlab.training.weights_shown import TwoWayWeights, refuse_weights, two_way_weights
 
 if TYPE_CHECKING:

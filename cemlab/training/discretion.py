@@ -13,11 +13,11 @@ from cemlab.chart import Chart
 from cemlab.data.trainee_service import trainee_service
 from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number, p_value, percent
+from cemlab.markup import number, p_value, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.detectable import detectable_ratio, power_of_t
 from cemlab.stats.least_squares import LeastSquares, least_squares
-from cemlab.training.told import rows_of, with_interval
+from cemlab.training.result_rows import rows_of
 
 if TYPE_CHECKING:
     from cemlab.data.company import Company

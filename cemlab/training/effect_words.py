@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cemlab.evidence import Grade
-from cemlab.markup import label
-from cemlab.training.told import rows_of, signed, with_interval
+from cemlab.markup import label, signed, with_interval
+from cemlab.training.result_rows import rows_of
 
 if TYPE_CHECKING:
     from cemlab.training.aggregates import AveragedEffects

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError
-from cemlab.markup import label, number, p_value, percent
+from cemlab.markup import label, number, p_value, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.branch_values import BranchValues, group_time_values, two_period_values
 from cemlab.stats.inverted_tests import NullDraws
@@ -20,7 +20,6 @@ from cemlab.stats.wild_bootstrap import sign_draws, wild_draws
 from cemlab.training.few_branches_evidence import evidence_of_test
 from cemlab.training.few_branches_rule import Choice, TestMethod, choose
 from cemlab.training.roll_out import RollOut, roll_out
-from cemlab.training.told import with_interval
 from cemlab.training.weights_shown import refuse_weights
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DesignError
 from cemlab.evidence import Check
-from cemlab.markup import number
+from cemlab.markup import number, with_interval
 from cemlab.result import Result
 from cemlab.stats.group_time import Controls
 from cemlab.training.aggregates import AveragedEffects, Overall
@@ -76,10 +76,7 @@ class LeaveOneOut(Result):
             {
                 "left_out": [r["left_out"] for r in rows],
                 "role": [r["role"] for r in rows],
-                "estimate": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in rows
-                ],
+                "estimate": [with_interval(r) for r in rows],
                 "moved": [number(r["moved"]) for r in rows],
                 "in_errors": [number(r["in_errors"]) for r in rows],
             }
@@ -96,10 +93,9 @@ class LeaveOneOut(Result):
             else "Leaving out any one of them does not turn the verdict on zero."
         )
         return (
-            f"With all {plural(self.unit)} the figure is {number(whole['estimate'])} "
-            f"({number(whole['conf_low'])} to {number(whole['conf_high'])}). Without one it lies between "
+            f"With all {plural(self.unit)} the figure is {with_interval(whole)}. Without one it lies between "
             f"{number(low)} and {number(high)}. {first['left_out']} ({first['role']}) matters most: without "
-            f"it {number(first['estimate'])} ({number(first['conf_low'])} to {number(first['conf_high'])}). "
+            f"it {with_interval(first)}. "
             f"{turning} ({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % "
             "intervals.)"
         )

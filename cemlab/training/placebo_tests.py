@@ -12,15 +12,15 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number, p_value, percent
+from cemlab.markup import number, p_value, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.group_time import Controls
 from cemlab.stats.long_base import LongBase, long_base_effect
 from cemlab.stats.multiplier_bands import errors
 from cemlab.training.before import plural
 from cemlab.training.effect_evidence import refuse_one_treated
+from cemlab.training.result_rows import rows_of
 from cemlab.training.roll_out import RollOut, roll_out
-from cemlab.training.told import rows_of, with_interval
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -14,10 +14,10 @@ from cemlab.data.company import Company
 from cemlab.data.spell_columns import require_table
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import number
+from cemlab.markup import number, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.training.before import picked
-from cemlab.training.told import rows_of, with_interval
+from cemlab.training.result_rows import rows_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -13,7 +13,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DesignError, OptionError, one_of
 from cemlab.evidence import Evidence
-from cemlab.markup import number
+from cemlab.markup import number, signed
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.trend_bounds import TrendBounds, relative_trend_bounds, smooth_trend_bounds
 from cemlab.stats.trend_breakdown import breakdown
@@ -21,7 +21,6 @@ from cemlab.stats.trend_target import TrendTarget, bias_of_bends, trend_target
 from cemlab.training.aggregates import AveragedEffects
 from cemlab.training.effects import GroupTimeEffects
 from cemlab.training.roll_out import Ints
-from cemlab.training.told import signed
 
 Restriction = Literal["relative magnitudes", "smoothness"]
 

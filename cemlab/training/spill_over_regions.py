@@ -11,7 +11,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.evidence import Check, Evidence, Grade
-from cemlab.markup import join_words, number, p_value, percent
+from cemlab.markup import join_words, number, p_value, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.detectable import detectable_ratio, power_of_t
 from cemlab.training.before import picked, plural
@@ -25,8 +25,8 @@ from cemlab.training.exposure import (
     main_figures,
 )
 from cemlab.training.placebo_tests import placebo_p_values
+from cemlab.training.result_rows import rows_of
 from cemlab.training.roll_out import RollOut, roll_out
-from cemlab.training.told import rows_of, with_interval
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

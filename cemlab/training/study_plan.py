@@ -11,7 +11,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.errors import OptionError
-from cemlab.markup import number, percent
+from cemlab.markup import number, percent, with_interval
 from cemlab.result import Result
 from cemlab.stats.detectable import power_at_level
 from cemlab.training.planned_power import attained_level
@@ -70,9 +70,7 @@ class StudyPlan(Result):
         shown: dict[str, Any] = {
             "branches": [f"{r['branches']} ({r['treated']})" for r in rows],
             "months": [f"{r['months']}{', beyond the data' if r['beyond'] else ''}" for r in rows],
-            "smallest": [
-                f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})" for r in rows
-            ],
+            "smallest": [with_interval(r) for r in rows],
         }
         shown["method"] = [r["method"] for r in rows]
         if self.effect is not None:

@@ -16,7 +16,7 @@ from cemlab.evidence import Evidence
 from cemlab.markup import label, number, percent, percent_range
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.lifetable import LifeTable, life_table
-from cemlab.training.told import rows_of
+from cemlab.training.result_rows import rows_of
 
 if TYPE_CHECKING:
     from cemlab.data.company import Company

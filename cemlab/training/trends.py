@@ -12,14 +12,13 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import OptionError
 from cemlab.evidence import Check
-from cemlab.markup import number, p_value
+from cemlab.markup import number, p_value, signed
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.group_time import Controls
 from cemlab.stats.seeds import check_seed
 from cemlab.training.effects import group_time_effects
 from cemlab.training.intervals import DRAWS, check_draws
 from cemlab.training.roll_out import RollOut, roll_out
-from cemlab.training.told import signed
 from cemlab.training.trend_tests import hypotheses, leads_table, see, slope_table, table_of_tests, verdict
 
 if TYPE_CHECKING:

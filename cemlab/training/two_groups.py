@@ -12,7 +12,7 @@ from cemlab.chart import Chart
 from cemlab.data.spell_columns import require_column
 from cemlab.errors import DataError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence, Grade
-from cemlab.markup import number, p_value
+from cemlab.markup import number, p_value, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.mean_differences import Contrast, Variances, contrast_of_means
 
@@ -53,10 +53,7 @@ class GroupMeans(Result):
         return pd.DataFrame(
             {
                 "quantity": self.table["quantity"],
-                "mean": [
-                    f"{number(r['estimate'])} ({number(r['conf_low'])} to {number(r['conf_high'])})"
-                    for r in self.table.to_dict("records")
-                ],
+                "mean": [with_interval(r) for r in self.table.to_dict("records")],
                 "n": self.table["n"],
             }
         )

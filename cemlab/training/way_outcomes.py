@@ -21,8 +21,8 @@ from cemlab.stats.multiplier_bands import errors
 from cemlab.training.before import picked, plural
 from cemlab.training.effect_evidence import refuse_one_treated
 from cemlab.training.intervals import DRAWS, check_draws, covariance_of, interval_columns
+from cemlab.training.result_rows import rows_of
 from cemlab.training.roll_out import Floats, RollOut, roll_out
-from cemlab.training.told import rows_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.linkage.omitted_result import OmittedConfounder
-from cemlab.markup import number, percent
+from cemlab.markup import number, percent, with_interval
 from cemlab.present.widgets.controls import slider
 from cemlab.present.widgets.explorer import Explorer
 from cemlab.stats.robustness_value import times_as_strong
@@ -114,11 +114,9 @@ def _left(found: OmittedConfounder, frame: pd.DataFrame, times: float) -> str:
 def _confounded(found: OmittedConfounder, frame: pd.DataFrame, times: float) -> str:
     chosen, none = frame.iloc[-1], frame.iloc[0]
     told = (
-        f"Without a confounder the slope of {found.outcome} on {found.score} is {number(none['estimate'])} "
-        f"({number(none['conf_low'])} to {number(none['conf_high'])}). Beside one that explains "
-        f"{percent(chosen['r2_score'])} of what is left of the score and {percent(chosen['r2_outcome'])} of "
-        f"what is left of the outcome, {number(chosen['estimate'])} is left ({number(chosen['conf_low'])} to "
-        f"{number(chosen['conf_high'])})."
+        f"Without a confounder the slope of {found.outcome} on {found.score} is {with_interval(none)}. "
+        f"Beside one that explains {percent(chosen['r2_score'])} of what is left of the score and "
+        f"{percent(chosen['r2_outcome'])} of what is left of the outcome, {with_interval(chosen)} is left."
     )
     recorded = frame.iloc[1:-1].dropna(subset=["estimate"])
     if len(recorded):
