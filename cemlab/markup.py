@@ -32,6 +32,9 @@ LABELS: dict[str, str] = {
     "n_events": "Events",
 }
 
+# beyond them a small figure is written with a power of ten
+_MOST_DECIMALS = 6
+
 # Short text in round brackets, as intervals are written.
 _BRACKETED = re.compile(r"\([^()]{1,30}\)|< [0-9.]+")
 
@@ -152,20 +155,25 @@ def with_interval(
 
     Examples
     --------
-    >>> with_interval({"estimate": 0.18512, "conf_low": 0.05214, "conf_high": 0.3181})
-    '0.19 (0.05 to 0.32)'
+    >>> with_interval({"estimate": 0.2981, "conf_low": 0.1614, "conf_high": 0.4348})
+    '0.30 (0.16 to 0.43)'
+    >>> with_interval({"estimate": 12_333, "conf_low": 9_004, "conf_high": 15_970}, sign=True)
+    '+12,300 (+9,000 to +16,000)'
     >>> with_interval({"share": 0.5, "share_low": float("nan"), "share_high": 1}, of="share", ends="share")
     '0.5 (interval not known)'
     """
-    write = signed if sign else number
     values = [float(row[name]) for name in (of, f"{ends}_low", f"{ends}_high")]
     if math.isnan(values[1]) or math.isnan(values[2]):
-        return f"{write(values[0])} (interval not known)"
+        return f"{signed(values[0]) if sign else number(values[0])} (interval not known)"
     half = (values[2] - values[1]) / 2
-    if math.isfinite(half) and half > 0:
-        values = [round(value, 1 - math.floor(math.log10(half))) for value in values]
-    estimate, low, high = map(write, values)
-    return f"{estimate} ({low} to {high})"
+    decimals = 1 - math.floor(math.log10(half)) if math.isfinite(half) and half > 0 else None
+    if decimals is not None and 0 < decimals <= _MOST_DECIMALS and max(map(abs, values)) < 999.95:
+        # all three to the same place, noughts at the end included
+        told = [f"{value:{'+' if sign else ''}z.{decimals}f}" for value in values]
+    else:
+        rounded = values if decimals is None else [round(value, decimals) for value in values]
+        told = [signed(value) if sign else number(value) for value in rounded]
+    return f"{told[0]} ({told[1]} to {told[2]})"
 
 
 def amount(money: float) -> str:

@@ -282,12 +282,12 @@ def test_the_money_by_hand():
     assert np.allclose(rows[1], [-19.2, -480 * high, -480 * low])
     assert np.allclose(rows[2], [10.8, 30 - 480 * high, 30 - 480 * low])
     assert np.allclose(rows[3], [19.2, 480 * low, 480 * high])
-    assert "10.80 EUR" in found.narrative()
+    assert f": 11 ({30 - 480 * high:.0f} to {30 - 480 * low:.0f}) EUR for each fee" in found.narrative()
     # how long leavers would have stayed is stated, and no lot tells it: the title and the line below say so
     assert found.chart.claim.endswith(", had leavers stayed 24 months")
     assert "480.00 EUR each had they stayed 24 months" in found.narrative()
     assert "the 24 months are stated" in found.chart.note
-    assert "19.20 EUR (" in found.narrative()
+    assert f"19 ({480 * low:.0f} to {480 * high:.0f}) EUR would break even" in found.narrative()
     even = net_of_fees(known, margin=20.0, months=24.0, fee=19.2)
     assert even.table["estimate"][2] == pytest.approx(0)
     claims = [net_of_fees(known, margin=m, months=24.0).chart.claim for m in (2.0, 30.0, 300.0)]

@@ -107,7 +107,7 @@ def test_the_total_is_the_sum_of_its_ways_and_the_planted_ones_are_found():
     assert "sequential ignorability" in told
     assert "is associated with" in told
     assert "EUR" in told
-    assert "spend_per_customer" in found.chart.claim
+    assert "spend per customer" in found.chart.claim
     assert len(found.summary) == 5
     again = mediation(rows, outcome="profit", mediators=["spend_per_customer", "left_share"])
     pd.testing.assert_frame_equal(again.table, found.table)

@@ -235,7 +235,7 @@ def test_an_association_is_never_called_an_effect():
     words = found.narrative() + found.chart.claim + found.title
     assert "effect" not in words
     assert "ROI" not in words
-    assert "go with 27,000 EUR" in found.narrative()
+    assert "go with 27,000 (18,000 to 40,000) EUR" in found.narrative()
     assert found.evidence.grade == "association"
     for grade, told in (
         ("experiment", "months bring"),

@@ -237,7 +237,7 @@ def test_a_forest_carries_estimates_and_intervals():
     assert ax.get_xscale() == "log"
 
 
-def test_a_value_that_may_be_zero_has_the_decimals_of_its_neighbours():
+def test_an_estimate_has_the_decimals_that_its_interval_leaves_it():
     frame = pd.DataFrame(
         {
             "y": ["economy", "offers", "settled"],
@@ -248,7 +248,7 @@ def test_a_value_that_may_be_zero_has_the_decimals_of_its_neighbours():
     )
     ax = plots.draw(make("forest", frame, **INTERVAL))
     assert [t.get_text() for t in ax.texts] == [
-        "4.79 (2.05 to 7.52)",
+        "4.8 (2.0 to 7.5)",
         "-0.02 (-0.31 to 0.28)",
         "0.015 (0.012 to 0.018)",
     ]

@@ -90,7 +90,7 @@ class FirstContact(Result):
         left = self.table[self.table["left_to_discretion"]].sort_values("estimate")
         return Chart(
             kind="forest",
-            frame=self.table[["reason", "estimate", "conf_low", "conf_high"]],
+            frame=self.table[["reason", "estimate", "conf_low", "conf_high"]].sort_values("estimate"),
             x="estimate",
             y="reason",
             low="conf_low",
@@ -100,7 +100,7 @@ class FirstContact(Result):
             claim=(
                 "No problem type is resolved less often than the others"
                 if left.empty
-                else f"Least is resolved at once where the matter is: {left['reason'].iloc[0]}"
+                else f"Fewest are resolved at the first contact in one matter: {left['reason'].iloc[0]}"
             ),
             grade=self.evidence.grade,
             note=f"Dashed: {percent(self.overall)} of all types together. {self.caption}",

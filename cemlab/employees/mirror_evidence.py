@@ -6,7 +6,7 @@ from cemlab.employees.mirror_panel import MirrorPanel, PersonRows
 from cemlab.employees.mirror_rows import Estimated
 from cemlab.employees.telling import plural
 from cemlab.evidence import Check, Evidence
-from cemlab.markup import join_words, label, number
+from cemlab.markup import join_words, label, percent
 
 _SHORT = 8  # periods: from fewer, coverage of the intervals was not seen in simulations
 _UNIT_ROOT = 0.98  # beyond this, shocks do not die out within any panel one has
@@ -60,9 +60,9 @@ def _periods(read: MirrorPanel, found: Estimated) -> Check:
         passed=t >= _SHORT,
         detail=(
             f"{t:,} {plural(read.time)}. Uncorrected, a {read.unit}'s engagement seems to keep "
-            f"{number(found.plain.lags[0, 0])} from {read.time} to {read.time}, corrected "
-            f"{number(found.best.lags[0, 0])}; the pull expected of means over so few is about "
-            f"{number(-(1 + found.best.lags[0, 0]) / (t - 1))}."
+            f"{found.plain.lags[0, 0]:.2f} from {read.time} to {read.time}, corrected "
+            f"{found.best.lags[0, 0]:.2f}; the pull expected of means over so few is about "
+            f"{-(1 + found.best.lags[0, 0]) / (t - 1):.2f}."
         ),
         remedy=f"Take {_SHORT} {plural(read.time)} or more.",
     )
@@ -73,7 +73,7 @@ def _fading(found: Estimated) -> Check:
         name="fading",
         null="shocks to engagement and experience die out",
         passed=bool(found.best.root < _UNIT_ROOT),
-        detail=f"The largest root of what carries over is {number(found.best.root)}.",
+        detail=f"The largest root of what carries over is {found.best.root:.2f}.",
         remedy="Scores that only drift need a longer panel, or differences.",
     )
 
@@ -94,8 +94,8 @@ def _error(read: MirrorPanel, found: Estimated) -> Check:
         null=null,
         passed=bool(share >= _RELIABLE),
         detail=(
-            f"Within {plural(read.unit)} and {plural(read.time)}, {number(share)} of the score's variance is "
-            "no error."
+            f"Within {plural(read.unit)} and {plural(read.time)}, {percent(share, digits=0)} of the "
+            "score's variance is no error."
         ),
         remedy="Halves that share so little leave the paths all but unknown.",
     )
@@ -126,8 +126,8 @@ def _composition(read: MirrorPanel, rows: PersonRows | None, found: Estimated) -
         detail=(
             f"{rows.n_persons:,} of {rows.n_given:,} persons, in {own.n_persons:,} stretches without a gap "
             f"of {own.length:.1f} {months} after their first, each with a level of its own: of a departure "
-            f"{number(own.memory)} is left after a {read.time}; of a {read.unit}'s mean {number(mean)}, for "
-            f"levels leave with persons. What is new in a {read.time} correlates by {number(own.shared)} "
+            f"{own.memory:.2f} is left after a {read.time}; of a {read.unit}'s mean {mean:.2f}, for "
+            f"levels leave with persons. What is new in a {read.time} correlates by {own.shared:z.2f} "
             f"between persons of a {read.unit}.{lost}"
         ),
     )

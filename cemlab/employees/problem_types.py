@@ -305,7 +305,7 @@ class ProblemDrift(Result):
             low="conf_low",
             high="conf_high",
             x_label="Period",
-            y_label="Divergence from the base period [nats; 0: the same mix]",
+            y_label="Divergence [nats; 0: same mix]",
             claim=claim,
             grade=self.evidence.grade,
             note=self.caption,

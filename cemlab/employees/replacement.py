@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import DataError, DesignError, OptionError
 from cemlab.evidence import Evidence
-from cemlab.markup import amount, number, percent
+from cemlab.markup import number, percent, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.seeds import generator
 from cemlab.stats.three_point import moments, triangular
@@ -65,7 +65,7 @@ class ReplacementCost(Result):
         return pd.DataFrame(
             {
                 "term": [row["term"] for row in rows],
-                "told": [_money(row) for row in rows],
+                "told": [with_interval(row) for row in rows],
                 "unit": [row["unit"] for row in rows],
             }
         )
@@ -73,10 +73,10 @@ class ReplacementCost(Result):
     def narrative(self) -> str:
         """Tell the cost of a leaver, of all, and what fewer are worth."""
         return (
-            f"Replacing one of the {self.leavers:,} who left costs {_money(self.row('a leaver'))} "
+            f"Replacing one of the {self.leavers:,} who left costs {with_interval(self.row('a leaver'))} "
             f"{self.currency}, as stated; {number(round(self.a_year, 1))} a year make "
-            f"{_money(self.row('all leavers, a year'))} {self.currency}. If "
-            f"{percent(self.lower_by)} of them stayed, {_money(self.row('a year with fewer'))} "
+            f"{with_interval(self.row('all leavers, a year'))} {self.currency}. If "
+            f"{percent(self.lower_by)} of them stayed, {with_interval(self.row('a year with fewer'))} "
             f"{self.currency} a year would not be spent, before what keeping them costs. "
             f"({100 * self.conf_level:g} % intervals of the stated ranges and of chance.)"
         )
@@ -94,7 +94,9 @@ class ReplacementCost(Result):
             high="conf_high",
             x_label="",
             y_label=f"{self.currency} a leaver",
-            claim=f"A leaver costs {_money(self.row('a leaver'))} {self.currency} to replace, as stated",
+            claim=(
+                f"A leaver costs {with_interval(self.row('a leaver'))} {self.currency} to replace, as stated"
+            ),
             grade=self.evidence.grade,
             note=self.caption,
         )
@@ -228,7 +230,3 @@ def _checked(
 
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _money(row: Mapping[Any, Any]) -> str:
-    return f"{amount(row['estimate'])} ({amount(row['conf_low'])} to {amount(row['conf_high'])})"

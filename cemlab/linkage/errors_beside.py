@@ -14,6 +14,7 @@ from cemlab.errors import DesignError, OptionError
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.naming import in_words
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, Slope, rung_columns, slope_of
 from cemlab.markup import number
@@ -87,11 +88,11 @@ class ErrorsBeside(Result):
             (told["conf_high"] - told["conf_low"]) / (classical["conf_high"] - classical["conf_low"])
         )
         return (
-            f"The slope of {self.outcome} on {self.score} is {number(told['estimate'])} ({HELD[self.rung]}). "
-            f"Its interval is {number(told['conf_low'])} to {number(told['conf_high'])} "
-            f"({self.recommended}, {int(told['clusters']):,} clusters), {wider:.1f} times as long as the "
-            f"classical one, which takes all {self.evidence.n_used:,} {self.evidence.unit} for independent. "
-            f"({100 * self.conf_level:g} % intervals.)"
+            f"The slope of {in_words(self.outcome)} on {in_words(self.score)} is "
+            f"{number(told['estimate'])} ({HELD[self.rung]}). Its interval is {number(told['conf_low'])} to "
+            f"{number(told['conf_high'])} ({self.recommended}, {int(told['clusters']):,} clusters), "
+            f"{wider:.1f} times as long as the classical one, which takes all {self.evidence.n_used:,} "
+            f"{self.evidence.unit} for independent. ({100 * self.conf_level:g} % intervals.)"
         )
 
     @property
@@ -105,7 +106,7 @@ class ErrorsBeside(Result):
             y="way",
             low="conf_low",
             high="conf_high",
-            x_label=f"Slope of {self.outcome} on {self.score}",
+            x_label=f"Slope of {in_words(self.outcome)} on {in_words(self.score)}",
             y_label="Taken to hang together",
             claim=f"How sure the slope is depends on what hangs together; told here: {self.recommended}",
             grade=self.evidence.grade,

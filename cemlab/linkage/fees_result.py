@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cemlab.chart import Chart
-from cemlab.markup import amount, percent, points
+from cemlab.markup import amount, percent, points, with_interval
 from cemlab.result import Result
 
 
@@ -218,7 +218,7 @@ class NetOfFees(Result):
         return f"{amount(value)} {self.currency}".strip()
 
     def _told(self, row: pd.Series) -> str:
-        return f"{self._money(row['estimate'])} ({amount(row['conf_low'])} to {amount(row['conf_high'])})"
+        return f"{with_interval(row)} {self.currency}".strip()
 
 
 def _difference(row: pd.Series) -> str:

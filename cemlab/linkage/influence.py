@@ -14,7 +14,7 @@ from cemlab.errors import DesignError
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
-from cemlab.linkage.naming import alike
+from cemlab.linkage.naming import alike, in_words
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.rung_columns import HELD, Rung, RungColumns, rung_columns, slope_of
 from cemlab.markup import join_words, number, with_interval
@@ -88,9 +88,9 @@ class Influence(Result):
             else "Leaving out any one of them does not turn the verdict on nought."
         )
         return (
-            f"The slope of {self.outcome} on {self.score} is {with_interval(whole)}, {HELD[self.rung]}. "
-            f"Without one unit it lies between {low} and {high}; {first['left_out']} moves it most, by "
-            f"{moved}, {abs(first['in_errors']):.2g} standard errors. {turning} "
+            f"The slope of {in_words(self.outcome)} on {in_words(self.score)} is {with_interval(whole)}, "
+            f"{HELD[self.rung]}. Without one unit it lies between {low} and {high}; {first['left_out']} "
+            f"moves it most, by {moved}, {abs(first['in_errors']):.2g} standard errors. {turning} "
             f"({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % intervals.)"
         )
 
@@ -109,7 +109,7 @@ class Influence(Result):
             y="left_out",
             low="conf_low",
             high="conf_high",
-            x_label=f"Slope of {self.outcome} on {self.score}",
+            x_label=f"Slope of {in_words(self.outcome)} on {in_words(self.score)}",
             y_label="Unit left out",
             claim=(f"No unit alone moves the slope by more than {number(abs(self.table['moved'].iloc[0]))}"),
             grade=self.evidence.grade,

@@ -270,7 +270,10 @@ def _error_checks(panel: LinkedPanel, lags: int) -> tuple[Check, ...]:
             name="error of the score",
             null=null,
             passed=share >= _FAIR,
-            detail=f"Within {panel.unit_name} and {panel.time_name} {share:.0%} of what varies is no error.",
+            detail=(
+                f"Within {panel.unit_name} and {panel.time_name} {100 * share:.0f} % of what varies is no "
+                "error."
+            ),
             remedy="Read the rungs from which the error is taken out.",
         )
     ]

@@ -99,7 +99,7 @@ class Mediation(Result):
         rows = self.table.to_dict("records")
         return pd.DataFrame(
             {
-                "path": self.table["path"],
+                "path": self.table["path"].map(in_words),
                 "estimate": [with_interval(r) for r in rows],
                 "share": [
                     "not to be told"
@@ -116,15 +116,15 @@ class Mediation(Result):
         total = self.table.iloc[-1]
         unit = f" {self.outcome_unit}" if self.outcome_unit else ""
         told = [
-            f"{r['path']} {with_interval(r)}"
+            f"{in_words(r['path'])} {with_interval(r)}"
             + ("" if np.isnan(r["share_low"]) else f", {percent(r['share'], digits=0)} of it")
             for r in self.table.iloc[:-1].to_dict("records")
         ]
+        ways = join_words(map(in_words, self.mediators))
         return (
             f"A point more of {self.score} {self.evidence.relation} {with_interval(total)}{unit} of "
-            f"{self.outcome}: "
-            f"{'; '.join(told)}. "
-            f"That {join_words(self.mediators)} is the way and no mere companion is an assumption: "
+            f"{in_words(self.outcome)}: {'; '.join(told)}. "
+            f"That {ways} is the way and no mere companion is an assumption: "
             f"{self.evidence.assumptions[0][0].lower()}{self.evidence.assumptions[0][1:]} "
             f"({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % intervals.)"
         )
@@ -134,10 +134,11 @@ class Mediation(Result):
         """Forest of the paths."""
         ways = self.table[self.table["mediator"] != ""]
         sure = ways[(ways["conf_low"] > 0) | (ways["conf_high"] < 0)]
+        named = join_words(map(in_words, sure["mediator"] if len(sure) else self.mediators))
         claim = (
-            f"Part of what goes with {self.score} goes by way of {join_words(sure['mediator'])}"
+            f"Part of what goes with {self.score} goes by way of {named}"
             if len(sure)
-            else f"Whether any of it goes by way of {join_words(self.mediators)} is not settled"
+            else f"Whether any of it goes by way of {named} is not settled"
         )
         return Chart(
             kind="forest",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cemlab.chart import Chart
 from cemlab.errors import OptionError
+from cemlab.linkage.naming import in_words
 from cemlab.linkage.rung_columns import HELD, Rung
 from cemlab.markup import number, percent, with_interval
 from cemlab.result import Result
@@ -160,7 +161,7 @@ class OmittedConfounder(Result):
             )
         gone = "to nought" if first["q"] == 1 else f"by {percent(float(first['q']))}"
         return (
-            f"The slope of {self.outcome} on {self.score} is {number(first['estimate'])} "
+            f"The slope of {in_words(self.outcome)} on {in_words(self.score)} is {number(first['estimate'])} "
             f"({HELD[self.rung]}; {self.evidence.n_used:,} {self.evidence.unit}, "
             f"{int(first['clusters']):,} clusters). What nobody recorded would have to explain "
             f"{percent(first['rv'])} of what is left of the score and of the outcome alike to bring it "
@@ -182,7 +183,7 @@ class OmittedConfounder(Result):
             y="confounder",
             low="conf_low",
             high="conf_high",
-            x_label=f"Slope of {self.outcome} on {self.score}",
+            x_label=f"Slope of {in_words(self.outcome)} on {in_words(self.score)}",
             y_label="Unrecorded confounder as strong as",
             claim=f"A confounder must explain {rv} of the rest of both to take the slope away",
             grade=self.evidence.grade,

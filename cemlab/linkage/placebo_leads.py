@@ -97,8 +97,8 @@ class PlaceboLeads(Result):
             else f"the score's error left in, which makes neighbouring {time}s stand in for each other"
         )
         return (
-            f"Within units and periods, the slope of {self.outcome} on {self.score} of the same {time} is "
-            f"{with_interval(now)}, beside "
+            f"Within units and periods, the slope of {in_words(self.outcome)} on {in_words(self.score)} of "
+            f"the same {time} is {with_interval(now)}, beside "
             f"{int(test['df'])} later and {int((self.table['shift'] < 0).sum())} earlier {time}s "
             f"({error}). "
             f"The later ones jointly: F {test['statistic']:.2f} on {int(test['df'])} and "

@@ -230,9 +230,9 @@ def by_halves(panel: LinkedPanel, conf_level: float) -> LadderRung:
     )
     share = reliability_within(panel)
     why = (
-        f"Within a {panel.unit_name}, {share:.0%} of what varies in the score is no error; error draws a "
-        "slope towards nought by that share. Each half of the answers stands in for the other, so that error "
-        "cancels."
+        f"Within a {panel.unit_name}, {100 * share:.0f} % of what varies in the score is no error; error "
+        "draws a slope towards nought by that share. Each half of the answers stands in for the other, so "
+        "that error cancels."
     )
     terms = [panel.score_name, *names]
     return rung_of(panel, "error out, by halves", fit, "adjusted", why, conf_level, terms=terms)
@@ -253,8 +253,9 @@ def by_reliability(panel: LinkedPanel, reliability: float | None, conf_level: fl
         names=[panel.score_name, *names],
     )
     why = (
-        f"A reliability of {reliability:.0%} over all rows is stated; it leaves one of {share:.0%} within a "
-        f"{panel.unit_name}, and the slope is raised by as much. The interval takes it for known."
+        f"A reliability of {100 * reliability:.0f} % over all rows is stated; it leaves one of "
+        f"{100 * share:.0f} % within a {panel.unit_name}, and the slope is raised by as much. "
+        "The interval takes it for known."
     )
     terms = [panel.score_name, *names]
     return rung_of(panel, "error out, by reliability", fit, "adjusted", why, conf_level, terms=terms)

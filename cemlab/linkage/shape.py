@@ -14,6 +14,7 @@ from cemlab.chart import Chart
 from cemlab.evidence import Check, Evidence
 from cemlab.linkage.absorbed import without_absorbed
 from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.naming import in_words, titled
 from cemlab.linkage.panel_checks import require_linked
 from cemlab.linkage.score_skew import SKEWED, skew_check
 from cemlab.linkage.shape_curves import (
@@ -141,8 +142,8 @@ class ShapeOfReturns(Result):
             y="estimate",
             low="band_low",
             high="band_high",
-            x_label=f"{self.score_name} [points of the score]",
-            y_label=f"{self.outcome_name} beside that at the mean score"
+            x_label=f"{in_words(self.score_name)} [points of the score]",
+            y_label=f"{titled(self.outcome_name)} beside that at the mean score"
             + (f" [{self.outcome_unit}]" if self.outcome_unit else ""),
             claim=claim[0].upper() + claim[1:],
             grade=self.evidence.grade,

@@ -16,7 +16,7 @@ from cemlab.errors import ColumnError, DataError, DesignError, OptionError, one_
 from cemlab.evidence import GRADES, Check, Evidence, Grade
 from cemlab.linkage.denominators import OTHER_PERIODS, per_customer_and_month
 from cemlab.linkage.rungs import LadderRung
-from cemlab.markup import join_words, number
+from cemlab.markup import join_words, number, with_interval
 from cemlab.result import Result, check_conf_level
 
 _MOST_BARS = 12
@@ -86,10 +86,7 @@ class PricedPoints(Result):
             {
                 "branch": rows["branch"].astype(str),
                 "customers": [f"{n:,.0f}" for n in rows["customers"]],
-                "money": [
-                    f"{_money(r['estimate'])} ({_money(r['conf_low'])} to {_money(r['conf_high'])})"
-                    for r in rows.to_dict("records")
-                ],
+                "money": [with_interval(r) for r in rows.to_dict("records")],
             }
         )
 
@@ -103,11 +100,9 @@ class PricedPoints(Result):
         }.get(self.evidence.grade, "go with")
         return (
             f"{number(self.points)} points more of experience for {self.table['customers'].iloc[-1]:,.0f} "
-            f"customers "
-            f"over {number(self.months)} months {verb} {_money(all_['estimate'])} {self.currency} "
-            f"({_money(all_['conf_low'])} to {_money(all_['conf_high'])}). Design grade "
-            f"{self.evidence.grade}: "
-            f"{GRADES[self.evidence.grade]}. What raising experience costs is not in it. {self._beyond}"
+            f"customers over {number(self.months)} months {verb} {with_interval(all_)} {self.currency}. "
+            f"Design grade {self.evidence.grade}: {GRADES[self.evidence.grade]}. What raising "
+            f"experience costs is not in it. {self._beyond}"
             f"({self.evidence.n_used:,} {self.evidence.unit}, {100 * self.conf_level:g} % intervals.)"
         )
 
@@ -124,8 +119,7 @@ class PricedPoints(Result):
         all_ = self.total
         settled = all_["conf_low"] > 0 or all_["conf_high"] < 0
         claim = (
-            f"{number(self.points)} points of experience go with {_money(all_['estimate'])} "
-            f"{self.currency} in "
+            f"{number(self.points)} points of experience go with {with_interval(all_)} {self.currency} in "
             f"{number(self.months)} months"
             if settled
             else "Whether points of experience go with money is not settled"
@@ -365,7 +359,3 @@ def _people(customers: pd.DataFrame, unit: str) -> pd.DataFrame:
         .assign(customers=counts.astype(float))
         .sort_values(["customers", unit], ascending=[False, True], ignore_index=True)
     )
-
-
-def _money(value: float) -> str:
-    return number(value) if math.isinf(value) or abs(value) < 1000 else f"{value:,.0f}"

@@ -22,7 +22,7 @@ from cemlab.linkage.way_columns import (
     with_behaviours,
 )
 from cemlab.linkage.within_moments import within_moments
-from cemlab.markup import join_words, with_interval
+from cemlab.markup import join_words, p_value, with_interval
 from cemlab.result import Result, check_conf_level
 from cemlab.stats.half_moments import Floats, HalfMoments
 from cemlab.stats.holm import holm
@@ -74,7 +74,7 @@ class Ways(Result):
                 "unit": self.table["unit"],
                 "slope": [with_interval(r) for r in rows],
                 "relative": [f"{with_interval(r, of='relative', ends='relative')} %" for r in rows],
-                "p_adjusted": [f"{r['p_adjusted']:.3g}" for r in rows],
+                "p_adjusted": [p_value(r["p_adjusted"]).removeprefix("p = ") for r in rows],
             }
         )
 

@@ -85,20 +85,24 @@ def _estimates(chart: Chart, rows: pd.DataFrame) -> list[str]:
 def _estimate(chart: Chart, value: float, low: float, high: float) -> str:
     if math.isnan(value):
         return "not estimable"
-    digits = _digits(value, low, high, percent=chart.percent)
+    digits = _digits(value, low, high, percent=chart.percent, log=chart.log)
     if chart.percent:
         return f"{percent(value, digits=digits)} ({percent_range(low, high, digits=digits)})"
     inside = " to ".join(_fixed(end, digits) for end in (low, high))
     return f"{_fixed(value, digits)} ({inside})"
 
 
-def _digits(value: float, low: float, high: float, *, percent: bool) -> int:
+def _digits(value: float, low: float, high: float, *, percent: bool, log: bool) -> int:
     """Return decimals that tell the ends of a narrow interval apart and keep two figures of a small value.
 
-    A value that may as well be zero has no figures to keep.
+    A value that may as well be zero has no figures to keep. Beside a wide interval decimals are noise, except
+    among ratios, whose lower end is small.
     """
     unit = 100 if percent else 1
     least = 1 if percent else 2
+    half = (high - low) / 2
+    if math.isfinite(half) and half > 0 and not (percent or log):
+        least = min(least, max(0, 1 - math.floor(math.log10(half))))
     settled = value and not low <= 0 <= high
     figures = [1 - math.floor(math.log10(abs(unit * value)))] if settled else []
     if math.isfinite(high - low) and high > low:
