@@ -12,7 +12,8 @@ from scipy.stats import t as student
 
 from cemlab.errors import DesignError
 from cemlab.linkage.errors_beside import errors_beside
-from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
+from cemlab.linkage.linked_panel import LinkedPanel
+from cemlab.linkage.panel_reading import linked_panel
 from cemlab.linkage.rung_columns import less_means
 from cemlab.stats.few_clusters import bell_mccaffrey, wild_slope_draws
 from cemlab.stats.wild_bootstrap import sign_draws

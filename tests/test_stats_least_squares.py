@@ -27,8 +27,9 @@ def nist(name):
 
 # what rounding does to a solution goes with the square of the condition (110 in Longley, 1,632 in Wampler's
 # powers) times what is left of the outcome (0.2 % and 21 % of its spread there), in units of the longest
-# column: powers of 20 go up to 3.2 million, so that the coefficient of the first keeps five digits fewer
-@pytest.mark.parametrize(("name", "within"), [("Longley", 1e-10), ("Wampler3", 1e-9), ("Wampler4", 1e-8)])
+# column: powers of 20 go up to 3.2 million, so that the coefficient of the first keeps five digits fewer.
+# Processors round in orders of their own: Wampler4 came out 2e-9 to 2e-8 from five kernels of OpenBLAS
+@pytest.mark.parametrize(("name", "within"), [("Longley", 1e-10), ("Wampler3", 1e-9), ("Wampler4", 1e-7)])
 def test_certified_digits_are_kept(name, within):
     case, design = nist(name)
     fit = least_squares(case["y"], design=design)

@@ -20,7 +20,7 @@ from cemlab.linkage.ladder import value_of_a_point
 from cemlab.linkage.ladder_result import Ladder
 from cemlab.linkage.lags import LagProfile, lag_profile
 from cemlab.linkage.lifetime import Lifetime, lifetime, rate_a_month
-from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
+from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.mediation import Mediation, mediation
 from cemlab.linkage.mediation_sensitivity import MediationSensitivity
 from cemlab.linkage.moderation import SegmentSlopes, slope_by_segment
@@ -28,6 +28,7 @@ from cemlab.linkage.non_response import non_response
 from cemlab.linkage.non_response_result import NonResponse
 from cemlab.linkage.omitted import omitted_confounder
 from cemlab.linkage.omitted_result import OmittedConfounder
+from cemlab.linkage.panel_reading import linked_panel
 from cemlab.linkage.penalty_reward import PenaltyReward, penalty_reward
 from cemlab.linkage.placebo_leads import PlaceboLeads, placebo_leads
 from cemlab.linkage.referral import ReferralValue, referral_value

@@ -219,7 +219,7 @@ def instrument_value(
 
     Examples
     --------
-    >>> from cemlab.linkage.linked_panel import linked_panel
+    >>> from cemlab.linkage.panel_reading import linked_panel
     >>> rng = np.random.default_rng(1)
     >>> panel = pd.DataFrame([(u, t, float(t > u % 7)) for u in range(40) for t in range(10)],
     ...                      columns=["branch", "month", "trained"])

@@ -112,7 +112,7 @@ def value_of_a_point(
 
     Examples
     --------
-    >>> from cemlab.linkage.linked_panel import linked_panel
+    >>> from cemlab.linkage.panel_reading import linked_panel
     >>> rng = np.random.default_rng(1)
     >>> unit, month = np.divmod(np.arange(600), 12)
     >>> rich = rng.normal(size=50)[unit]

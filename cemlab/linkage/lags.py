@@ -160,7 +160,7 @@ def lag_profile(
 
     Examples
     --------
-    >>> from cemlab.linkage.linked_panel import linked_panel
+    >>> from cemlab.linkage.panel_reading import linked_panel
     >>> rng = np.random.default_rng(1)
     >>> cx = rng.normal(size=(30, 20))
     >>> paid = 2 * cx

@@ -13,9 +13,10 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import ColumnError, DataError, OptionError, one_of
 from cemlab.evidence import Evidence
-from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
+from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.mediation_sensitivity import MediationSensitivity, sensitivity_of
 from cemlab.linkage.naming import in_words
+from cemlab.linkage.panel_reading import linked_panel
 from cemlab.linkage.way_columns import levels_words, refuse_missing_halves, require_rows
 from cemlab.linkage.within_moments import within_moments
 from cemlab.markup import join_words, percent, with_interval

@@ -200,7 +200,7 @@ def slope_by_segment(
 
     Examples
     --------
-    >>> from cemlab.linkage.linked_panel import linked_panel
+    >>> from cemlab.linkage.panel_reading import linked_panel
     >>> rng = np.random.default_rng(1)
     >>> unit, period = np.divmod(np.arange(480), 12)
     >>> x = rng.standard_normal(480)

@@ -43,23 +43,79 @@ _FEWEST = 3  # units: from fewer no spread between them can be told
 _KINDS = 50
 
 
-def read_panel(
+def linked_panel(
     panel: ir.Table | pd.DataFrame,
     *,
     outcome: str,
-    score: str,
-    unit: str,
-    time: str,
-    controls: Sequence[str],
-    halves: tuple[str, str] | None,
-    instruments: Sequence[str],
-    weights: str | None,
-    cluster: str | None,
-    scale: tuple[float, float] | None,
-    outcome_unit: str,
-    source: str,
+    score: str = "cx",
+    unit: str = "branch",
+    time: str = "month",
+    controls: Sequence[str] = (),
+    halves: tuple[str, str] | None = None,
+    instruments: Sequence[str] = (),
+    weights: str | None = None,
+    cluster: str | None = None,
+    scale: tuple[float, float] | None = None,
+    outcome_unit: str = "",
+    source: str = "",
 ) -> LinkedPanel:
-    """Return the arrays of a panel; see :func:`cemlab.linkage.linked_panel.linked_panel`."""
+    """Return the arrays that link a score to an outcome, or refuse by name what cannot be linked.
+
+    Parameters
+    ----------
+    panel
+        One row a unit and period; the panel may have gaps. Its ``attrs["source"]`` is the source where none
+        is given.
+    outcome, score
+        Columns of numbers.
+    unit, time
+        Columns of the unit and the period; periods are dates or whole numbers, in even steps.
+    controls
+        Columns of numbers, or of texts, which become a column of 0 and 1 for each text but the commonest.
+    halves
+        Two columns: the score from two halves of the answers, whose errors are independent.
+    instruments
+        Columns of numbers that move the score: see :func:`cemlab.linkage.instrument_value`.
+    weights
+        Column of positive numbers, e.g. customers.
+    cluster
+        Column of what units belong to, the same in all rows of a unit; the unit itself if not given.
+    scale
+        The lowest and the highest score that can be.
+    outcome_unit
+        E.g. ``"EUR a customer and month"``.
+    source
+        Where the data come from.
+
+    Returns
+    -------
+    LinkedPanel
+        Rows in order of unit and period. Rows in which something is missing are left out, counted in
+        `n_given`, and checked for being missing by the score.
+
+    Raises
+    ------
+    ColumnError
+        If a column is not there, or there twice; on an engine also if two names differ only by case.
+    DataError
+        If a unit stands twice in a period, values are no finite numbers, scores lie outside `scale`, weights
+        are not positive, a unit belongs to several clusters, or currencies are mixed.
+    DesignError
+        If there is one branch or fewer than three units, one period, most periods of most units are empty,
+        the score or the outcome is the same everywhere, controls depend on each other, or one half of the
+        score is the other on some scale.
+    OptionError
+        If one column is to play two parts, or `scale` is no range.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> panel = pd.DataFrame({"branch": list("aabbcc"), "month": [1, 2] * 3, "cx": [0.0, 1, 2, 4, 1, 5],
+    ...                       "profit": [1.0, 2, 5, 7, None, 9]})
+    >>> linked = linked_panel(panel, outcome="profit")
+    >>> linked.units, linked.score.tolist(), linked.n_given
+    (('a', 'b', 'c'), [0.0, 1.0, 2.0, 4.0, 5.0], 6)
+    """
     require_table(panel, "panel")
     both = _two(halves)
     for given, name in ((controls, "controls"), (instruments, "instruments")):

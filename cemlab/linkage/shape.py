@@ -166,7 +166,7 @@ def shape_of_returns(
     Parameters
     ----------
     panel
-        Units in periods, read by :func:`cemlab.linkage.linked_panel.linked_panel`.
+        Units in periods, read by :func:`cemlab.linkage.panel_reading.linked_panel`.
     curve
         ``"spline"`` (natural cubic: straight beyond the outer knots), ``"quadratic"`` or ``"line"``.
     knots
@@ -215,7 +215,7 @@ def shape_of_returns(
 
     Examples
     --------
-    >>> from cemlab.linkage.linked_panel import linked_panel
+    >>> from cemlab.linkage.panel_reading import linked_panel
     >>> rng = np.random.default_rng(1)
     >>> unit, period = np.divmod(np.arange(480), 12)
     >>> x = rng.standard_normal(480)

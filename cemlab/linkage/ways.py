@@ -12,8 +12,9 @@ import pandas as pd
 from cemlab.chart import Chart
 from cemlab.errors import ColumnError, DesignError, OptionError, one_of
 from cemlab.evidence import Check, Evidence
-from cemlab.linkage.linked_panel import LinkedPanel, linked_panel
+from cemlab.linkage.linked_panel import LinkedPanel
 from cemlab.linkage.naming import in_words
+from cemlab.linkage.panel_reading import linked_panel
 from cemlab.linkage.way_columns import (
     BEHAVIOURS,
     levels_words,
