@@ -237,7 +237,24 @@ def test_a_forest_carries_estimates_and_intervals():
     assert ax.get_xscale() == "log"
 
 
-def test_an_estimate_has_the_decimals_that_its_interval_leaves_it():
+def test_beside_wide_intervals_decimals_are_left_out_but_for_what_is_exact():
+    frame = pd.DataFrame(
+        {
+            "y": ["income", "lost", "net"],
+            "x": [29.96, -293.29, -263.33],
+            "low": [29.96, -430.28, -400.31],
+            "high": [29.96, -156.69, -126.72],
+        }
+    )
+    ax = plots.draw(make("forest", frame, **INTERVAL))
+    assert [t.get_text() for t in ax.texts] == [
+        "29.96 (29.96 to 29.96)",
+        "-293 (-430 to -157)",
+        "-263 (-400 to -127)",
+    ]
+
+
+def test_a_value_that_may_be_zero_has_the_decimals_of_its_neighbours():
     frame = pd.DataFrame(
         {
             "y": ["economy", "offers", "settled"],
@@ -248,7 +265,7 @@ def test_an_estimate_has_the_decimals_that_its_interval_leaves_it():
     )
     ax = plots.draw(make("forest", frame, **INTERVAL))
     assert [t.get_text() for t in ax.texts] == [
-        "4.8 (2.0 to 7.5)",
+        "4.79 (2.05 to 7.52)",
         "-0.02 (-0.31 to 0.28)",
         "0.015 (0.012 to 0.018)",
     ]

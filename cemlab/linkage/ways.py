@@ -75,7 +75,7 @@ class Ways(Result):
                 "unit": self.table["unit"],
                 "slope": [with_interval(r) for r in rows],
                 "relative": [f"{with_interval(r, of='relative', ends='relative')} %" for r in rows],
-                "p_adjusted": [p_value(r["p_adjusted"]).removeprefix("p = ") for r in rows],
+                "p_adjusted": [p_value(r["p_adjusted"]).removeprefix("p ").removeprefix("= ") for r in rows],
             }
         )
 

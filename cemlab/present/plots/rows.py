@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -79,30 +80,39 @@ def _padded(ends: tuple[float, float], chart: Chart) -> tuple[float, float]:
 
 def _estimates(chart: Chart, rows: pd.DataFrame) -> list[str]:
     columns = (raw(rows[cast(str, name)]) for name in (chart.x, chart.low, chart.high))
-    return [_estimate(chart, *triple) for triple in zip(*columns, strict=True)]
+    triples = list(zip(*columns, strict=True))
+    least = _least(chart, [high - low for _, low, high in triples])
+    return [_estimate(chart, *triple, least=least) for triple in triples]
 
 
-def _estimate(chart: Chart, value: float, low: float, high: float) -> str:
+def _least(chart: Chart, widths: Sequence[float]) -> int:
+    """Return the decimals that all rows have: beside wide intervals alone they are noise.
+
+    Among ratios the lower end is small, however wide the interval is.
+    """
+    most = 1 if chart.percent else 2
+    known = [1 - math.floor(math.log10(width / 2)) for width in widths if math.isfinite(width) and width > 0]
+    return most if chart.percent or chart.log or not known else min(most, max(0, *known))
+
+
+def _estimate(chart: Chart, value: float, low: float, high: float, *, least: int) -> str:
     if math.isnan(value):
         return "not estimable"
-    digits = _digits(value, low, high, percent=chart.percent, log=chart.log)
+    # what is exact keeps its decimals
+    own = least if low < high or chart.percent else 2
+    digits = _digits(value, low, high, percent=chart.percent, least=own)
     if chart.percent:
         return f"{percent(value, digits=digits)} ({percent_range(low, high, digits=digits)})"
     inside = " to ".join(_fixed(end, digits) for end in (low, high))
     return f"{_fixed(value, digits)} ({inside})"
 
 
-def _digits(value: float, low: float, high: float, *, percent: bool, log: bool) -> int:
+def _digits(value: float, low: float, high: float, *, percent: bool, least: int) -> int:
     """Return decimals that tell the ends of a narrow interval apart and keep two figures of a small value.
 
-    A value that may as well be zero has no figures to keep. Beside a wide interval decimals are noise, except
-    among ratios, whose lower end is small.
+    A value that may as well be zero has no figures to keep.
     """
     unit = 100 if percent else 1
-    least = 1 if percent else 2
-    half = (high - low) / 2
-    if math.isfinite(half) and half > 0 and not (percent or log):
-        least = min(least, max(0, 1 - math.floor(math.log10(half))))
     settled = value and not low <= 0 <= high
     figures = [1 - math.floor(math.log10(abs(unit * value)))] if settled else []
     if math.isfinite(high - low) and high > low:
