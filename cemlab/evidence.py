@@ -53,6 +53,11 @@ class Check:
     detail: str
     remedy: str = ""
 
+    def __post_init__(self) -> None:
+        if self.passed is not None:
+            # a truth of NumPy's is neither True nor False by identity, and would fail unseen
+            object.__setattr__(self, "passed", bool(self.passed))
+
     def __str__(self) -> str:
         verdict = {True: "passed", False: "FAILED", None: "undecided"}[self.passed]
         remedy = f" {self.remedy}" if self.remedy and self.passed is not True else ""

@@ -32,8 +32,10 @@ LABELS: dict[str, str] = {
     "n_events": "Events",
 }
 
-# beyond them a small figure is written with a power of ten
-_MOST_DECIMALS = 6
+#: Beyond them a small figure is written with a power of ten.
+MOST_DECIMALS = 6
+# width of an interval, as a share of its ends, that rounding makes
+_ROUNDING = 1e-9
 
 # Short text in round brackets, as intervals are written.
 _BRACKETED = re.compile(r"\([^()]{1,30}\)|< [0-9.]+")
@@ -142,7 +144,12 @@ def signed(value: float) -> str:
 
 
 def with_interval(
-    row: Mapping[Any, Any] | pd.Series[Any], *, of: str = "estimate", ends: str = "conf", sign: bool = False
+    row: Mapping[Any, Any] | pd.Series[Any],
+    *,
+    of: str = "estimate",
+    ends: str = "conf",
+    sign: bool = False,
+    null: float = 0.0,
 ) -> str:
     """Write an estimate and its interval, to two figures of half its width: the rest is noise.
 
@@ -152,6 +159,8 @@ def with_interval(
         Holds the estimate under the name of `of`, and `ends` with ``_low`` and ``_high``.
     sign
         Whether numbers above zero have a plus.
+    null
+        What no difference is, 1 for ratios: an end that misses it, or zero, is not written as it.
 
     Examples
     --------
@@ -159,21 +168,54 @@ def with_interval(
     '0.30 (0.16 to 0.43)'
     >>> with_interval({"estimate": 12_333, "conf_low": 9_004, "conf_high": 15_970}, sign=True)
     '+12,300 (+9,000 to +16,000)'
+    >>> with_interval({"estimate": 12, "conf_low": 1.3, "conf_high": 110}, null=1)
+    '12.0 (1.3 to 110.0)'
     >>> with_interval({"share": 0.5, "share_low": float("nan"), "share_high": 1}, of="share", ends="share")
     '0.5 (interval not known)'
     """
     values = [float(row[name]) for name in (of, f"{ends}_low", f"{ends}_high")]
+    if math.isnan(values[0]):
+        return "not estimable"
     if math.isnan(values[1]) or math.isnan(values[2]):
         return f"{signed(values[0]) if sign else number(values[0])} (interval not known)"
-    half = (values[2] - values[1]) / 2
-    decimals = 1 - math.floor(math.log10(half)) if math.isfinite(half) and half > 0 else None
-    if decimals is not None and 0 < decimals <= _MOST_DECIMALS and max(map(abs, values)) < 999.95:
+    decimals = None
+    if has_width(*values):
+        decimals = 1 - math.floor(math.log10((values[2] - values[1]) / 2))
+        decimals = decimals_apart(decimals, *values[1:], marks=(0.0, null))
+    if decimals is not None and 0 < decimals <= MOST_DECIMALS:
         # all three to the same place, noughts at the end included
-        told = [f"{value:{'+' if sign else ''}z.{decimals}f}" for value in values]
+        told = [f"{value:{'+' if sign else ''}z,.{decimals}f}" for value in values]
     else:
         rounded = values if decimals is None else [round(value, decimals) for value in values]
         told = [signed(value) if sign else number(value) for value in rounded]
     return f"{told[0]} ({told[1]} to {told[2]})"
+
+
+def has_width(value: float, low: float, high: float) -> bool:
+    """Tell whether an interval is finite and wider than rounding makes it.
+
+    Examples
+    --------
+    >>> has_width(1.0, 0.9, 1.1), has_width(1.0, 1.0, 1.0 + 1e-14), has_width(1.0, 0.9, float("inf"))
+    (True, False, False)
+    """
+    return math.isfinite(high - low) and high - low > _ROUNDING * max(abs(value), abs(low), abs(high))
+
+
+def decimals_apart(decimals: int, low: float, high: float, *, marks: Iterable[float]) -> int:
+    """Return decimals, more where an interval that misses a mark would be written as if it ended there.
+
+    Examples
+    --------
+    >>> decimals_apart(0, 0.4, 24.4, marks=(0.0,)), decimals_apart(1, 1.02, 9.4, marks=(0.0, 1.0))
+    (1, 2)
+    """
+    for mark in marks:
+        if low > mark or high < mark:
+            nearer = min(low, high, key=lambda end: abs(end - mark))
+            while decimals <= MOST_DECIMALS and round(nearer, decimals) == mark:
+                decimals += 1
+    return decimals
 
 
 def amount(money: float) -> str:

@@ -358,6 +358,8 @@ def test_few_contacts_are_not_called_the_least_varied():
     # one contact tells next to nothing
     assert variety.table.set_index("group").loc["c", ["conf_low", "conf_high"]].tolist() == [1, 2]
     assert "none can be called" in problem_variety(counts[counts["branch"] != "a"]).narrative()
+    # who met too few contacts stands in the table, and not in the picture that names the most varied
+    assert set(variety.table["group"]) - set(variety.chart.frame["group"])
 
 
 def test_shares_resolved_by_type_are_haldens(halden):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date, timedelta
 from types import SimpleNamespace
 
@@ -313,12 +314,24 @@ def test_points_beyond_what_a_score_ever_moved_by_are_said_to_be():
     ladder = value_of_a_point(linked_panel(rows, outcome="profit", unit="shop", time="month"))
     people = pd.DataFrame({"shop": [0], "customers": [100]})
     for name in ("pooled", "within units and periods"):
-        for points, passed in ((2.5, True), (-2.5, True), (2.6, False), (-30.0, False)):
+        # values of frames are NumPy's, and 2.5 less a rounding error is 2.5
+        for points, passed in (
+            (2.5, True),
+            (-2.5, True),
+            (2.5 * (1 + 1e-12), True),
+            (2.6, False),
+            (np.float64(2.6), False),
+            (-30.0, False),
+        ):
             found = priced_points(ladder.rung(name), customers=people, unit="shop", points=points)
             seen = next(c for c in found.evidence.checks if c.name == "points that were seen")
             assert seen.passed is passed
             assert "2.5 points at most" in seen.detail
-            assert ("EXTRAPOLATED" in found.narrative()) is not passed
+            for told in (found.narrative(), found.chart.note):
+                assert ("EXTRAPOLATED" in told) is not passed
+    unknown = replace(ladder.rung("pooled"), score_span=float("nan"))
+    check = priced_points(unknown, customers=people, unit="shop", points=2.0).evidence.checks
+    assert {c.name: c.passed for c in check}["points that were seen"] is None
 
 
 def test_closed_branches_are_not_priced_ahead():

@@ -78,6 +78,27 @@ def test_names(value, written):
     assert markup.label(value) == written
 
 
+@pytest.mark.parametrize(
+    ("row", "asked", "written"),
+    [
+        # a settled result is not written as one that reaches what no difference is
+        ((500.0, 4.0, 996.0), {}, "500 (4 to 996)"),
+        ((1.05, 0.04, 2.06), {}, "1.05 (0.04 to 2.06)"),
+        ((3.1, 1.02, 9.4), {"null": 1}, "3.10 (1.02 to 9.40)"),
+        ((11.5, 0.06, 23.0), {}, "11.5 (0.1 to 23.0)"),
+        ((0.1, -0.004, 0.5), {}, "0.10 (0.00 to 0.50)"),
+        # a narrow interval keeps its ends apart, however large they are
+        ((1500.25, 1500.1, 1500.4), {}, "1,500.25 (1,500.10 to 1,500.40)"),
+        ((3.0, 1.0, math.inf), {}, "3 (1 to ∞)"),
+        ((1.0, 1.0 - 1e-14, 1.0 + 1e-14), {}, "1 (1 to 1)"),
+        ((math.nan, 0.1, 0.4), {}, "not estimable"),
+    ],
+)
+def test_estimates_with_intervals(row, asked, written):
+    row = dict(zip(("estimate", "conf_low", "conf_high"), row, strict=True))
+    assert markup.with_interval(row, **asked) == written
+
+
 def test_shares_and_differences():
     assert markup.percent(0.26536) == "26.5 %"
     assert markup.percent(-0.0001) == "0.0 %"

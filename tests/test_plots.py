@@ -252,6 +252,14 @@ def test_beside_wide_intervals_decimals_are_left_out_but_for_what_is_exact():
         "-293 (-430 to -157)",
         "-263 (-400 to -127)",
     ]
+    # an end that misses nought is not written as nought, and rounding makes no narrow interval
+    near = frame.assign(x=[1.0, 12.4, 500], low=[1.0, 0.4, 100], high=[1.0 + 1e-14, 24.4, 900])
+    ax = plots.draw(make("forest", near, **INTERVAL))
+    assert [t.get_text() for t in ax.texts] == [
+        "1.00 (1.00 to 1.00)",
+        "12.4 (0.4 to 24.4)",
+        "500 (100 to 900)",
+    ]
 
 
 def test_a_value_that_may_be_zero_has_the_decimals_of_its_neighbours():

@@ -49,7 +49,7 @@ class EngagementRatio(Result):
         return pd.DataFrame(
             {
                 "measure": [ratio["measure"], share["measure"]],
-                "told": [with_interval(ratio), f"{percent(share['estimate'])} ({bounds})"],
+                "told": [with_interval(ratio, null=1), f"{percent(share['estimate'])} ({bounds})"],
                 "n": [number(float(row["n"])) for row in (ratio, share)],
             }
         )
@@ -60,7 +60,7 @@ class EngagementRatio(Result):
         small = self.evidence.failed
         weak = f" {small[0].detail} {small[0].remedy}" if small else ""
         return (
-            f"{with_interval(ratio)} engaged persons to one disengaged, of {self.n:,} asked "
+            f"{with_interval(ratio, null=1)} engaged persons to one disengaged, of {self.n:,} asked "
             f"({100 * self.conf_level:g} % interval).{weak}"
         )
 

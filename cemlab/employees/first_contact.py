@@ -100,7 +100,7 @@ class FirstContact(Result):
             claim=(
                 "No problem type is resolved less often than the others"
                 if left.empty
-                else f"Fewest are resolved at the first contact in one matter: {left['reason'].iloc[0]}"
+                else f"Less often resolved at the first contact than others: {left['reason'].iloc[0]}"
             ),
             grade=self.evidence.grade,
             note=f"Dashed: {percent(self.overall)} of all types together. {self.caption}",

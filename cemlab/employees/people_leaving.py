@@ -83,7 +83,8 @@ class PeopleLeaving(Result):
                 "what": [row["what"] for row in rows],
                 "group": [row["group"] for row in rows],
                 "told": [
-                    with_interval(row) if row["what"] == "hazard ratio" else _share(row) for row in rows
+                    with_interval(row, null=1) if row["what"] == "hazard ratio" else _share(row)
+                    for row in rows
                 ],
                 "n_left": [number(row["n_left"]) for row in rows],
                 "n": [number(row["n"]) for row in rows],
@@ -111,7 +112,7 @@ class PeopleLeaving(Result):
         return (
             f"{_share(whole or self.table.iloc[0])} of the staff leave in a month.{read}{thirds} "
             f"{more or f'{number(self.per)} units'} more engagement "
-            f"{self.evidence.relation} {with_interval(self.ratio)} times the hazard of leaving. "
+            f"{self.evidence.relation} {with_interval(self.ratio, null=1)} times the hazard of leaving. "
             f"({100 * self.conf_level:g} % intervals; {self.evidence.n_used:,} {self.evidence.unit}.)"
         )
 

@@ -93,8 +93,8 @@ class ProblemVariety(Result):
                 f"{most['estimate']:.1f} equally common types"
             )
         return (
-            f"Problems in {label(most['group'])} are as varied as {most['estimate']:.1f} equally common "
-            f"types, in {label(least['group'])} as {least['estimate']:.1f}"
+            f"Most varied of {len(ordered)} branches: problems in {label(most['group'])} are as varied as "
+            f"{most['estimate']:.1f} equally common types"
         )
 
     @property
@@ -114,9 +114,11 @@ class ProblemVariety(Result):
                 kind="line", frame=self.table, x="group", y="estimate", x_label="Period", y_label=axis,
                 claim=self._claim, **common,
             )  # fmt: skip
+        enough = frame[frame["n"] >= _FEW]
+        shown = (enough if len(enough) > 1 else frame).sort_values("estimate", ascending=False).head(20)
         return Chart(
-            kind="forest", frame=frame.sort_values("estimate", ascending=False).head(20), x="estimate",
-            y="group", x_label=axis, y_label="Branch", claim=self._claim, **common,
+            kind="forest", frame=shown, x="estimate", y="group", x_label=axis, y_label="Branch",
+            claim=self._claim, **common,
         )  # fmt: skip
 
 

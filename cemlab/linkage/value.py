@@ -22,6 +22,8 @@ from cemlab.result import Result, check_conf_level
 _MOST_BARS = 12
 _NAMED = 5
 _SEEN = "points that were seen"
+# share of a difference of scores that rounding makes
+_ROUNDING = 1e-9
 
 
 class Rung(Protocol):
@@ -108,7 +110,7 @@ class PricedPoints(Result):
 
     @property
     def _beyond(self) -> str:
-        """A sentence where so many points were never seen, else nothing."""
+        """A sentence where no score moved by so many points, else nothing."""
         return "".join(f"{check.remedy} " for check in self.evidence.failed if check.name == _SEEN)
 
     @property
@@ -137,7 +139,7 @@ class PricedPoints(Result):
             y_label="branch",
             claim=claim,
             grade=self.evidence.grade,
-            note=f"{rest}{self.caption}",
+            note=f"{self._beyond}{rest}{self.caption}",
             reference=0.0,
         )
 
@@ -321,15 +323,23 @@ def _closed_check(customers: pd.DataFrame) -> tuple[Check, ...]:
 
 def _seen(rung: LadderRung, points: float) -> Check:
     """Say whether any unit's score moved by so many points."""
+    unit, null = rung.unit_name, "some score moved by so many points"
+    if math.isnan(rung.score_span):
+        return Check(
+            name=_SEEN, null=null, passed=None, detail=f"How far scores of a {unit} moved is not known."
+        )
+    # differences of scores are rounded
+    seen = bool(abs(points) <= rung.score_span * (1 + _ROUNDING))
     return Check(
         name=_SEEN,
-        null="some score moved by so many points",
-        passed=abs(points) <= rung.score_span,
-        detail=f"The score of one {rung.unit_name} moved by {number(rung.score_span)} points at most.",
+        null=null,
+        passed=seen,
+        detail=f"The score of one {unit} moved by {number(rung.score_span)} points at most.",
         remedy=(
             ""
-            if abs(points) <= rung.score_span
-            else f"EXTRAPOLATED: {number(points)} points are beyond all that was seen; price fewer."
+            if seen
+            else f"EXTRAPOLATED: {number(points)} points are more than the score of any one {unit} moved by; "
+            "price fewer."
         ),
     )
 

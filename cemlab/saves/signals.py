@@ -38,6 +38,7 @@ _WORDS = {
     "alarms per save": "Alarms for each customer saved",
 }
 _SHARES = ("precision", "base rate", "recall")
+_RATIOS = frozenset({"rate ratio", "lift"})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -174,7 +175,7 @@ def _told(row: Mapping[Any, Any]) -> str:
         return f"{percent(row['estimate'])} ({percent_range(row['conf_low'], row['conf_high'])})"
     if np.isinf(row["estimate"]):
         return f"at least {number(row['conf_low'])}"
-    return with_interval(row)
+    return with_interval(row, null=1 if row["quantity"] in _RATIOS else 0)
 
 
 def _claimed(estimate: float, conf_low: float, conf_high: float) -> str:

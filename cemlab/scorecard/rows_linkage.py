@@ -264,7 +264,8 @@ LINKAGE: tuple[Row, ...] = (
     _elasticity_row(
         "1 % more margin",
         "margin",
-        f"Winning a customer costs {_TO_WIN} months' margin, so that value moves by more than 1 %.",
+        f"Winning a customer costs {_TO_WIN} months' margin, so that value moves by more than 1 %; it "
+        "follows from the months alone, and so does the next.",
     ),
     _elasticity_row(
         "1 % dearer acquisition", "acquisition cost", f"Winning a customer costs {_TO_WIN} months' margin."

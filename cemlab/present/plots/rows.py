@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cemlab.errors import DataError
-from cemlab.markup import number, percent, percent_range
+from cemlab.markup import MOST_DECIMALS, decimals_apart, has_width, number, percent, percent_range
 from cemlab.present import theme
 from cemlab.present.plots.bars import whiskers
 from cemlab.present.plots.frame import extent, grid
@@ -81,28 +81,32 @@ def _padded(ends: tuple[float, float], chart: Chart) -> tuple[float, float]:
 def _estimates(chart: Chart, rows: pd.DataFrame) -> list[str]:
     columns = (raw(rows[cast(str, name)]) for name in (chart.x, chart.low, chart.high))
     triples = list(zip(*columns, strict=True))
-    least = _least(chart, [high - low for _, low, high in triples])
+    least = _least(chart, triples)
     return [_estimate(chart, *triple, least=least) for triple in triples]
 
 
-def _least(chart: Chart, widths: Sequence[float]) -> int:
+def _least(chart: Chart, triples: Sequence[tuple[float, float, float]]) -> int:
     """Return the decimals that all rows have: beside wide intervals alone they are noise.
 
     Among ratios the lower end is small, however wide the interval is.
     """
     most = 1 if chart.percent else 2
-    known = [1 - math.floor(math.log10(width / 2)) for width in widths if math.isfinite(width) and width > 0]
-    return most if chart.percent or chart.log or not known else min(most, max(0, *known))
+    halves = [(high - low) / 2 for value, low, high in triples if has_width(value, low, high)]
+    if chart.percent or chart.log or not halves:
+        return most
+    return min(most, max(0, *(1 - math.floor(math.log10(half)) for half in halves)))
 
 
 def _estimate(chart: Chart, value: float, low: float, high: float, *, least: int) -> str:
     if math.isnan(value):
         return "not estimable"
     # what is exact keeps its decimals
-    own = least if low < high or chart.percent else 2
+    own = least if chart.percent or has_width(value, low, high) else 2
     digits = _digits(value, low, high, percent=chart.percent, least=own)
     if chart.percent:
         return f"{percent(value, digits=digits)} ({percent_range(low, high, digits=digits)})"
+    marks = (0.0,) if chart.reference is None else (0.0, chart.reference)
+    digits = min(MOST_DECIMALS, decimals_apart(digits, low, high, marks=marks))
     inside = " to ".join(_fixed(end, digits) for end in (low, high))
     return f"{_fixed(value, digits)} ({inside})"
 
@@ -115,9 +119,9 @@ def _digits(value: float, low: float, high: float, *, percent: bool, least: int)
     unit = 100 if percent else 1
     settled = value and not low <= 0 <= high
     figures = [1 - math.floor(math.log10(abs(unit * value)))] if settled else []
-    if math.isfinite(high - low) and high > low:
+    if has_width(value, low, high):
         figures.append(-math.floor(math.log10(unit * (high - low))))
-    return min(6, max(least, *figures)) if figures else least
+    return min(MOST_DECIMALS, max(least, *figures)) if figures else least
 
 
 def _fixed(value: float, digits: int) -> str:
