@@ -254,11 +254,13 @@ def test_beside_wide_intervals_decimals_are_left_out_but_for_what_is_exact():
     ]
     # an end that misses nought is not written as nought, and rounding makes no narrow interval
     near = frame.assign(x=[1.0, 12.4, 500], low=[1.0, 0.4, 100], high=[1.0 + 1e-14, 24.4, 900])
+    near.loc[3] = ["nobody", 0.0, 0.0, 0.0]
     ax = plots.draw(make("forest", near, **INTERVAL))
     assert [t.get_text() for t in ax.texts] == [
         "1.00 (1.00 to 1.00)",
         "12.4 (0.4 to 24.4)",
         "500 (100 to 900)",
+        "0 (0 to 0)",
     ]
 
 

@@ -100,8 +100,8 @@ def _least(chart: Chart, triples: Sequence[tuple[float, float, float]]) -> int:
 def _estimate(chart: Chart, value: float, low: float, high: float, *, least: int) -> str:
     if math.isnan(value):
         return "not estimable"
-    # what is exact keeps its decimals
-    own = least if chart.percent or has_width(value, low, high) else 2
+    # what is exact keeps its decimals; nought has none
+    own = least if chart.percent or value == 0 or has_width(value, low, high) else 2
     digits = _digits(value, low, high, percent=chart.percent, least=own)
     if chart.percent:
         return f"{percent(value, digits=digits)} ({percent_range(low, high, digits=digits)})"
