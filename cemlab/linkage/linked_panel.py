@@ -89,6 +89,11 @@ class LinkedPanel:
         return Grid(unit=one, period=one, cluster=self.cluster, weights=self.weights)
 
     @property
+    def rows_are(self) -> str:
+        """What a row is, in the plural: ``"branch-months"``."""
+        return f"{self.unit_name}-{self.time_name}s"
+
+    @property
     def n_units(self) -> int:
         """How many units have rows."""
         return len(self.units)

@@ -310,7 +310,7 @@ def _evidence(panel: LinkedPanel, table: pd.DataFrame, score_error: ScoreError, 
             "Within each segment units are compared with themselves in other periods; periods are common. "
             "The segments were not dealt out: other traits of the same units may be behind a difference."
         ),
-        unit=f"{panel.unit_name}-{panel.time_name}s",
+        unit=panel.rows_are,
         n_used=len(panel.outcome),
         n_given=panel.n_given,
         source=panel.source,

@@ -302,7 +302,7 @@ def _evidence(
             "Each unit is compared with itself in other periods, and with the others in the same period; "
             "what changes within a unit together with its score is not held constant."
         ),
-        unit=f"{panel.unit_name}-{panel.time_name}s",
+        unit=panel.rows_are,
         n_used=len(panel.outcome),
         n_given=n_given,
         source=panel.source,

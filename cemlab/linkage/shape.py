@@ -294,7 +294,7 @@ def _evidence(panel: LinkedPanel, score_error: ScoreError) -> Evidence:
             "Each unit is compared with itself in other periods, and with what the others did in the same "
             "period; what changes within a unit together with its score is not held constant."
         ),
-        unit=f"{panel.unit_name}-{panel.time_name}s",
+        unit=panel.rows_are,
         n_used=len(panel.outcome),
         n_given=panel.n_given,
         source=panel.source,
